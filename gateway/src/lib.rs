@@ -1,0 +1,5 @@
+//! nvgw: a multi-tenant NVGRE gateway (RFC 7637) on DPDK.
+//!
+//! The modules are the architecture, and arrows between them point one way:
+//! `packet` ← `tables` ← `telemetry` ← `datapath`, `control` ← `api` ← `cli`. `datapath` and `control` do not
+//! know each other; they meet in `tables`.

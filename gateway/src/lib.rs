@@ -3,3 +3,6 @@
 //! The modules are the architecture, and arrows between them point one way:
 //! `packet` ← `tables` ← `telemetry` ← `datapath`, `control` ← `api` ← `cli`. `datapath` and `control` do not
 //! know each other; they meet in `tables`.
+
+pub mod packet;
+pub mod telemetry;

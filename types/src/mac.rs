@@ -55,11 +55,7 @@ impl FromStr for MacAddr {
             }
             *byte = u8::from_str_radix(part, 16).map_err(|_| ParseMacError)?;
         }
-        if parts.next().is_some() {
-            Err(ParseMacError)
-        } else {
-            Ok(Self(bytes))
-        }
+        if parts.next().is_some() { Err(ParseMacError) } else { Ok(Self(bytes)) }
     }
 }
 

@@ -17,11 +17,7 @@ impl VlanId {
     /// # Errors
     /// 0 (priority tag), 4095 (reserved) and what does not fit 12 bits.
     pub const fn new(id: u64) -> Result<Self, VlanIdError> {
-        if id >= 1 && id <= 4094 {
-            Ok(Self(id as u16))
-        } else {
-            Err(VlanIdError(id))
-        }
+        if id >= 1 && id <= 4094 { Ok(Self(id as u16)) } else { Err(VlanIdError(id)) }
     }
 
     /// The 12-bit number.

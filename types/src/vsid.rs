@@ -23,11 +23,7 @@ impl Vsid {
     /// # Errors
     /// A number of more than 24 bits.
     pub const fn new(vsid: u64) -> Result<Self, VsidError> {
-        if vsid <= 0x00ff_ffff {
-            Ok(Self(vsid as u32))
-        } else {
-            Err(VsidError(vsid))
-        }
+        if vsid <= 0x00ff_ffff { Ok(Self(vsid as u32)) } else { Err(VsidError(vsid)) }
     }
 
     /// The VSID in the upper 24 bits of a GRE key (host byte order).

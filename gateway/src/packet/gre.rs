@@ -1,0 +1,84 @@
+//! GRE (RFC 2784, RFC 2890) as NVGRE uses it (RFC 7637 §3.2).
+
+use nvgw_types::{FlowId, Vsid};
+use zerocopy::byteorder::network_endian::U32;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// Length of NVGRE's GRE header: the key is always there.
+pub const HEADER: usize = 8;
+/// Protocol type of an Ethernet frame, Transparent Ethernet Bridging.
+pub const TRANSPARENT_ETHERNET: u16 = 0x6558;
+/// The first word as sent: key present, version 0, Ethernet inside.
+pub const WORD: u32 = 0x2000_6558;
+
+/// What the first word must be where it counts: bits 6 to 12 are ignored, as RFC 2784 §2.3 asks.
+const SIGNIFICANT: u32 = 0xfc07_ffff;
+
+/// NVGRE's GRE header.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Gre {
+    word: U32,
+    key: U32,
+}
+
+/// Why a GRE header is no NVGRE header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invalid {
+    /// The checksum bit is set.
+    Checksum,
+    /// The key bit is clear.
+    NoKey,
+    /// Routing, sequence, strict source route or bit 5 is set.
+    Flags,
+    /// The version is not 0.
+    Version,
+    /// It carries no Ethernet frame.
+    Protocol,
+}
+
+impl Gre {
+    /// A header as the gateway sends it.
+    #[must_use]
+    pub const fn new(vsid: Vsid, flow: FlowId) -> Self {
+        Self { word: U32::new(WORD), key: U32::new(vsid.get() << 8 | flow.0 as u32) }
+    }
+
+    /// Whether the header is NVGRE's.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_nvgre(&self) -> bool {
+        self.word.get() & SIGNIFICANT == WORD
+    }
+
+    /// Why a header that is not NVGRE's is not; of several reasons the first in the order version, checksum, key,
+    /// flags, protocol: a version decides what the other bits mean.
+    #[must_use]
+    pub const fn why_invalid(&self) -> Invalid {
+        why_invalid(self.word.get())
+    }
+
+    /// The VSID.
+    #[inline(always)]
+    #[must_use]
+    pub const fn vsid(&self) -> Vsid {
+        Vsid::from_key(self.key.get())
+    }
+}
+
+/// The first word's fault; see [`Gre::why_invalid`]. A truncated header may lack the key, never the first word.
+#[must_use]
+pub const fn why_invalid(word: u32) -> Invalid {
+    let flags = word >> 16;
+    if flags & 0x0007 != 0 {
+        Invalid::Version
+    } else if flags & 0x8000 != 0 {
+        Invalid::Checksum
+    } else if flags & 0x2000 == 0 {
+        Invalid::NoKey
+    } else if flags & 0x5c00 != 0 {
+        Invalid::Flags
+    } else {
+        Invalid::Protocol
+    }
+}

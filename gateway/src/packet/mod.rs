@@ -1,0 +1,11 @@
+//! Wire formats as zero-copy views over bytes, and their checksums. No state, no I/O.
+//!
+//! Every header is a `repr(C)` structure of network-order fields that may lie at any address, so a view is a
+//! pointer cast that the type system checks. Addresses are handed out in host byte order.
+
+pub mod arp;
+pub mod checksum;
+pub mod ethernet;
+pub mod gre;
+pub mod icmp;
+pub mod ipv4;

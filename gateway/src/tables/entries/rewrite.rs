@@ -1,0 +1,213 @@
+//! Rewrites: the prebuilt headers of one way out.
+
+use std::net::Ipv4Addr;
+
+use nvgw_types::{InterfaceId, MacAddr, NeighborId, PortId};
+use zerocopy::IntoBytes;
+
+use super::record::HEADERS;
+use super::{Dscp, Record};
+use crate::packet::{checksum, ethernet, gre, ipv4};
+
+/// Room for the longest template: Ethernet, 802.1Q and IPv4, rounded up to whole 16-byte stores.
+const TEMPLATE: usize = 48;
+const _: () = assert!(ethernet::HEADER + ethernet::TAG + ipv4::HEADER <= TEMPLATE);
+
+/// Whether the way out can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The next hop's Ethernet address is known.
+    Resolved,
+    /// It is not known yet: packets go to the control thread, complete but for that address.
+    Unresolved,
+    /// No route leads there.
+    NoRoute,
+}
+
+/// The NVGRE tunnel of a way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunnel {
+    /// Our provider address of the site that routes to the peer.
+    pub source: Ipv4Addr,
+    /// The peer.
+    pub destination: Ipv4Addr,
+    /// Outer TTL.
+    pub ttl: u8,
+    /// Outer DSCP.
+    pub dscp: Dscp,
+    /// Whether the outer ECN field is cleared (RFC 6040 §4.1, compatibility mode), not copied.
+    pub ecn_compatible: bool,
+}
+
+/// What a rewrite is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RewriteSpec {
+    /// Whether it can be used.
+    pub reach: Reach,
+    /// The port packets leave by.
+    pub port: PortId,
+    /// The interface they leave by.
+    pub interface: InterfaceId,
+    /// The 802.1Q tag they get.
+    pub vlan: Option<u16>,
+    /// Our Ethernet address.
+    pub source: MacAddr,
+    /// The next hop's Ethernet address; zeros while it is not known.
+    pub destination: MacAddr,
+    /// The biggest IP packet, outer headers included, in bytes.
+    pub mtu: u16,
+    /// The neighbour entry of the next hop.
+    pub neighbor: NeighborId,
+    /// The tunnel, where the way leads through one.
+    pub tunnel: Option<Tunnel>,
+}
+
+/// A way out: prebuilt Ethernet (and 802.1Q, and outer IPv4) headers, right-aligned in a fixed block so that they
+/// are written by a few wide stores whatever their length. One cache line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub struct Rewrite {
+    neighbor: NeighborId,
+    port: PortId,
+    interface: InterfaceId,
+    /// The biggest inner IP packet.
+    mtu: u16,
+    /// Ones' complement sum of the outer IPv4 header with total length and TOS zero.
+    sum: u16,
+    reach: Reach,
+    /// Bytes of the template that count; they end it.
+    length: u8,
+    /// The outer TOS bits that are fixed, and which bits of the inner TOS are copied.
+    tos_fixed: u8,
+    tos_copied: u8,
+    template: [u8; TEMPLATE],
+}
+
+const _: () = assert!(size_of::<Rewrite>() == 64);
+
+/// What encapsulation needs to know of the inner packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inner {
+    /// Its length in bytes.
+    pub length: u16,
+    /// Its DSCP and ECN.
+    pub tos: u8,
+    /// A hash of its flow.
+    pub flow: u8,
+}
+
+impl Rewrite {
+    /// How many bytes before the packet a rewrite may write to.
+    pub const ROOM: usize = TEMPLATE + HEADERS;
+    /// What a tunnel over IPv4 takes from the MTU: outer IPv4, GRE, inner Ethernet (RFC 7637 §4.1).
+    pub const OVERHEAD: u16 = (ipv4::HEADER + HEADERS) as u16;
+
+    /// Builds a rewrite.
+    #[must_use]
+    pub fn new(spec: &RewriteSpec) -> Self {
+        let mut header = arrayvec::ArrayVec::<u8, TEMPLATE>::new();
+        let mut put = |bytes: &[u8]| header.extend(bytes.iter().copied());
+        match spec.vlan {
+            None => put(ethernet::Ethernet::new(spec.destination, spec.source, ethernet::IPV4).as_bytes()),
+            Some(vlan) => {
+                put(ethernet::Ethernet::new(spec.destination, spec.source, ethernet::VLAN).as_bytes());
+                put(ethernet::Tag::new(vlan, ethernet::IPV4).as_bytes());
+            }
+        }
+        let (mut sum, mut tos_fixed, mut tos_copied, mut mtu) = (0, 0, 0, spec.mtu);
+        if let Some(tunnel) = &spec.tunnel {
+            let mut outer =
+                ipv4::Ipv4::new(tunnel.source, tunnel.destination, ipv4::GRE, tunnel.ttl, 0).as_bytes().to_vec();
+            // Total length and checksum are patched in for each packet.
+            outer[2..4].fill(0);
+            outer[10..12].fill(0);
+            sum = checksum::sum(&outer);
+            put(&outer);
+            match tunnel.dscp {
+                Dscp::Uniform => tos_copied |= 0xfc,
+                Dscp::Pipe(value) => tos_fixed |= value << 2,
+            }
+            if !tunnel.ecn_compatible {
+                tos_copied |= 0x03;
+            }
+            mtu = spec.mtu.saturating_sub(Self::OVERHEAD);
+        }
+        let mut template = [0; TEMPLATE];
+        template[TEMPLATE - header.len()..].copy_from_slice(&header);
+        Self {
+            neighbor: spec.neighbor,
+            port: spec.port,
+            interface: spec.interface,
+            mtu,
+            sum,
+            reach: spec.reach,
+            length: header.len() as u8,
+            tos_fixed,
+            tos_copied,
+            template,
+        }
+    }
+
+    /// Whether it can be used.
+    #[inline(always)]
+    #[must_use]
+    pub const fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// The port packets leave by.
+    #[inline(always)]
+    #[must_use]
+    pub const fn port(&self) -> PortId {
+        self.port
+    }
+
+    /// The interface packets leave by.
+    #[inline(always)]
+    #[must_use]
+    pub const fn interface(&self) -> InterfaceId {
+        self.interface
+    }
+
+    /// The neighbour entry of the next hop.
+    #[inline(always)]
+    #[must_use]
+    pub const fn neighbor(&self) -> NeighborId {
+        self.neighbor
+    }
+
+    /// The biggest inner IP packet, in bytes.
+    #[inline(always)]
+    #[must_use]
+    pub const fn mtu(&self) -> u16 {
+        self.mtu
+    }
+
+    /// Writes the Ethernet header of a plain way out before an IPv4 packet: `room` ends where the packet starts.
+    /// Returns how many of its last bytes the header takes; those before are scratched.
+    #[inline(always)]
+    #[must_use]
+    pub fn plain(&self, room: &mut [u8; Self::ROOM]) -> u16 {
+        room[HEADERS..].copy_from_slice(&self.template);
+        u16::from(self.length)
+    }
+
+    /// Wraps an inner IP packet for the record's VM: writes outer Ethernet, IPv4, GRE and inner Ethernet before it.
+    /// `room` ends where the inner packet starts. Returns how many of its last bytes the headers take; those before
+    /// are scratched.
+    #[inline(always)]
+    #[must_use]
+    pub fn encapsulate(&self, room: &mut [u8; Self::ROOM], record: &Record, inner: Inner) -> u16 {
+        const IP: usize = TEMPLATE - ipv4::HEADER;
+        room[..TEMPLATE].copy_from_slice(&self.template);
+        room[TEMPLATE..].copy_from_slice(record.headers());
+        let total = inner.length.wrapping_add(Self::OVERHEAD);
+        let tos = self.tos_fixed | inner.tos & self.tos_copied;
+        let sum = checksum::fold(u64::from(self.sum) + u64::from(total) + u64::from(tos));
+        room[IP + 1] = tos;
+        room[IP + 2..IP + 4].copy_from_slice(&total.to_be_bytes());
+        room[IP + 10..IP + 12].copy_from_slice(&(!sum).to_be_bytes());
+        room[TEMPLATE + gre::HEADER - 1] = if record.flow_id_zero() { 0 } else { inner.flow };
+        u16::from(self.length) + HEADERS as u16
+    }
+}

@@ -1,0 +1,1 @@
+//! What workers read and the control thread writes.

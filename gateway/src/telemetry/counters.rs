@@ -1,0 +1,200 @@
+//! Counters that one thread writes and every thread reads.
+//!
+//! A worker's counters are written by that worker alone, so an addition is a relaxed load and a relaxed store: two
+//! plain instructions, no locked one. Readers see each counter whole, and never slow the writer beyond the cache
+//! line they fetch.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::{DropReason, Stage};
+use nvgw_types::{PortId, VrfId};
+
+/// A counter with one writer.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds. Only the counter's one writer may call it; a second one would lose counts, nothing worse.
+    #[inline(always)]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// The value now.
+    #[inline]
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Packets and bytes.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Traffic {
+    /// Packets.
+    pub packets: Counter,
+    /// Bytes.
+    pub bytes: Counter,
+}
+
+impl Traffic {
+    /// Counts some packets.
+    #[inline(always)]
+    pub fn add(&self, packets: u64, bytes: u64) {
+        self.packets.add(packets);
+        self.bytes.add(bytes);
+    }
+
+    /// The values now.
+    #[must_use]
+    pub fn get(&self) -> TrafficTotal {
+        TrafficTotal { packets: self.packets.get(), bytes: self.bytes.get() }
+    }
+}
+
+/// Packets and bytes, read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct TrafficTotal {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for TrafficTotal {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+    }
+}
+
+/// A port's counters on one worker; bytes are those of the frames, without FCS.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+pub struct PortCounters {
+    /// Taken from the port.
+    pub rx: Traffic,
+    /// Given to the port.
+    pub tx: Traffic,
+    /// Refused by the port in time.
+    pub tx_dropped: Counter,
+}
+
+/// A VRF's counters on one worker; bytes are those of the inner IP packets.
+#[derive(Debug, Default)]
+#[repr(C, align(32))]
+pub struct VrfCounters {
+    /// Accepted from the VRF's own side: a tenant's VMs, or the outside for an external network.
+    pub rx: Traffic,
+    /// Sent to the VRF's own side.
+    pub tx: Traffic,
+}
+
+/// A stage's counters on one worker.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct StageCounters {
+    /// Times the stage ran.
+    pub calls: Counter,
+    /// Packets it was given.
+    pub packets: Counter,
+    /// Time-stamp counter cycles it took.
+    pub cycles: Counter,
+}
+
+/// All counters of one writer: a worker, or the control thread.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct Counters {
+    ports: Box<[PortCounters]>,
+    vrfs: Box<[VrfCounters]>,
+    drops: [Counter; DropReason::COUNT],
+    stages: [StageCounters; Stage::COUNT],
+    /// Packets sent on that had come in on a port: each counts once, however many frames it became.
+    pub forwarded: Counter,
+    /// Packets handed to the control thread.
+    pub punted: Counter,
+    /// Packets that the gateway itself answered or absorbed.
+    pub consumed: Counter,
+    /// Frames that the gateway itself made.
+    pub originated: Counter,
+    /// Packets whose sender no lookup record vouches for, forwarded because the check only logs.
+    pub sender_unverified: Counter,
+    /// Polls that found packets.
+    pub bursts: Counter,
+    /// Polls that found none.
+    pub idle_polls: Counter,
+    /// Time-stamp counter cycles spent on polls that found packets.
+    pub busy_cycles: Counter,
+}
+
+impl Counters {
+    /// Counters for so many ports and VRFs, all zero.
+    #[must_use]
+    pub fn new(ports: usize, vrfs: usize) -> Self {
+        Self {
+            ports: (0..ports).map(|_| PortCounters::default()).collect(),
+            vrfs: (0..vrfs).map(|_| VrfCounters::default()).collect(),
+            drops: std::array::from_fn(|_| Counter::default()),
+            stages: std::array::from_fn(|_| StageCounters::default()),
+            forwarded: Counter::default(),
+            punted: Counter::default(),
+            consumed: Counter::default(),
+            originated: Counter::default(),
+            sender_unverified: Counter::default(),
+            bursts: Counter::default(),
+            idle_polls: Counter::default(),
+            busy_cycles: Counter::default(),
+        }
+    }
+
+    /// The counters of a port.
+    ///
+    /// # Panics
+    /// A port that was not declared in [`Self::new`].
+    #[inline]
+    #[must_use]
+    pub fn port(&self, port: PortId) -> &PortCounters {
+        &self.ports[port.index()]
+    }
+
+    /// The counters of a VRF, if it has any.
+    #[inline]
+    #[must_use]
+    pub fn vrf(&self, vrf: VrfId) -> Option<&VrfCounters> {
+        self.vrfs.get(vrf.index())
+    }
+
+    /// The counters of a stage.
+    #[inline(always)]
+    #[must_use]
+    pub fn stage(&self, stage: Stage) -> &StageCounters {
+        &self.stages[stage as usize]
+    }
+
+    /// Counts a dropped packet.
+    #[inline(always)]
+    pub fn drop(&self, reason: DropReason) {
+        self.drops(reason, 1);
+    }
+
+    /// Counts some dropped packets.
+    #[inline(always)]
+    pub fn drops(&self, reason: DropReason, packets: u64) {
+        self.drops[reason.index()].add(packets);
+    }
+
+    /// How many packets were dropped for a reason.
+    #[must_use]
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.drops[reason.index()].get()
+    }
+
+    /// How many packets were dropped in all.
+    #[must_use]
+    pub fn dropped_total(&self) -> u64 {
+        self.drops.iter().map(Counter::get).sum()
+    }
+}

@@ -1,0 +1,10 @@
+//! What the gateway says of itself: counters, drop reasons, stages.
+//!
+//! Workers write, everyone else reads; see [`counters`] for how that costs a worker nothing.
+
+pub mod counters;
+mod drop_reason;
+mod stage;
+
+pub use drop_reason::DropReason;
+pub use stage::Stage;

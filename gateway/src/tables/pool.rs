@@ -125,6 +125,14 @@ impl IndexPool {
     }
 }
 
+#[cfg(test)]
+impl IndexPool {
+    /// How many of the indices from 1 on are neither free nor retired.
+    pub(super) fn in_use(&self) -> usize {
+        self.fresh as usize - 1 - self.free.len() - self.retired.len()
+    }
+}
+
 /// Places to have beyond a promised `capacity`, so that retired ones can wait without holding up a writer.
 pub(super) const fn slack(capacity: usize) -> usize {
     capacity / 16 + 1024

@@ -37,7 +37,9 @@ pub(super) fn storm<S: Send>(
 }
 
 /// Repeats a change that is held up by readers, which machines busy with other tests put to sleep for long.
-pub(super) fn patiently<T, E: Into<TableError>>(mut change: impl FnMut() -> Result<T, E>) -> Result<T, TableError> {
+pub(super) fn patiently<T, E: Into<TableError>>(
+    mut change: impl FnMut() -> Result<T, E>,
+) -> Result<T, TableError> {
     loop {
         match change().map_err(Into::into) {
             Err(TableError::Stalled(_)) => thread::yield_now(),

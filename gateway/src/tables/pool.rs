@@ -165,7 +165,7 @@ mod tests {
         let grace = LocalGrace::new();
         let mut reader = grace.reader();
         let mut pool = IndexPool::new(0, 2);
-        (pool.take(), pool.take());
+        assert_eq!((pool.take(), pool.take()), (Some(0), Some(1)));
         pool.retire(0, &grace);
         pool.reclaim(&grace);
         let section = reader.section();

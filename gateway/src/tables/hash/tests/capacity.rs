@@ -26,7 +26,7 @@ impl Keyed for Owner {
 
 /// Sixteen neighbouring addresses, the same ones in every scope.
 fn owner(number: usize) -> Owner {
-    let address = ipv4_mapped(0x0a00_0000 | number as u32 % 16);
+    let address = ipv4_mapped(0x0a00_0000 | (number as u32 % 16));
     Owner { key: ScopedAddress { scope: number as u32 / 16, address }, number }
 }
 

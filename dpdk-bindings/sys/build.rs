@@ -111,7 +111,10 @@ fn compiler_flags() -> Result<Vec<String>, String> {
         .output()
         .map_err(|error| format!("cannot run {tool}: {error}"))?;
     if !output.status.success() {
-        return Err(format!("`{tool} --cflags libdpdk` failed: {}", output.status));
+        return Err(format!(
+            "`{tool} --cflags libdpdk` failed: {}",
+            output.status
+        ));
     }
     let text = String::from_utf8(output.stdout)
         .map_err(|_| "pkg-config's flags for libdpdk are no UTF-8".to_owned())?;

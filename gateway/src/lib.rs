@@ -5,4 +5,5 @@
 //! know each other; they meet in `tables`.
 
 pub mod packet;
+pub mod tables;
 pub mod telemetry;

@@ -173,6 +173,19 @@ impl Mbuf {
         head.data()
     }
 
+    /// The last `N` bytes before the packet's first one, for headers that are written before [`prepend`](Self::prepend)
+    /// makes them part of the packet. `None`: the headroom is smaller.
+    #[inline]
+    #[must_use]
+    pub fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        if N > usize::from(self.headroom()) {
+            return None;
+        }
+        // SAFETY: the headroom has `N` bytes, which end where the packet starts and are the buffer's own; `self` is
+        // borrowed mutably. Pools hand their buffers out zeroed or used, so the bytes are initialized.
+        Some(unsafe { &mut *self.data_ptr_mut().sub(N).cast::<[u8; N]>() })
+    }
+
     /// Removes `n` bytes at the front. `false` changes nothing: the first segment is shorter.
     #[inline]
     #[must_use]

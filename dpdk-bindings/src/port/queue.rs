@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::Shared;
-use crate::{Burst, TxBatch};
+use crate::{Burst, Mbuf, TxBatch};
 
 /// How often in a row a device may take nothing before the rest of a batch is dropped. It bounds
 /// the time that a worker spends on a device that is too slow.
@@ -65,6 +65,8 @@ impl RxQueue {
 pub struct Sent {
     /// Packets that the device took.
     pub sent: u32,
+    /// Bytes of the packets that the device took.
+    pub sent_bytes: u64,
     /// Packets that it did not take, which are freed.
     pub dropped: u32,
 }
@@ -111,8 +113,9 @@ impl TxQueue {
             dropped = batch.retain(|mbuf| mbuf.is_contiguous() || mbuf.linearize());
         }
         let len = batch.len();
+        let mut sent_bytes = bytes(batch.as_slice());
         // SAFETY: the queue is set up, and the port stays started while it is there; it owns the
-        // packets that it takes.
+        // packets that it takes, and the others are read only before they are freed.
         let sent = unsafe {
             batch.hand_over(|packets, len| {
                 let mut sent = 0;
@@ -125,6 +128,8 @@ impl TxQueue {
                     sent += usize::from(taken);
                     retries += u32::from(taken == 0);
                 }
+                let left = std::slice::from_raw_parts(packets.add(sent).cast::<Mbuf>(), len - sent);
+                sent_bytes -= bytes(left);
                 sent
             })
         };
@@ -132,7 +137,14 @@ impl TxQueue {
         // A batch is short enough for the numbers of its packets to fit.
         Sent {
             sent: sent as u32,
+            sent_bytes,
             dropped: dropped as u32,
         }
     }
+}
+
+/// The length of some packets together.
+#[inline]
+fn bytes(packets: &[Mbuf]) -> u64 {
+    packets.iter().map(|mbuf| u64::from(mbuf.pkt_len())).sum()
 }

@@ -20,6 +20,13 @@ pub struct OutOfMemory {
     source: io::Error,
 }
 
+impl OutOfMemory {
+    /// For a table of `len` elements that no system could give.
+    pub(super) fn too_large<T>(len: usize) -> Self {
+        Self { bytes: len.saturating_mul(size_of::<T>()), source: io::ErrorKind::OutOfMemory.into() }
+    }
+}
+
 /// A fixed array that starts as zeroes and on a cache line.
 ///
 /// From 2 MiB on it is a mapping of its own, aligned and advised for transparent huge pages. Its pages are touched

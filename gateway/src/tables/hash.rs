@@ -49,7 +49,7 @@ use bucket::{Bucket, POSITIONS};
 ///
 /// # Errors
 ///
-/// If the system has not enough memory, or `capacity` entries are more than 2³¹.
+/// If the system has not enough memory.
 pub fn hash_table<T: Keyed>(
     capacity: usize,
     seed: u64,

@@ -33,9 +33,10 @@ pub(super) struct SlabReader<T> {
 impl<T: Send + Sync> SlabWriter<T> {
     /// A slab for `capacity` values at a time, and some more that are retired.
     pub(super) fn new(capacity: usize) -> Result<Self, OutOfMemory> {
-        let len = 1 + capacity + slack(capacity);
+        const { assert!(!std::mem::needs_drop::<T>(), "retired values are forgotten, not dropped") };
+        let len = capacity.saturating_add(1 + slack(capacity));
+        let end = u32::try_from(len).map_err(|_| OutOfMemory::too_large::<T>(len))?;
         let slots = HugeArc::zeroed(len)?;
-        let end = u32::try_from(len).expect("tables have fewer than 2^32 entries");
         Ok(Self { slots, pool: IndexPool::new(NONE + 1, end) })
     }
 
@@ -49,6 +50,11 @@ impl<T: Send + Sync> SlabWriter<T> {
 
     pub(super) fn reader(&self) -> SlabReader<T> {
         SlabReader { slots: self.slots.clone() }
+    }
+
+    /// The number that all indices are below.
+    pub(super) fn end(&self) -> u32 {
+        self.slots.len() as u32
     }
 
     /// Puts `value` into a free place and returns its index, never [`NONE`], for the caller to publish.

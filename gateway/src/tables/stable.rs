@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::TableError;
 use super::arena::{HugeArc, OutOfMemory};
 use super::grace::{Grace, ReadSection};
-use super::pool::{IndexPool, ReadersStalled, slack};
+use super::pool::{IndexPool, ReadersStalled};
 use super::slab::{NONE, SlabReader, SlabWriter};
 
 /// A table for `capacity` values at a time. An identifier of no value, such as 0, reads as `absent`.
@@ -19,9 +19,9 @@ pub fn stable<T: Send + Sync + 'static>(
     absent: T,
 ) -> Result<(StableWriter<T>, StableReader<T>), OutOfMemory> {
     let versions = SlabWriter::with_none(capacity, absent)?;
-    let count = 1 + capacity + slack(capacity);
-    let current = HugeArc::zeroed(count)?;
-    let ids = IndexPool::new(1, u32::try_from(count).expect("tables have fewer than 2^32 entries"));
+    let end = versions.end();
+    let current = HugeArc::zeroed(end as usize)?;
+    let ids = IndexPool::new(1, end);
     let reader = StableReader { current: current.clone(), versions: versions.reader() };
     Ok((StableWriter { current, versions, ids, len: 0, capacity }, reader))
 }

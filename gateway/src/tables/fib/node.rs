@@ -131,7 +131,10 @@ pub(super) struct Nodes {
 impl Nodes {
     /// Room for `capacity` nodes at a time.
     pub(super) fn new(capacity: usize) -> Result<Self, OutOfMemory> {
-        let count = (1 + capacity + slack(capacity)).min(MAX_NODES);
+        let count = capacity.saturating_add(1 + slack(capacity));
+        if count > MAX_NODES {
+            return Err(OutOfMemory::too_large::<Node>(count));
+        }
         let nodes = HugeArc::zeroed(count)?;
         let lengths = HugeBox::zeroed(count)?;
         Ok(Self { nodes, lengths, pool: IndexPool::new(EMPTY_NODE + 1, count as u32) })

@@ -28,7 +28,7 @@ pub struct RoutesWriter<A> {
 impl<A: Address> RoutesWriter<A> {
     pub(super) fn new(options: RoutesOptions) -> Result<Self, OutOfMemory> {
         // Each route has at most a node for each stride of its prefix.
-        let nodes = options.routes * usize::from(A::BITS / STRIDE);
+        let nodes = options.routes.saturating_mul((A::BITS / STRIDE).into());
         Ok(Self {
             vrfs: HugeArc::zeroed(options.vrfs)?,
             created: vec![false; options.vrfs],

@@ -30,10 +30,7 @@ impl Burst {
     /// No packets.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            slots: [const { MaybeUninit::uninit() }; BURST],
-            len: 0,
-        }
+        Self { slots: [const { MaybeUninit::uninit() }; BURST], len: 0 }
     }
 
     /// How many places are used, those of packets that were taken out included.
@@ -99,13 +96,7 @@ impl Burst {
     pub unsafe fn get_unchecked(&self, index: usize) -> &Mbuf {
         debug_assert!(self.get(index).is_some());
         // SAFETY: the caller vouches that the slot is initialized and not `None`.
-        unsafe {
-            self.slots
-                .get_unchecked(index)
-                .assume_init_ref()
-                .as_ref()
-                .unwrap_unchecked()
-        }
+        unsafe { self.slots.get_unchecked(index).assume_init_ref().as_ref().unwrap_unchecked() }
     }
 
     /// As [`get_mut`](Self::get_mut), without looking.
@@ -118,13 +109,7 @@ impl Burst {
     pub unsafe fn get_unchecked_mut(&mut self, index: usize) -> &mut Mbuf {
         debug_assert!(self.get(index).is_some());
         // SAFETY: the caller vouches that the slot is initialized and not `None`.
-        unsafe {
-            self.slots
-                .get_unchecked_mut(index)
-                .assume_init_mut()
-                .as_mut()
-                .unwrap_unchecked()
-        }
+        unsafe { self.slots.get_unchecked_mut(index).assume_init_mut().as_mut().unwrap_unchecked() }
     }
 
     /// As [`take`](Self::take), without looking.
@@ -137,13 +122,7 @@ impl Burst {
     pub unsafe fn take_unchecked(&mut self, index: usize) -> Mbuf {
         debug_assert!(self.get(index).is_some());
         // SAFETY: the caller vouches that the slot is initialized and not `None`.
-        unsafe {
-            self.slots
-                .get_unchecked_mut(index)
-                .assume_init_mut()
-                .take()
-                .unwrap_unchecked()
-        }
+        unsafe { self.slots.get_unchecked_mut(index).assume_init_mut().take().unwrap_unchecked() }
     }
 
     /// Appends a packet.
@@ -170,10 +149,7 @@ impl Burst {
     /// Takes all packets out that are left; those that the iterator is dropped with are freed.
     #[inline]
     pub fn drain(&mut self) -> Drain<'_> {
-        Drain {
-            burst: self,
-            next: 0,
-        }
+        Drain { burst: self, next: 0 }
     }
 
     /// Returns the packets that are left to their pools, in bulk; all places are free then.

@@ -145,9 +145,7 @@ impl Eal {
         // SAFETY: EAL is up, and the thread is not registered.
         let status = unsafe { dpdk_sys::rte_thread_register() };
         if status != 0 {
-            return Err(Error::Register {
-                reason: Errno::last(),
-            });
+            return Err(Error::Register { reason: Errno::last() });
         }
         Ok(ThreadRegistration(PhantomData))
     }
@@ -160,9 +158,7 @@ impl Eal {
             let port = unsafe { dpdk_sys::rte_eth_find_next(from) };
             (port < MAX_PORTS).then_some(port)
         };
-        iter::successors(next(0), |port| next(port + 1))
-            .filter_map(port_name)
-            .collect()
+        iter::successors(next(0), |port| next(port + 1)).filter_map(port_name).collect()
     }
 
     /// DPDK's number of a port, from its name.
@@ -171,8 +167,7 @@ impl Eal {
         let name = CString::new(name).ok()?;
         let mut port = 0;
         // SAFETY: the name is NUL-terminated, and the number is written to a local variable.
-        let status =
-            unsafe { dpdk_sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &raw mut port) };
+        let status = unsafe { dpdk_sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &raw mut port) };
         (status == 0).then_some(port)
     }
 }
@@ -186,12 +181,7 @@ fn port_name(port: u16) -> Option<String> {
     if status != 0 {
         return None;
     }
-    Some(
-        CStr::from_bytes_until_nul(&name)
-            .ok()?
-            .to_string_lossy()
-            .into_owned(),
-    )
+    Some(CStr::from_bytes_until_nul(&name).ok()?.to_string_lossy().into_owned())
 }
 
 /// Keeps the calling thread registered with DPDK; see [`Eal::register_thread`].
@@ -208,10 +198,8 @@ impl Drop for ThreadRegistration {
 
 /// EAL's command line.
 fn arguments(options: &EalOptions, hugepages: bool) -> Result<Vec<CString>> {
-    let prefix = options
-        .file_prefix
-        .clone()
-        .unwrap_or_else(|| format!("{}-{}", options.program, std::process::id()));
+    let prefix =
+        options.file_prefix.clone().unwrap_or_else(|| format!("{}-{}", options.program, std::process::id()));
     let mut words = vec![
         options.program.clone(),
         // Gives the CPU a number of DPDK's own: machines have more CPUs than DPDK has numbers.
@@ -223,43 +211,20 @@ fn arguments(options: &EalOptions, hugepages: bool) -> Result<Vec<CString>> {
         options.memory_mb.to_string(),
     ];
     // Neither may leave files behind. EAL refuses the first without hugepages.
-    words.push(
-        if hugepages {
-            "--in-memory"
-        } else {
-            "--no-shconf"
-        }
-        .to_owned(),
-    );
+    words.push(if hugepages { "--in-memory" } else { "--no-shconf" }.to_owned());
     if !hugepages {
         words.push("--no-huge".to_owned());
     }
     if options.pci.is_empty() {
         words.push("--no-pci".to_owned());
     }
-    words.extend(
-        options
-            .pci
-            .iter()
-            .map(|address| format!("--allow={address}")),
-    );
-    words.extend(
-        options
-            .vdevs
-            .iter()
-            .map(|device| format!("--vdev={device}")),
-    );
-    words
-        .into_iter()
-        .map(|word| c_string("an argument of DPDK", &word))
-        .collect()
+    words.extend(options.pci.iter().map(|address| format!("--allow={address}")));
+    words.extend(options.vdevs.iter().map(|device| format!("--vdev={device}")));
+    words.into_iter().map(|word| c_string("an argument of DPDK", &word)).collect()
 }
 
 pub(crate) fn c_string(what: &'static str, text: &str) -> Result<CString> {
-    CString::new(text).map_err(|_| Error::Text {
-        what,
-        text: text.to_owned(),
-    })
+    CString::new(text).map_err(|_| Error::Text { what, text: text.to_owned() })
 }
 
 fn start(arguments: Vec<CString>) -> std::result::Result<(), Errno> {
@@ -271,11 +236,7 @@ fn start(arguments: Vec<CString>) -> std::result::Result<(), Errno> {
     // SAFETY: a NULL-terminated vector of NUL-terminated texts, all of them writable and alive
     // until the process ends; the caller made sure that this happens once.
     let status = unsafe { dpdk_sys::rte_eal_init(count, pointers.as_mut_ptr()) };
-    if status < 0 {
-        Err(Errno::last())
-    } else {
-        Ok(())
-    }
+    if status < 0 { Err(Errno::last()) } else { Ok(()) }
 }
 
 fn init_hint(reason: Errno, hugepages: bool) -> &'static str {

@@ -25,9 +25,7 @@ pub use eal::{Eal, EalOptions, Hugepages, LogLevel, ThreadRegistration};
 pub use error::{Errno, Error, Result};
 pub use mbuf::{Checksum, Mbuf, Network, Segments, Transport, TxChecksum};
 pub use mempool::{Mempool, MempoolOptions};
-pub use port::{
-    Capabilities, Link, Port, PortInfo, PortOptions, PortStats, Rss, RxQueue, Sent, TxQueue,
-};
+pub use port::{Capabilities, Link, Port, PortInfo, PortOptions, PortStats, Rss, RxQueue, Sent, TxQueue};
 pub use qsbr::{Qsbr, QsbrReader};
 
 /// Room in front of a packet's first byte in a fresh buffer, in bytes.

@@ -123,11 +123,7 @@ impl Mbuf {
     #[inline]
     #[must_use]
     pub fn segments(&self) -> Segments<'_> {
-        Segments {
-            next: Some(self.head()),
-            left: self.segment_count(),
-            _packet: self,
-        }
+        Segments { next: Some(self.head()), left: self.segment_count(), _packet: self }
     }
 
     /// Free bytes in front of the packet.
@@ -265,9 +261,7 @@ impl Mbuf {
         head.set_pkt_len(head.pkt_len() + u32::from(n));
         // SAFETY: the `n` bytes behind the segment's old end are in its buffer and the packet's
         // now, and `self` is borrowed mutably.
-        Some(unsafe {
-            slice::from_raw_parts_mut(tail.data().add(usize::from(len)), usize::from(n))
-        })
+        Some(unsafe { slice::from_raw_parts_mut(tail.data().add(usize::from(len)), usize::from(n)) })
     }
 
     /// Appends these bytes in the last segment. `false` changes nothing: the tailroom is too small.
@@ -288,10 +282,9 @@ impl Mbuf {
     /// Gives `other` back, and changes nothing, when the chain would be too long.
     pub fn chain(&mut self, other: Self) -> Result<(), Self> {
         let head = self.head();
-        let (Some(segments), Some(len)) = (
-            head.nb_segs().checked_add(other.segment_count()),
-            head.pkt_len().checked_add(other.pkt_len()),
-        ) else {
+        let (Some(segments), Some(len)) =
+            (head.nb_segs().checked_add(other.segment_count()), head.pkt_len().checked_add(other.pkt_len()))
+        else {
             return Err(other);
         };
         self.tail().set_next(Some(other.head()));

@@ -26,12 +26,7 @@ pub struct MempoolOptions {
 
 impl Default for MempoolOptions {
     fn default() -> Self {
-        Self {
-            mbufs: 16_383,
-            cache: 256,
-            data_room: 2048,
-            socket: None,
-        }
+        Self { mbufs: 16_383, cache: 256, data_room: 2048, socket: None }
     }
 }
 
@@ -55,44 +50,27 @@ impl Memory {
     /// A retired pool of that shape to which all buffers have returned.
     fn reuse(shape: &MempoolOptions) -> Option<Self> {
         let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = retired
-            .iter()
-            .position(|pool| pool.shape == *shape && pool.in_use() == 0)?;
+        let at = retired.iter().position(|pool| pool.shape == *shape && pool.in_use() == 0)?;
         Some(retired.swap_remove(at))
     }
 
     fn make(name: &str, shape: &MempoolOptions) -> Result<Self> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         // DPDK wants names that are short and unique in the process.
-        let unique = c_string(
-            "a packet pool's name",
-            &format!("mbufs{}", MADE.fetch_add(1, Ordering::Relaxed)),
-        )?;
-        let room = shape
-            .data_room
-            .checked_add(HEADROOM)
-            .ok_or_else(|| Error::MempoolSize {
-                pool: name.to_owned(),
-                problem: format!(
-                    "a data room of {} bytes leaves no room for the headroom: {} is the most",
-                    shape.data_room,
-                    u16::MAX - HEADROOM
-                ),
-            })?;
-        let socket = shape
-            .socket
-            .and_then(|node| i32::try_from(node).ok())
-            .unwrap_or(ANY_SOCKET);
+        let unique =
+            c_string("a packet pool's name", &format!("mbufs{}", MADE.fetch_add(1, Ordering::Relaxed)))?;
+        let room = shape.data_room.checked_add(HEADROOM).ok_or_else(|| Error::MempoolSize {
+            pool: name.to_owned(),
+            problem: format!(
+                "a data room of {} bytes leaves no room for the headroom: {} is the most",
+                shape.data_room,
+                u16::MAX - HEADROOM
+            ),
+        })?;
+        let socket = shape.socket.and_then(|node| i32::try_from(node).ok()).unwrap_or(ANY_SOCKET);
         // SAFETY: EAL is up, the name is NUL-terminated and copied.
         let raw = unsafe {
-            dpdk_sys::rte_pktmbuf_pool_create(
-                unique.as_ptr(),
-                shape.mbufs,
-                shape.cache,
-                0,
-                room,
-                socket,
-            )
+            dpdk_sys::rte_pktmbuf_pool_create(unique.as_ptr(), shape.mbufs, shape.cache, 0, room, socket)
         };
         let raw = NonNull::new(raw).ok_or_else(|| {
             let reason = Errno::last();
@@ -131,10 +109,7 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        RETIRED
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(self.memory);
+        RETIRED.lock().unwrap_or_else(PoisonError::into_inner).push(self.memory);
     }
 }
 
@@ -153,10 +128,7 @@ impl Mempool {
             Some(memory) => memory,
             None => Memory::make(name, options)?,
         };
-        Ok(Self(Arc::new(Inner {
-            memory,
-            name: name.to_owned(),
-        })))
+        Ok(Self(Arc::new(Inner { memory, name: name.to_owned() })))
     }
 
     /// The name in messages.
@@ -211,9 +183,7 @@ impl Mempool {
         let fill = |slots, free| {
             // SAFETY: the pool lives until the process ends, and there is room for `wanted`.
             let fits = wanted <= free
-                && unsafe {
-                    dpdk_sys::shim_pktmbuf_alloc_bulk(self.as_ptr(), slots, u32::from(wanted)) == 0
-                };
+                && unsafe { dpdk_sys::shim_pktmbuf_alloc_bulk(self.as_ptr(), slots, u32::from(wanted)) == 0 };
             if fits { wanted } else { 0 }
         };
         // SAFETY: what is reported are fresh packets that nothing else knows of.

@@ -125,9 +125,7 @@ impl Port {
     /// The device does not start, or was started before.
     pub fn start(&self) -> Result<(Vec<RxQueue>, Vec<TxQueue>)> {
         if self.started.swap(true, Ordering::AcqRel) {
-            return Err(Error::AlreadyStarted {
-                port: self.name().to_owned(),
-            });
+            return Err(Error::AlreadyStarted { port: self.name().to_owned() });
         }
         // SAFETY: the device is claimed and configured with all its queues.
         let status = unsafe { dpdk_sys::rte_eth_dev_start(self.index()) };
@@ -139,12 +137,8 @@ impl Port {
                 "the device may be in use elsewhere or need privileges",
             ));
         }
-        let rx = (0..self.rx_queues)
-            .map(|queue| RxQueue::new(&self.shared, queue))
-            .collect();
-        let tx = (0..self.tx_queues)
-            .map(|queue| TxQueue::new(&self.shared, queue))
-            .collect();
+        let rx = (0..self.rx_queues).map(|queue| RxQueue::new(&self.shared, queue)).collect();
+        let tx = (0..self.tx_queues).map(|queue| TxQueue::new(&self.shared, queue)).collect();
         Ok((rx, tx))
     }
 

@@ -49,26 +49,18 @@ impl Qsbr {
     ///
     /// No readers, or too little memory.
     pub fn new(_: &Eal, max_readers: u32) -> Result<Self> {
-        let error = |reason| Error::Qsbr {
-            threads: max_readers,
-            reason,
-        };
+        let error = |reason| Error::Qsbr { threads: max_readers, reason };
         // SAFETY: takes any number.
         let size = unsafe { dpdk_sys::rte_rcu_qsbr_get_memsize(max_readers) };
         // DPDK gives 1 for an error.
         if max_readers == 0 || size <= 1 {
             return Err(error(Errno(libc::EINVAL)));
         }
-        let layout =
-            Layout::from_size_align(size, ALIGN).map_err(|_| error(Errno(libc::EINVAL)))?;
+        let layout = Layout::from_size_align(size, ALIGN).map_err(|_| error(Errno(libc::EINVAL)))?;
         // SAFETY: the size is not zero.
         let raw = NonNull::new(unsafe { alloc::alloc_zeroed(layout) }.cast())
             .ok_or_else(|| error(Errno(libc::ENOMEM)))?;
-        let inner = Inner {
-            raw,
-            layout,
-            readers: Mutex::new(vec![false; max_readers as usize]),
-        };
+        let inner = Inner { raw, layout, readers: Mutex::new(vec![false; max_readers as usize]) };
         // SAFETY: memory of the size that DPDK asked for, aligned, and not used yet.
         let status = unsafe { dpdk_sys::rte_rcu_qsbr_init(inner.raw.as_ptr(), max_readers) };
         if status != 0 {
@@ -96,12 +88,7 @@ impl Qsbr {
         }
         *taken = true;
         drop(readers);
-        Ok(QsbrReader {
-            qsbr: self.clone(),
-            reader,
-            online: false,
-            _not_sync: PhantomData,
-        })
+        Ok(QsbrReader { qsbr: self.clone(), reader, online: false, _not_sync: PhantomData })
     }
 
     /// Starts a grace period, and returns its token. What was taken out of sight before is what the
@@ -120,10 +107,7 @@ impl Qsbr {
     }
 
     fn readers(&self) -> std::sync::MutexGuard<'_, Vec<bool>> {
-        self.0
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -132,10 +116,7 @@ impl fmt::Debug for Qsbr {
         let readers = self.readers();
         f.debug_struct("Qsbr")
             .field("max_readers", &readers.len())
-            .field(
-                "registered",
-                &readers.iter().filter(|taken| **taken).count(),
-            )
+            .field("registered", &readers.iter().filter(|taken| **taken).count())
             .finish()
     }
 }

@@ -29,14 +29,8 @@ const BULK: usize = 32;
 pub fn spsc<T: Send>(eal: &Eal, name: &str, capacity: u32) -> Result<(Producer<T>, Consumer<T>)> {
     let ring = Arc::new(Ring::new(eal, name, capacity, RING_F_SP_ENQ)?);
     Ok((
-        Producer {
-            ring: Arc::clone(&ring),
-            _not_sync: PhantomData,
-        },
-        Consumer {
-            ring,
-            _not_sync: PhantomData,
-        },
+        Producer { ring: Arc::clone(&ring), _not_sync: PhantomData },
+        Consumer { ring, _not_sync: PhantomData },
     ))
 }
 
@@ -46,21 +40,9 @@ pub fn spsc<T: Send>(eal: &Eal, name: &str, capacity: u32) -> Result<(Producer<T
 /// # Errors
 ///
 /// Too little memory, and a capacity that DPDK refuses.
-pub fn mpsc<T: Send>(
-    eal: &Eal,
-    name: &str,
-    capacity: u32,
-) -> Result<(SharedProducer<T>, Consumer<T>)> {
+pub fn mpsc<T: Send>(eal: &Eal, name: &str, capacity: u32) -> Result<(SharedProducer<T>, Consumer<T>)> {
     let ring = Arc::new(Ring::new(eal, name, capacity, RING_F_MP_RTS_ENQ)?);
-    Ok((
-        SharedProducer {
-            ring: Arc::clone(&ring),
-        },
-        Consumer {
-            ring,
-            _not_sync: PhantomData,
-        },
-    ))
+    Ok((SharedProducer { ring: Arc::clone(&ring) }, Consumer { ring, _not_sync: PhantomData }))
 }
 
 /// An item as the ring holds it: DPDK copies items in units of four bytes.
@@ -82,10 +64,7 @@ impl<T> Ring<T> {
     /// Bytes of an item in the ring, a multiple of four.
     const SIZE: u32 = {
         assert!(size_of::<T>() > 0, "a ring of nothing");
-        assert!(
-            size_of::<Slot<T>>() <= 4096,
-            "items this big are to be boxed"
-        );
+        assert!(size_of::<Slot<T>>() <= 4096, "items this big are to be boxed");
         size_of::<Slot<T>>() as u32
     };
 
@@ -96,9 +75,7 @@ impl<T> Ring<T> {
         let unique = c_string("a ring's name", &unique)?;
         let flags = producers | RING_F_SC_DEQ | RING_F_EXACT_SZ;
         // SAFETY: EAL is up; the name is copied.
-        let raw = unsafe {
-            dpdk_sys::rte_ring_create_elem(unique.as_ptr(), Self::SIZE, capacity, -1, flags)
-        };
+        let raw = unsafe { dpdk_sys::rte_ring_create_elem(unique.as_ptr(), Self::SIZE, capacity, -1, flags) };
         let raw = NonNull::new(raw).ok_or_else(|| {
             let reason = Errno::last();
             Error::Ring {
@@ -111,10 +88,7 @@ impl<T> Ring<T> {
                 },
             }
         })?;
-        Ok(Self {
-            raw,
-            _items: PhantomData,
-        })
+        Ok(Self { raw, _items: PhantomData })
     }
 
     #[inline]
@@ -122,12 +96,7 @@ impl<T> Ring<T> {
         let slot = Slot(item);
         // SAFETY: one item of the ring's size, which the ring owns once it has copied it.
         let pushed = unsafe {
-            dpdk_sys::shim_ring_enqueue_burst(
-                self.raw.as_ptr(),
-                (&raw const slot).cast(),
-                Self::SIZE,
-                1,
-            )
+            dpdk_sys::shim_ring_enqueue_burst(self.raw.as_ptr(), (&raw const slot).cast(), Self::SIZE, 1)
         };
         if pushed == 0 {
             return Err(slot.0);
@@ -177,12 +146,7 @@ impl<T> Ring<T> {
         let mut slot = MaybeUninit::<Slot<T>>::uninit();
         // SAFETY: there is room for one item of the ring's size.
         let popped = unsafe {
-            dpdk_sys::shim_ring_dequeue_burst(
-                self.raw.as_ptr(),
-                slot.as_mut_ptr().cast(),
-                Self::SIZE,
-                1,
-            )
+            dpdk_sys::shim_ring_dequeue_burst(self.raw.as_ptr(), slot.as_mut_ptr().cast(), Self::SIZE, 1)
         };
         // SAFETY: the ring wrote the item and no longer owns it.
         (popped == 1).then(|| unsafe { slot.assume_init() }.0)
@@ -285,9 +249,7 @@ impl<T: Send> SharedProducer<T> {
 
 impl<T: Send> Clone for SharedProducer<T> {
     fn clone(&self) -> Self {
-        Self {
-            ring: Arc::clone(&self.ring),
-        }
+        Self { ring: Arc::clone(&self.ring) }
     }
 }
 

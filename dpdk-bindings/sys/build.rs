@@ -9,15 +9,8 @@ const OLDEST: &str = "22.11";
 
 /// What is linked of DPDK: drivers are plugins that EAL loads at run time. `rte_log` is a library
 /// of its own in newer releases.
-const LIBRARIES: [&str; 7] = [
-    "rte_ethdev",
-    "rte_mbuf",
-    "rte_mempool",
-    "rte_ring",
-    "rte_rcu",
-    "rte_eal",
-    "rte_log",
-];
+const LIBRARIES: [&str; 7] =
+    ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_ring", "rte_rcu", "rte_eal", "rte_log"];
 
 /// Functions that DPDK's libraries export; everything else comes through `shim_`.
 const FUNCTIONS: &[&str] = &[
@@ -53,8 +46,7 @@ const CONSTANTS: &[&str] = &[
 
 /// Handed around by pointer only; `lib.rs` declares them without a layout.
 /// What only their definitions use is left out as well.
-const OPAQUE: &str =
-    "rte_(mbuf|mempool|ring|rcu_qsbr|device)(_.*)?|__rte_ring_.*|rte_memzone.*|RTE_RING_.*";
+const OPAQUE: &str = "rte_(mbuf|mempool|ring|rcu_qsbr|device)(_.*)?|__rte_ring_.*|rte_memzone.*|RTE_RING_.*";
 
 fn main() -> ExitCode {
     for file in ["build.rs", "wrapper.h", "shim.c"] {
@@ -111,10 +103,7 @@ fn compiler_flags() -> Result<Vec<String>, String> {
         .output()
         .map_err(|error| format!("cannot run {tool}: {error}"))?;
     if !output.status.success() {
-        return Err(format!(
-            "`{tool} --cflags libdpdk` failed: {}",
-            output.status
-        ));
+        return Err(format!("`{tool} --cflags libdpdk` failed: {}", output.status));
     }
     let text = String::from_utf8(output.stdout)
         .map_err(|_| "pkg-config's flags for libdpdk are no UTF-8".to_owned())?;
@@ -127,14 +116,12 @@ fn compile_shim(flags: &[String]) -> Result<(), String> {
     for flag in flags {
         shim.flag(flag);
     }
-    shim.try_compile("dpdk_shim")
-        .map_err(|error| format!("the C compiler refuses DPDK's headers: {error}"))
+    shim.try_compile("dpdk_shim").map_err(|error| format!("the C compiler refuses DPDK's headers: {error}"))
 }
 
 fn generate(flags: &[String]) -> Result<(), String> {
     clang_sys::load().map_err(|_| {
-        "libclang, which reads DPDK's headers, is missing: run `apt-get install libclang-dev`"
-            .to_owned()
+        "libclang, which reads DPDK's headers, is missing: run `apt-get install libclang-dev`".to_owned()
     })?;
     let mut builder = bindgen::Builder::default()
         .header("wrapper.h")

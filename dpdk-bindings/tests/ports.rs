@@ -7,15 +7,12 @@ use std::path::PathBuf;
 
 use common::{eal, pool};
 use dpdk_bindings::{
-    BURST, Burst, Error, Mempool, MempoolOptions, Port, PortOptions, RxQueue, Sent, TX_BATCH,
-    TxBatch, TxQueue,
+    BURST, Burst, Error, Mempool, MempoolOptions, Port, PortOptions, RxQueue, Sent, TX_BATCH, TxBatch,
+    TxQueue,
 };
 
 fn options(pool: &Mempool) -> PortOptions {
-    PortOptions {
-        mempools: vec![pool.clone()],
-        ..PortOptions::default()
-    }
+    PortOptions { mempools: vec![pool.clone()], ..PortOptions::default() }
 }
 
 fn open(device: &str, options: &PortOptions) -> (Port, RxQueue, TxQueue) {
@@ -26,9 +23,7 @@ fn open(device: &str, options: &PortOptions) -> (Port, RxQueue, TxQueue) {
 
 fn fill(batch: &mut TxBatch, pool: &Mempool, packets: usize) {
     for number in 0..packets {
-        let mbuf = pool
-            .mbuf_from(&number.to_be_bytes().repeat(8))
-            .expect("a buffer");
+        let mbuf = pool.mbuf_from(&number.to_be_bytes().repeat(8)).expect("a buffer");
         batch.push(mbuf).expect("room in the batch");
     }
 }
@@ -40,13 +35,7 @@ fn null_takes_everything() {
     let mut batch = TxBatch::new();
     fill(&mut batch, &pool, 100);
     assert_eq!(pool.in_use(), 100);
-    assert_eq!(
-        tx.send(&mut batch),
-        Sent {
-            sent: 100,
-            dropped: 0
-        }
-    );
+    assert_eq!(tx.send(&mut batch), Sent { sent: 100, dropped: 0 });
     assert!(batch.is_empty());
     assert_eq!(pool.in_use(), 0);
     assert_eq!(port.stats().unwrap().tx_packets, 100);
@@ -92,13 +81,7 @@ fn a_ring_gives_back_what_it_was_given() {
     let (_port, mut rx, mut tx) = open("net_ring0", &options(&pool));
     let mut batch = TxBatch::new();
     fill(&mut batch, &pool, 100);
-    assert_eq!(
-        tx.send(&mut batch),
-        Sent {
-            sent: 100,
-            dropped: 0
-        }
-    );
+    assert_eq!(tx.send(&mut batch), Sent { sent: 100, dropped: 0 });
     assert_eq!(pool.in_use(), 100);
 
     let mut burst = Burst::new();
@@ -115,11 +98,7 @@ fn a_ring_gives_back_what_it_was_given() {
 
 #[test]
 fn what_a_full_device_refuses_is_counted_and_freed() {
-    let big = MempoolOptions {
-        mbufs: 2047,
-        cache: 0,
-        ..MempoolOptions::default()
-    };
+    let big = MempoolOptions { mbufs: 2047, cache: 0, ..MempoolOptions::default() };
     let pool = Mempool::new(eal(), "refused", &big).unwrap();
     let (_port, mut rx, mut tx) = open("net_ring1", &options(&pool));
     let (mut sent, mut dropped) = (0, 0);
@@ -132,10 +111,7 @@ fn what_a_full_device_refuses_is_counted_and_freed() {
         sent += result.sent;
         dropped += result.dropped;
     }
-    assert!(
-        dropped > 0,
-        "the device's ring is smaller than what was sent"
-    );
+    assert!(dropped > 0, "the device's ring is smaller than what was sent");
     assert_eq!(pool.in_use(), sent, "only what was sent is still in use");
 
     let mut burst = Burst::new();
@@ -149,13 +125,7 @@ fn what_a_full_device_refuses_is_counted_and_freed() {
 fn chains_are_sent_or_copied_together() {
     let pool = pool("chains");
     for (device, tx_segments) in [("net_ring2", true), ("net_ring3", false)] {
-        let (_port, mut rx, mut tx) = open(
-            device,
-            &PortOptions {
-                tx_segments,
-                ..options(&pool)
-            },
-        );
+        let (_port, mut rx, mut tx) = open(device, &PortOptions { tx_segments, ..options(&pool) });
         let mut mbuf = pool.mbuf_from(b"front").unwrap();
         mbuf.chain(pool.mbuf_from(b"back").unwrap()).unwrap();
         let mut full = pool.mbuf_from(&[1; 2048]).unwrap();
@@ -212,18 +182,11 @@ impl Drop for Directory {
 fn captures_go_in_and_out() {
     let directory = Directory::new("pcap");
     let (input, output) = (directory.0.join("in.pcap"), directory.0.join("out.pcap"));
-    let frames: Vec<Vec<u8>> = [60usize, 1514, 9000]
-        .iter()
-        .map(|len| vec![*len as u8; *len])
-        .collect();
+    let frames: Vec<Vec<u8>> = [60usize, 1514, 9000].iter().map(|len| vec![*len as u8; *len]).collect();
     fs::write(&input, capture(&frames)).unwrap();
 
     let pool = pool("pcap");
-    let device = format!(
-        "net_pcap0,rx_pcap={},tx_pcap={}",
-        input.display(),
-        output.display()
-    );
+    let device = format!("net_pcap0,rx_pcap={},tx_pcap={}", input.display(), output.display());
     let (port, mut rx, mut tx) = open(&device, &options(&pool));
     assert_eq!(port.name(), "net_pcap0");
     let mut burst = Burst::new();
@@ -256,18 +219,11 @@ fn captures_go_in_and_out() {
 fn a_port_opens_again_after_its_last_queue_is_gone() {
     let pool = pool("again");
     let (port, rx, tx) = open("net_null2", &options(&pool));
-    assert!(matches!(
-        Port::open(eal(), "net_null2", &options(&pool)),
-        Err(Error::PortInUse { .. })
-    ));
+    assert!(matches!(Port::open(eal(), "net_null2", &options(&pool)), Err(Error::PortInUse { .. })));
     assert!(matches!(port.start(), Err(Error::AlreadyStarted { .. })));
     assert!(eal().ports().contains(&"net_null2".to_owned()));
     drop((port, tx));
-    assert_eq!(
-        eal().port_by_name("net_null2"),
-        Some(rx.port()),
-        "a queue keeps its port"
-    );
+    assert_eq!(eal().port_by_name("net_null2"), Some(rx.port()), "a queue keeps its port");
     drop(rx);
     assert_eq!(eal().port_by_name("net_null2"), None);
     open("net_null2", &options(&pool));
@@ -276,16 +232,7 @@ fn a_port_opens_again_after_its_last_queue_is_gone() {
 #[test]
 fn a_frame_that_fits_no_buffer_is_refused_with_a_hint() {
     let pool = pool("small");
-    let open = |mtu| {
-        Port::open(
-            eal(),
-            "net_null3",
-            &PortOptions {
-                mtu,
-                ..options(&pool)
-            },
-        )
-    };
+    let open = |mtu| Port::open(eal(), "net_null3", &PortOptions { mtu, ..options(&pool) });
     let error = open(9000).unwrap_err().to_string();
     assert!(error.contains("9018") && error.contains("2030"), "{error}");
     open(2030).expect("the hint holds");
@@ -298,65 +245,27 @@ fn queues_are_limited_by_the_device_and_its_pools() {
     let input = directory.0.join("in.pcap");
     fs::write(&input, capture(&[])).unwrap();
     let device = format!("net_pcap1,rx_pcap={}", input.display());
-    let two = PortOptions {
-        rx_queues: 2,
-        ..options(&pool)
-    };
+    let two = PortOptions { rx_queues: 2, ..options(&pool) };
     let error = Port::open(eal(), &device, &two).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Queues {
-                asked: 2,
-                limit: 1,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    let none = PortOptions {
-        mempools: Vec::new(),
-        ..PortOptions::default()
-    };
+    assert!(matches!(error, Error::Queues { asked: 2, limit: 1, .. }), "{error}");
+    let none = PortOptions { mempools: Vec::new(), ..PortOptions::default() };
     let error = Port::open(eal(), "net_null4", &none).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Pools {
-                pools: 0,
-                queues: 1,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Pools { pools: 0, queues: 1, .. }), "{error}");
 }
 
 #[test]
 fn what_is_no_device_says_so() {
     let error = Port::open(eal(), "net_nonsense0", &PortOptions::default()).unwrap_err();
-    assert!(
-        error.to_string().starts_with("port net_nonsense0: "),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("port net_nonsense0: "), "{error}");
     let error = Port::open(eal(), "0000:00:1f.7", &PortOptions::default()).unwrap_err();
-    assert!(
-        error.to_string().starts_with("port 0000:00:1f.7: "),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("port 0000:00:1f.7: "), "{error}");
 }
 
 #[test]
 fn a_port_tells_what_it_is() {
     let pool = pool("info");
     let mac = [2, 0, 0, 0, 0, 7];
-    let (port, ..) = open(
-        "net_null5",
-        &PortOptions {
-            mac: Some(mac),
-            ..options(&pool)
-        },
-    );
+    let (port, ..) = open("net_null5", &PortOptions { mac: Some(mac), ..options(&pool) });
     assert_eq!(port.info().driver, "net_null");
     assert_eq!(port.info().mac, mac);
     assert!(port.info().max_rx_queues > 1);

@@ -10,9 +10,7 @@ mod text;
 
 pub(crate) use choice::{Dscp, OneOf, SenderCheck};
 pub(crate) use device::PortDevice;
-pub(crate) use net::{
-    Address, InterfaceAddress, Mac, PoolRange, Prefix, is_edge, is_special, usable,
-};
+pub(crate) use net::{Address, InterfaceAddress, Mac, PoolRange, Prefix, is_edge, is_special, usable};
 pub(crate) use number::{Bool, Core, Int, Vlan, VsidNumber, WorkerCores};
 pub(crate) use text::{AbsolutePath, Guid, Label, Listen, Name, Off};
 

@@ -19,13 +19,8 @@ const MANY_KEYS: usize = 16;
 /// # Errors
 /// What is no YAML, holds nothing or holds two documents: one problem.
 pub(crate) fn parse<'t>(text: &'t str, problems: &mut Vec<Problem>) -> Result<Tree<'t>, Problem> {
-    let mut builder = Builder {
-        text,
-        tree: Tree { nodes: Vec::new() },
-        open: Vec::new(),
-        documents: 0,
-        problems,
-    };
+    let mut builder =
+        Builder { text, tree: Tree { nodes: Vec::new() }, open: Vec::new(), documents: 0, problems };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| syntax(text, &error))?;
@@ -36,16 +31,8 @@ pub(crate) fn parse<'t>(text: &'t str, problems: &mut Vec<Problem>) -> Result<Tr
 
 /// A collection that is not yet complete.
 enum Open<'t> {
-    Sequence {
-        node: NodeId,
-        items: Vec<NodeId>,
-    },
-    Mapping {
-        node: NodeId,
-        members: Vec<Member<'t>>,
-        key: Key<'t>,
-        seen: HashSet<Cow<'t, str>>,
-    },
+    Sequence { node: NodeId, items: Vec<NodeId> },
+    Mapping { node: NodeId, members: Vec<Member<'t>>, key: Key<'t>, seen: HashSet<Cow<'t, str>> },
 }
 
 /// Where an open mapping stands.
@@ -93,10 +80,7 @@ impl<'t> Builder<'t, '_> {
             Event::SequenceStart(anchor, tag) => {
                 self.decoration(mark, anchor, tag.is_some());
                 let node = self.begin(mark)?;
-                self.open.push(Open::Sequence {
-                    node,
-                    items: Vec::new(),
-                });
+                self.open.push(Open::Sequence { node, items: Vec::new() });
             }
             Event::MappingStart(anchor, tag) => {
                 self.decoration(mark, anchor, tag.is_some());
@@ -145,13 +129,7 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn scalar(&mut self, text: Cow<'t, str>, plain: bool, tagged: bool, mark: Mark) {
-        if let Some(Open::Mapping {
-            key: key @ Key::Expected,
-            members,
-            seen,
-            ..
-        }) = self.open.last_mut()
-        {
+        if let Some(Open::Mapping { key: key @ Key::Expected, members, seen, .. }) = self.open.last_mut() {
             if tagged {
                 *key = Key::Refused;
                 return;
@@ -174,11 +152,7 @@ impl<'t> Builder<'t, '_> {
             *key = Key::Read(text, mark);
             return;
         }
-        let content = if tagged {
-            Content::Broken
-        } else {
-            Content::Scalar { text, plain }
-        };
+        let content = if tagged { Content::Broken } else { Content::Scalar { text, plain } };
         self.complete(mark, content);
     }
 
@@ -217,12 +191,7 @@ impl<'t> Builder<'t, '_> {
             Some(Open::Mapping { node, members, .. }) => (*node, members.len()),
         };
         let id = NodeId(self.tree.nodes.len() as u32);
-        self.tree.nodes.push(Node {
-            mark,
-            parent,
-            position: position as u32,
-            content,
-        });
+        self.tree.nodes.push(Node { mark, parent, position: position as u32, content });
         id
     }
 
@@ -231,9 +200,7 @@ impl<'t> Builder<'t, '_> {
         match self.open.last_mut() {
             None => {}
             Some(Open::Sequence { items, .. }) => items.push(value),
-            Some(Open::Mapping {
-                members, key, seen, ..
-            }) => match std::mem::replace(key, Key::Expected) {
+            Some(Open::Mapping { members, key, seen, .. }) => match std::mem::replace(key, Key::Expected) {
                 Key::Read(key, mark) => {
                     if members.len() >= MANY_KEYS {
                         if seen.is_empty() {
@@ -271,10 +238,7 @@ impl<'t> Builder<'t, '_> {
         for open in &self.open {
             match open {
                 Open::Sequence { items, .. } => path.push_str(&format!("[{}]", items.len())),
-                Open::Mapping {
-                    key: Key::Read(key, _),
-                    ..
-                } => push_key(&mut path, key),
+                Open::Mapping { key: Key::Read(key, _), .. } => push_key(&mut path, key),
                 Open::Mapping { .. } => {}
             }
         }
@@ -292,10 +256,7 @@ fn given_before(members: &[Member<'_>], seen: &HashSet<Cow<'_, str>>, key: &str)
 }
 
 fn mark(marker: Marker) -> Mark {
-    Mark {
-        line: marker.line() as u32,
-        column: marker.col() as u32 + 1,
-    }
+    Mark { line: marker.line() as u32, column: marker.col() as u32 + 1 }
 }
 
 /// A marker's place, held within the text: at its end the parser may point beyond it.
@@ -303,16 +264,8 @@ fn within(text: &str, marker: Marker) -> Mark {
     let mark = mark(marker);
     let last = text.lines().count().max(1) as u32;
     let line = mark.line.clamp(1, last);
-    let width = text
-        .lines()
-        .nth(line as usize - 1)
-        .unwrap_or("")
-        .chars()
-        .count() as u32;
-    Mark {
-        line,
-        column: mark.column.clamp(1, width + 1),
-    }
+    let width = text.lines().nth(line as usize - 1).unwrap_or("").chars().count() as u32;
+    Mark { line, column: mark.column.clamp(1, width + 1) }
 }
 
 fn syntax(text: &str, error: &ScanError) -> Problem {
@@ -333,11 +286,7 @@ fn whole(mark: Mark, message: &str, hint: &str) -> Problem {
 
 fn problem(path: String, mark: Mark, message: &str, hint: &str) -> Problem {
     Problem {
-        path: if path.is_empty() {
-            "document".to_owned()
-        } else {
-            path
-        },
+        path: if path.is_empty() { "document".to_owned() } else { path },
         line: mark.line as usize,
         column: mark.column as usize,
         message: message.to_owned(),

@@ -20,8 +20,7 @@ impl Affinity {
 
     pub(super) fn restore(&self) -> Result<()> {
         // SAFETY: the size is that of the set, which lives as long as the call.
-        let status =
-            unsafe { libc::sched_setaffinity(0, mem::size_of_val(&self.0), &raw const self.0) };
+        let status = unsafe { libc::sched_setaffinity(0, mem::size_of_val(&self.0), &raw const self.0) };
         Self::check("restore", status)
     }
 
@@ -29,10 +28,7 @@ impl Affinity {
         if status == 0 {
             return Ok(());
         }
-        Err(Error::Affinity {
-            action,
-            reason: io::Error::last_os_error(),
-        })
+        Err(Error::Affinity { action, reason: io::Error::last_os_error() })
     }
 }
 

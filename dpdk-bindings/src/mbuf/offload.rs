@@ -1,10 +1,10 @@
 //! What the device found out about a packet, and what it is asked to do with one.
 
 use dpdk_sys::{
-    MBUF_F_RX_IP_CKSUM_BAD, MBUF_F_RX_IP_CKSUM_GOOD, MBUF_F_RX_IP_CKSUM_MASK,
-    MBUF_F_RX_L4_CKSUM_BAD, MBUF_F_RX_L4_CKSUM_GOOD, MBUF_F_RX_L4_CKSUM_MASK, MBUF_F_RX_RSS_HASH,
-    MBUF_F_TX_IP_CKSUM, MBUF_F_TX_IPV4, MBUF_F_TX_IPV6, MBUF_F_TX_TCP_CKSUM, MBUF_F_TX_UDP_CKSUM,
-    MBUF_L2_LEN_BITS, MBUF_L2_LEN_SHIFT, MBUF_L3_LEN_BITS, MBUF_L3_LEN_SHIFT,
+    MBUF_F_RX_IP_CKSUM_BAD, MBUF_F_RX_IP_CKSUM_GOOD, MBUF_F_RX_IP_CKSUM_MASK, MBUF_F_RX_L4_CKSUM_BAD,
+    MBUF_F_RX_L4_CKSUM_GOOD, MBUF_F_RX_L4_CKSUM_MASK, MBUF_F_RX_RSS_HASH, MBUF_F_TX_IP_CKSUM, MBUF_F_TX_IPV4,
+    MBUF_F_TX_IPV6, MBUF_F_TX_TCP_CKSUM, MBUF_F_TX_UDP_CKSUM, MBUF_L2_LEN_BITS, MBUF_L2_LEN_SHIFT,
+    MBUF_L3_LEN_BITS, MBUF_L3_LEN_SHIFT,
 };
 
 use super::Mbuf;
@@ -69,12 +69,8 @@ pub struct TxChecksum {
 impl TxChecksum {
     fn flags(self) -> u64 {
         let network = match self.network {
-            Network::Ipv4 {
-                header_checksum: true,
-            } => MBUF_F_TX_IPV4 | MBUF_F_TX_IP_CKSUM,
-            Network::Ipv4 {
-                header_checksum: false,
-            } => MBUF_F_TX_IPV4,
+            Network::Ipv4 { header_checksum: true } => MBUF_F_TX_IPV4 | MBUF_F_TX_IP_CKSUM,
+            Network::Ipv4 { header_checksum: false } => MBUF_F_TX_IPV4,
             Network::Ipv6 => MBUF_F_TX_IPV6,
         };
         let transport = match self.transport {
@@ -87,11 +83,8 @@ impl TxChecksum {
 }
 
 /// Every flag that [`TxChecksum`] sets; the two transports are values of one field.
-const TX_CHECKSUM: u64 = MBUF_F_TX_IPV4
-    | MBUF_F_TX_IPV6
-    | MBUF_F_TX_IP_CKSUM
-    | MBUF_F_TX_TCP_CKSUM
-    | MBUF_F_TX_UDP_CKSUM;
+const TX_CHECKSUM: u64 =
+    MBUF_F_TX_IPV4 | MBUF_F_TX_IPV6 | MBUF_F_TX_IP_CKSUM | MBUF_F_TX_TCP_CKSUM | MBUF_F_TX_UDP_CKSUM;
 
 impl Mbuf {
     /// The hash by which the device chose the queue, if it told.
@@ -133,9 +126,7 @@ impl Mbuf {
     #[must_use]
     pub fn request_checksum(&mut self, checksum: TxChecksum) -> bool {
         let (l2, l3) = (u64::from(checksum.l2_len), u64::from(checksum.l3_len));
-        if l2 >> MBUF_L2_LEN_BITS != 0
-            || l3 >> MBUF_L3_LEN_BITS != 0
-            || l2 + l3 > u64::from(self.data_len())
+        if l2 >> MBUF_L2_LEN_BITS != 0 || l3 >> MBUF_L3_LEN_BITS != 0 || l2 + l3 > u64::from(self.data_len())
         {
             return false;
         }

@@ -92,21 +92,14 @@ impl Segment {
     pub(super) fn next(self) -> Option<Self> {
         // SAFETY: the field is there, initialized, and nothing writes it meanwhile; it is NULL or
         // the next segment of the same packet.
-        unsafe {
-            self.field::<Option<NonNull<rte_mbuf>>>(dpdk_sys::MBUF_NEXT)
-                .read()
-        }
-        .map(Self)
+        unsafe { self.field::<Option<NonNull<rte_mbuf>>>(dpdk_sys::MBUF_NEXT).read() }.map(Self)
     }
 
     #[inline]
     pub(super) fn set_next(self, next: Option<Self>) {
         let next = next.map(|segment| segment.0);
         // SAFETY: the field is there, and nothing else reads or writes it meanwhile.
-        unsafe {
-            self.field::<Option<NonNull<rte_mbuf>>>(dpdk_sys::MBUF_NEXT)
-                .write(next)
-        }
+        unsafe { self.field::<Option<NonNull<rte_mbuf>>>(dpdk_sys::MBUF_NEXT).write(next) }
     }
 
     #[inline]

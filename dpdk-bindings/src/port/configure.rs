@@ -3,11 +3,10 @@
 use std::ptr;
 
 use dpdk_sys::{
-    ETH_RSS_IP, ETH_RSS_LEVEL_INNERMOST, ETH_RSS_NVGRE, ETH_RSS_TCP, ETH_RSS_UDP,
-    ETH_RX_OFFLOAD_IPV4_CKSUM, ETH_RX_OFFLOAD_RSS_HASH, ETH_RX_OFFLOAD_TCP_CKSUM,
-    ETH_RX_OFFLOAD_UDP_CKSUM, ETH_TX_OFFLOAD_IPV4_CKSUM, ETH_TX_OFFLOAD_MULTI_SEGS,
-    ETH_TX_OFFLOAD_TCP_CKSUM, ETH_TX_OFFLOAD_UDP_CKSUM, rte_eth_conf, rte_eth_dev_info,
-    rte_ether_addr,
+    ETH_RSS_IP, ETH_RSS_LEVEL_INNERMOST, ETH_RSS_NVGRE, ETH_RSS_TCP, ETH_RSS_UDP, ETH_RX_OFFLOAD_IPV4_CKSUM,
+    ETH_RX_OFFLOAD_RSS_HASH, ETH_RX_OFFLOAD_TCP_CKSUM, ETH_RX_OFFLOAD_UDP_CKSUM, ETH_TX_OFFLOAD_IPV4_CKSUM,
+    ETH_TX_OFFLOAD_MULTI_SEGS, ETH_TX_OFFLOAD_TCP_CKSUM, ETH_TX_OFFLOAD_UDP_CKSUM, rte_eth_conf,
+    rte_eth_dev_info, rte_ether_addr,
 };
 
 use super::device::Device;
@@ -36,19 +35,10 @@ pub(super) fn configure(device: &Device, options: &PortOptions) -> Result<Config
     let conf = configuration(&info, options, device_mtu);
     // SAFETY: the device is claimed and not started; the configuration outlives the call.
     let status = unsafe {
-        dpdk_sys::rte_eth_dev_configure(
-            device.index,
-            options.rx_queues,
-            options.tx_queues,
-            &raw const conf,
-        )
+        dpdk_sys::rte_eth_dev_configure(device.index, options.rx_queues, options.tx_queues, &raw const conf)
     };
     Errno::check(status).map_err(|reason| {
-        device.error(
-            "configure the device",
-            reason,
-            "its own words are on standard error",
-        )
+        device.error("configure the device", reason, "its own words are on standard error")
     })?;
     let mtu_set = match device_mtu {
         Some(mtu) => set_mtu(device, mtu)?,
@@ -74,21 +64,12 @@ fn check_queues(device: &Device, info: &rte_eth_dev_info, options: &PortOptions)
         ("transmit", options.tx_queues, info.max_tx_queues),
     ] {
         if asked > limit {
-            return Err(Error::Queues {
-                port: device.name.clone(),
-                direction,
-                asked,
-                limit,
-            });
+            return Err(Error::Queues { port: device.name.clone(), direction, asked, limit });
         }
     }
     let (pools, queues) = (options.mempools.len(), options.rx_queues);
     if queues > 0 && pools != 1 && pools != usize::from(queues) {
-        return Err(Error::Pools {
-            port: device.name.clone(),
-            pools,
-            queues,
-        });
+        return Err(Error::Pools { port: device.name.clone(), pools, queues });
     }
     Ok(())
 }
@@ -96,11 +77,7 @@ fn check_queues(device: &Device, info: &rte_eth_dev_info, options: &PortOptions)
 /// A frame must fit one buffer: nothing behind wants to look for a header in a second one.
 fn check_frames(device: &Device, options: &PortOptions) -> Result<()> {
     let frame = u32::from(options.mtu) + u32::from(FRAMING);
-    match options
-        .mempools
-        .iter()
-        .find(|pool| u32::from(pool.data_room()) < frame)
-    {
+    match options.mempools.iter().find(|pool| u32::from(pool.data_room()) < frame) {
         None => Ok(()),
         Some(pool) => Err(Error::FrameTooBig {
             port: device.name.clone(),
@@ -127,20 +104,12 @@ fn device_mtu(device: &Device, info: &rte_eth_dev_info, mtu: u16) -> Result<Opti
     let max = info.max_mtu.min(longest.saturating_sub(framing));
     if mtu < info.min_mtu || mtu > max {
         if device.is_pci() {
-            return Err(Error::Mtu {
-                port: device.name.clone(),
-                mtu,
-                min: info.min_mtu,
-                max,
-            });
+            return Err(Error::Mtu { port: device.name.clone(), mtu, min: info.min_mtu, max });
         }
         return Ok(None);
     }
     let tag = (FRAMING + FCS).saturating_sub(framing);
-    Ok(Some(
-        mtu.saturating_add(if device.is_pci() { tag } else { 0 })
-            .min(max),
-    ))
+    Ok(Some(mtu.saturating_add(if device.is_pci() { tag } else { 0 }).min(max)))
 }
 
 fn configuration(info: &rte_eth_dev_info, options: &PortOptions, mtu: Option<u16>) -> rte_eth_conf {
@@ -155,9 +124,7 @@ fn configuration(info: &rte_eth_dev_info, options: &PortOptions, mtu: Option<u16
     let hash = match options.rss {
         Rss::Off => 0,
         Rss::Outermost => ETH_RSS_IP | ETH_RSS_TCP | ETH_RSS_UDP,
-        Rss::Innermost => {
-            ETH_RSS_IP | ETH_RSS_TCP | ETH_RSS_UDP | ETH_RSS_NVGRE | ETH_RSS_LEVEL_INNERMOST
-        }
+        Rss::Innermost => ETH_RSS_IP | ETH_RSS_TCP | ETH_RSS_UDP | ETH_RSS_NVGRE | ETH_RSS_LEVEL_INNERMOST,
     } & info.flow_type_rss_offloads;
     if options.rx_queues > 1 && hash != 0 {
         conf.rxmode.mq_mode = dpdk_sys::RTE_ETH_MQ_RX_RSS;
@@ -222,9 +189,8 @@ fn set_up_queues(
 ) -> Result<(u16, u16)> {
     let (mut rx, mut tx) = (options.rx_descriptors, options.tx_descriptors);
     // SAFETY: the device is claimed and configured; the numbers are local variables.
-    let status = unsafe {
-        dpdk_sys::rte_eth_dev_adjust_nb_rx_tx_desc(device.index, &raw mut rx, &raw mut tx)
-    };
+    let status =
+        unsafe { dpdk_sys::rte_eth_dev_adjust_nb_rx_tx_desc(device.index, &raw mut rx, &raw mut tx) };
     let hint = "ask for fewer or shorter queues, or for bigger buffers";
     Errno::check(status).map_err(|reason| device.error("size its queues", reason, hint))?;
     // SAFETY: the device is claimed.
@@ -234,33 +200,20 @@ fn set_up_queues(
     let mut tx_conf = info.default_txconf;
     tx_conf.offloads = conf.txmode.offloads;
     for queue in 0..options.rx_queues {
-        let pool = options
-            .mempools
-            .get(usize::from(queue))
-            .or(options.mempools.first());
+        let pool = options.mempools.get(usize::from(queue)).or(options.mempools.first());
         let pool = pool.map_or(ptr::null_mut(), |pool| pool.as_ptr());
         // SAFETY: the device is claimed, configured and not started; the pool is kept as long as
         // the device.
         let status = unsafe {
-            dpdk_sys::rte_eth_rx_queue_setup(
-                device.index,
-                queue,
-                rx,
-                socket,
-                &raw const rx_conf,
-                pool,
-            )
+            dpdk_sys::rte_eth_rx_queue_setup(device.index, queue, rx, socket, &raw const rx_conf, pool)
         };
-        Errno::check(status)
-            .map_err(|reason| device.error("set a receive queue up", reason, hint))?;
+        Errno::check(status).map_err(|reason| device.error("set a receive queue up", reason, hint))?;
     }
     for queue in 0..options.tx_queues {
         // SAFETY: the device is claimed, configured and not started.
-        let status = unsafe {
-            dpdk_sys::rte_eth_tx_queue_setup(device.index, queue, tx, socket, &raw const tx_conf)
-        };
-        Errno::check(status)
-            .map_err(|reason| device.error("set a transmit queue up", reason, hint))?;
+        let status =
+            unsafe { dpdk_sys::rte_eth_tx_queue_setup(device.index, queue, tx, socket, &raw const tx_conf) };
+        Errno::check(status).map_err(|reason| device.error("set a transmit queue up", reason, hint))?;
     }
     Ok((rx, tx))
 }

@@ -31,31 +31,20 @@ impl Device {
             None => probe(eal, name, &devargs)?,
         };
         if !claimed.insert(index) {
-            return Err(Error::PortInUse {
-                port: name.to_owned(),
-            });
+            return Err(Error::PortInUse { port: name.to_owned() });
         }
-        Ok(Self {
-            index,
-            name: name.to_owned(),
-        })
+        Ok(Self { index, name: name.to_owned() })
     }
 
     pub(super) fn error(&self, action: &'static str, reason: Errno, hint: &'static str) -> Error {
-        Error::Port {
-            port: self.name.clone(),
-            action,
-            reason,
-            hint,
-        }
+        Error::Port { port: self.name.clone(), action, reason, hint }
     }
 
     pub(super) fn read_info(&self) -> Result<rte_eth_dev_info> {
         let mut info = rte_eth_dev_info::default();
         // SAFETY: the device is claimed; it fills the structure in.
         let status = unsafe { dpdk_sys::rte_eth_dev_info_get(self.index, &raw mut info) };
-        Errno::check(status)
-            .map_err(|reason| self.error("ask the device what it is", reason, GONE))?;
+        Errno::check(status).map_err(|reason| self.error("ask the device what it is", reason, GONE))?;
         Ok(info)
     }
 
@@ -98,9 +87,7 @@ fn probe(eal: &Eal, name: &str, devargs: &str) -> Result<u16> {
                are on standard error",
     };
     Errno::check(status).map_err(failed)?;
-    eal.port_by_name(name).ok_or_else(|| Error::NoSuchPort {
-        port: name.to_owned(),
-    })
+    eal.port_by_name(name).ok_or_else(|| Error::NoSuchPort { port: name.to_owned() })
 }
 
 /// A PCI address with its domain, as DPDK names ports: `03:00.0` becomes `0000:03:00.0`.
@@ -109,11 +96,7 @@ fn full_address(devargs: &str) -> String {
         devargs.as_bytes(),
         [a, b, b':', ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()
     );
-    if is_short {
-        format!("0000:{devargs}")
-    } else {
-        devargs.to_owned()
-    }
+    if is_short { format!("0000:{devargs}") } else { devargs.to_owned() }
 }
 
 #[cfg(test)]

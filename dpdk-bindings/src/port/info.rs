@@ -3,10 +3,9 @@
 use std::ffi::CStr;
 
 use dpdk_sys::{
-    ETH_LINK_SPEED_UNKNOWN, ETH_RSS_LEVEL_INNERMOST, ETH_RX_OFFLOAD_IPV4_CKSUM,
-    ETH_RX_OFFLOAD_TCP_CKSUM, ETH_RX_OFFLOAD_UDP_CKSUM, ETH_TX_OFFLOAD_IPV4_CKSUM,
-    ETH_TX_OFFLOAD_MULTI_SEGS, ETH_TX_OFFLOAD_TCP_CKSUM, ETH_TX_OFFLOAD_UDP_CKSUM,
-    rte_eth_dev_info, rte_eth_stats, rte_ether_addr, shim_link,
+    ETH_LINK_SPEED_UNKNOWN, ETH_RSS_LEVEL_INNERMOST, ETH_RX_OFFLOAD_IPV4_CKSUM, ETH_RX_OFFLOAD_TCP_CKSUM,
+    ETH_RX_OFFLOAD_UDP_CKSUM, ETH_TX_OFFLOAD_IPV4_CKSUM, ETH_TX_OFFLOAD_MULTI_SEGS, ETH_TX_OFFLOAD_TCP_CKSUM,
+    ETH_TX_OFFLOAD_UDP_CKSUM, rte_eth_dev_info, rte_eth_stats, rte_ether_addr, shim_link,
 };
 
 use super::configure::Configured;
@@ -112,9 +111,7 @@ pub(super) fn read(device: &Device, configured: &Configured) -> Result<PortInfo>
         String::new()
     } else {
         // SAFETY: a driver's name is a static text.
-        unsafe { CStr::from_ptr(info.driver_name) }
-            .to_string_lossy()
-            .into_owned()
+        unsafe { CStr::from_ptr(info.driver_name) }.to_string_lossy().into_owned()
     };
     let mut mtu = 0;
     // SAFETY: the device is claimed; the number is a local variable.

@@ -25,12 +25,7 @@ pub struct RxQueue {
 
 impl RxQueue {
     pub(super) fn new(shared: &Arc<Shared>, queue: u16) -> Self {
-        Self {
-            port: shared.device.index,
-            queue,
-            _shared: Arc::clone(shared),
-            _not_sync: PhantomData,
-        }
+        Self { port: shared.device.index, queue, _shared: Arc::clone(shared), _not_sync: PhantomData }
     }
 
     /// The number of the queue in its port.
@@ -52,9 +47,7 @@ impl RxQueue {
         // SAFETY: the queue is set up, and the port stays started while it is there; it gives away
         // the packets that it reports.
         unsafe {
-            burst.extend_with(|slots, free| {
-                dpdk_sys::shim_eth_rx_burst(self.port, self.queue, slots, free)
-            })
+            burst.extend_with(|slots, free| dpdk_sys::shim_eth_rx_burst(self.port, self.queue, slots, free))
         }
     }
 }
@@ -123,8 +116,7 @@ impl TxQueue {
                 while sent < len && retries < TX_RETRIES {
                     // A batch is short enough for the number of its packets to fit.
                     let left = (len - sent) as u16;
-                    let taken =
-                        dpdk_sys::shim_eth_tx_burst(self.port, self.queue, packets.add(sent), left);
+                    let taken = dpdk_sys::shim_eth_tx_burst(self.port, self.queue, packets.add(sent), left);
                     sent += usize::from(taken);
                     retries += u32::from(taken == 0);
                 }
@@ -135,11 +127,7 @@ impl TxQueue {
         };
         dropped += len - sent;
         // A batch is short enough for the numbers of its packets to fit.
-        Sent {
-            sent: sent as u32,
-            sent_bytes,
-            dropped: dropped as u32,
-        }
+        Sent { sent: sent as u32, sent_bytes, dropped: dropped as u32 }
     }
 }
 

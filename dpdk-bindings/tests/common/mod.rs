@@ -21,10 +21,6 @@ pub(crate) fn options() -> EalOptions {
 
 /// A pool of 511 buffers of 2,048 bytes that no other test uses.
 pub(crate) fn pool(name: &str) -> Mempool {
-    let options = MempoolOptions {
-        mbufs: 511,
-        cache: 32,
-        ..MempoolOptions::default()
-    };
+    let options = MempoolOptions { mbufs: 511, cache: 32, ..MempoolOptions::default() };
     Mempool::new(eal(), name, &options).expect("a pool")
 }

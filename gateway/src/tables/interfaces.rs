@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use nvgw_types::{InterfaceId, MacAddr, PortId};
 
 use super::entries::{Interface, InterfaceKind};
-use super::{Grace, OutOfMemory, ReadSection, ReadersStalled, StableReader, StableWriter, TableError, stable};
+use super::{
+    Grace, OutOfMemory, ReadSection, ReadersStalled, StableReader, StableWriter, TableError, stable,
+};
 
 /// The interface of each VLAN of a port; 0: none. Index 0 is the untagged network, priority tags included.
 struct VlanMap([AtomicU16; 1 << 12]);
@@ -38,9 +40,11 @@ pub const MAX_INTERFACES: usize = 32_768;
 ///
 /// # Errors
 /// If the system has not enough memory.
-pub fn interfaces(ports: usize, capacity: usize) -> Result<(InterfacesWriter, InterfacesReader), OutOfMemory> {
-    let maps: Arc<[_]> =
-        (0..ports).map(|_| VlanMap(std::array::from_fn(|_| AtomicU16::new(0)))).collect();
+pub fn interfaces(
+    ports: usize,
+    capacity: usize,
+) -> Result<(InterfacesWriter, InterfacesReader), OutOfMemory> {
+    let maps: Arc<[_]> = (0..ports).map(|_| VlanMap(std::array::from_fn(|_| AtomicU16::new(0)))).collect();
     let absent = Interface {
         kind: InterfaceKind::Provider,
         port: PortId::default(),
@@ -90,7 +94,12 @@ impl InterfacesWriter {
     ///
     /// # Panics
     /// A port that was not declared to [`interfaces`].
-    pub fn create(&mut self, vlan: u16, interface: Interface, grace: &impl Grace) -> Result<InterfaceId, TableError> {
+    pub fn create(
+        &mut self,
+        vlan: u16,
+        interface: Interface,
+        grace: &impl Grace,
+    ) -> Result<InterfaceId, TableError> {
         let map = &self.maps[interface.port.index()];
         let id = self.values.create(interface, grace)?;
         let id = InterfaceId(u16::try_from(id).expect("the capacity is at most MAX_INTERFACES"));

@@ -15,6 +15,8 @@ pub mod exchange;
 pub mod fib;
 pub mod grace;
 pub mod hash;
+pub mod interfaces;
+pub mod set;
 pub mod stable;
 
 pub use arena::OutOfMemory;

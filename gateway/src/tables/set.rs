@@ -5,8 +5,8 @@ use nvgw_types::{AdjacencyId, InterfaceId, MacAddr, NeighborId, PortId};
 use super::entries::{Reach, Record, Rewrite, RewriteSpec, ScopedAddress, Subnet, Via};
 use super::interfaces::{InterfacesReader, InterfacesWriter, interfaces};
 use super::{
-    Grace, HashReader, HashWriter, Keyed, OutOfMemory, RoutesOptions, RoutesReader, RoutesWriter, StableReader,
-    StableWriter, hash_table, routes, stable,
+    Grace, HashReader, HashWriter, Keyed, OutOfMemory, RoutesOptions, RoutesReader, RoutesWriter,
+    StableReader, StableWriter, hash_table, routes, stable,
 };
 
 /// What the tables are sized for. Memory is touched by use only, so room costs address space.

@@ -4,6 +4,7 @@
 //! `packet` ← `tables` ← `telemetry` ← `datapath`, `control` ← `api` ← `cli`. `datapath` and `control` do not
 //! know each other; they meet in `tables`.
 
+pub mod control;
 #[cfg(feature = "dpdk")]
 pub mod datapath;
 pub mod packet;

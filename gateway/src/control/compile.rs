@@ -61,6 +61,18 @@ fn interface_key(port: PortId, vlan: Option<VlanId>) -> InterfaceKey {
     InterfaceKey { port, vlan: vlan.map_or(0, VlanId::get) }
 }
 
+/// The interface of a site.
+pub(super) fn site_interface(config: &Config, SiteIndex(index): SiteIndex) -> InterfaceKey {
+    let site = &config.provider.sites[index];
+    interface_key(site.port, site.vlan)
+}
+
+/// The interface of an external network.
+pub(super) fn external_interface(config: &Config, ExternalIndex(index): ExternalIndex) -> InterfaceKey {
+    let network = &config.external[index];
+    interface_key(network.port, network.vlan)
+}
+
 struct Compiler<'c> {
     config: &'c Config,
     desired: Desired,
@@ -234,14 +246,8 @@ impl Compiler<'_> {
         for neighbor in &config.neighbors {
             let address = v4(neighbor.address)?;
             let interface = match neighbor.network {
-                NetworkRef::Site(SiteIndex(index)) => {
-                    let site = &config.provider.sites[index];
-                    interface_key(site.port, site.vlan)
-                }
-                NetworkRef::External(ExternalIndex(index)) => {
-                    let network = &config.external[index];
-                    interface_key(network.port, network.vlan)
-                }
+                NetworkRef::Site(site) => site_interface(config, site),
+                NetworkRef::External(network) => external_interface(config, network),
             };
             let hop = Hop { interface, address };
             if let NetworkRef::External(ExternalIndex(index)) = neighbor.network {
@@ -267,8 +273,7 @@ impl Compiler<'_> {
                 Some(path) => {
                     let site = &config.provider.sites[path.site.0];
                     let ecn = peers.get(&IpAddr::V4(peer)).and_then(|p| p.ecn).unwrap_or(encapsulation.ecn);
-                    let hop =
-                        Hop { interface: interface_key(site.port, site.vlan), address: path.next_hop };
+                    let hop = Hop { interface: site_interface(config, path.site), address: path.next_hop };
                     let tunnel = Tunnel {
                         source: v4(site.addresses[0].0)?,
                         destination: peer,

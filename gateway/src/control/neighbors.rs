@@ -130,6 +130,12 @@ impl Neighbors {
         self.entries.get(self.ids.get(&hop)?)?.mac()
     }
 
+    /// How a neighbour stands.
+    #[must_use]
+    pub fn state(&self, hop: Hop) -> Option<State> {
+        self.entries.get(self.ids.get(&hop)?).map(Entry::state)
+    }
+
     /// Packets held now.
     #[must_use]
     pub fn held(&self) -> usize {

@@ -1,6 +1,6 @@
 //! All tables of a gateway together: one writer half for the control side, reader halves for each worker.
 
-use nvgw_types::{AdjacencyId, InterfaceId, MacAddr, NeighborId, PortId};
+use nvgw_types::{InterfaceId, MacAddr, NeighborId, PortId};
 
 use super::entries::{Reach, Record, Rewrite, RewriteSpec, ScopedAddress, Subnet, Via};
 use super::interfaces::{InterfacesReader, InterfacesWriter, interfaces};
@@ -150,6 +150,3 @@ pub fn no_way() -> Rewrite {
         tunnel: None,
     })
 }
-
-/// The identifier of [`no_way`].
-pub const NO_WAY: AdjacencyId = AdjacencyId(0);

@@ -155,7 +155,7 @@ impl Burst {
     /// Returns the packets that are left to their pools, in bulk; all places are free then.
     #[inline]
     pub fn clear(&mut self) {
-        let any = self.slots[..self.len].iter().fold(0, |any, slot| {
+        let any = self.slots.iter().take(self.len).fold(0, |any, slot| {
             // SAFETY: the first `len` slots are initialized, and an `Option<Mbuf>` is a pointer.
             any | unsafe { slot.as_ptr().cast::<usize>().read() }
         });

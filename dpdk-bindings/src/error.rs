@@ -221,10 +221,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// A quiescent-state variable cannot be made.
-    #[error(
-        "quiescent states of {threads} threads: {reason}; ask for at least one thread and no more \
-         than there are"
-    )]
+    #[error("quiescent states of {threads} threads: {reason}; ask for 1 to 65536 threads")]
     Qsbr {
         /// Threads asked for.
         threads: u32,

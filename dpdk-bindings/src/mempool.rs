@@ -44,6 +44,10 @@ unsafe impl Send for Memory {}
 // SAFETY: as above; all that `&Memory` gives is calls into DPDK.
 unsafe impl Sync for Memory {}
 
+/// Buffers that a pool can have: more than any machine has memory for, and few enough for DPDK to
+/// compute with.
+const MAX_MBUFS: u32 = 1 << 28;
+
 static RETIRED: Mutex<Vec<Memory>> = Mutex::new(Vec::new());
 
 impl Memory {
@@ -55,6 +59,12 @@ impl Memory {
     }
 
     fn make(name: &str, shape: &MempoolOptions) -> Result<Self> {
+        if shape.mbufs == 0 || shape.mbufs > MAX_MBUFS {
+            return Err(Error::MempoolSize {
+                pool: name.to_owned(),
+                problem: format!("{} buffers are asked for: ask for 1 to {MAX_MBUFS}", shape.mbufs),
+            });
+        }
         static MADE: AtomicU32 = AtomicU32::new(0);
         // DPDK wants names that are short and unique in the process.
         let unique =

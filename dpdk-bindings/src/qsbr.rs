@@ -15,6 +15,10 @@ use crate::error::{Errno, Error, Result};
 /// What DPDK aligns the variable to, and more than any cache line that a CPU fetches in one go.
 const ALIGN: usize = 128;
 
+/// Readers that a variable can have: far more than there are CPUs, and few enough for DPDK to
+/// compute with.
+const MAX_READERS: u32 = 1 << 16;
+
 struct Inner {
     raw: NonNull<rte_rcu_qsbr>,
     layout: Layout,
@@ -47,15 +51,14 @@ impl Qsbr {
     ///
     /// # Errors
     ///
-    /// No readers, or too little memory.
+    /// No readers, more than 65,536, or too little memory.
     pub fn new(_: &Eal, max_readers: u32) -> Result<Self> {
         let error = |reason| Error::Qsbr { threads: max_readers, reason };
-        // SAFETY: takes any number.
-        let size = unsafe { dpdk_sys::rte_rcu_qsbr_get_memsize(max_readers) };
-        // DPDK gives 1 for an error.
-        if max_readers == 0 || size <= 1 {
+        if max_readers == 0 || max_readers > MAX_READERS {
             return Err(error(Errno(libc::EINVAL)));
         }
+        // SAFETY: the number is in a range that DPDK can compute with.
+        let size = unsafe { dpdk_sys::rte_rcu_qsbr_get_memsize(max_readers) };
         let layout = Layout::from_size_align(size, ALIGN).map_err(|_| error(Errno(libc::EINVAL)))?;
         // SAFETY: the size is not zero.
         let raw = NonNull::new(unsafe { alloc::alloc_zeroed(layout) }.cast())

@@ -21,6 +21,10 @@ use crate::error::{Errno, Error, Result};
 /// Items that a bulk operation moves at once.
 const BULK: usize = 32;
 
+/// Items that a ring holds at most. DPDK computes with sizes beyond that in numbers too small for
+/// them, and makes a ring that is shorter than it says.
+const MAX_CAPACITY: u32 = (1 << 30) - 1;
+
 /// A ring for one producer and one consumer that holds `capacity` items.
 ///
 /// # Errors
@@ -35,7 +39,8 @@ pub fn spsc<T: Send>(eal: &Eal, name: &str, capacity: u32) -> Result<(Producer<T
 }
 
 /// A ring for many producers and one consumer that holds `capacity` items. A producer that is
-/// interrupted in the middle of a push does not stop the others.
+/// interrupted in the middle of a push does not stop the others, until these have pushed an eighth
+/// of the capacity.
 ///
 /// # Errors
 ///
@@ -69,6 +74,10 @@ impl<T> Ring<T> {
     };
 
     fn new(_: &Eal, name: &str, capacity: u32, producers: u32) -> Result<Self> {
+        let error = |reason, hint| Error::Ring { ring: name.to_owned(), capacity, reason, hint };
+        if capacity == 0 || capacity > MAX_CAPACITY {
+            return Err(error(Errno(libc::EINVAL), "a ring holds 1 to 1073741823 items"));
+        }
         static MADE: AtomicU32 = AtomicU32::new(0);
         // DPDK wants names that are short and unique in the process.
         let unique = format!("ring{}", MADE.fetch_add(1, Ordering::Relaxed));
@@ -76,18 +85,8 @@ impl<T> Ring<T> {
         let flags = producers | RING_F_SC_DEQ | RING_F_EXACT_SZ;
         // SAFETY: EAL is up; the name is copied.
         let raw = unsafe { dpdk_sys::rte_ring_create_elem(unique.as_ptr(), Self::SIZE, capacity, -1, flags) };
-        let raw = NonNull::new(raw).ok_or_else(|| {
-            let reason = Errno::last();
-            Error::Ring {
-                ring: name.to_owned(),
-                capacity,
-                reason,
-                hint: match reason.0 {
-                    libc::ENOMEM => "give DPDK more memory",
-                    _ => "ask for 1 to 268435455 items",
-                },
-            }
-        })?;
+        let raw = NonNull::new(raw)
+            .ok_or_else(|| error(Errno::last(), "give DPDK more memory, or the ring less room"))?;
         Ok(Self { raw, _items: PhantomData })
     }
 

@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 use nvgw_config::{
-    Config, DscpMode, EcnMode, Encapsulation, ExternalIndex, ExternalNetwork, FlowIdMode, NetworkRef, SenderCheck,
-    SiteIndex, TenantIndex,
+    Config, DscpMode, EcnMode, Encapsulation, ExternalIndex, ExternalNetwork, FlowIdMode, NetworkRef,
+    SenderCheck, SiteIndex, TenantIndex,
 };
 use nvgw_types::{PortId, VlanId, VrfId};
 
 use super::desired::{
-    Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Record, Role, RouteKey, Subnet,
-    VrfKey, unassignable,
+    Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Record, Role, RouteKey,
+    Subnet, VrfKey, unassignable,
 };
 use super::provider::ProviderRoutes;
 use crate::tables::entries::{Dscp, Tunnel};

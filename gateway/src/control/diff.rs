@@ -11,7 +11,10 @@ pub(super) struct Diff<K, V> {
 }
 
 /// What has to happen to `old` to make it `new`.
-pub(super) fn diff<K: Ord + Clone, V: PartialEq + Clone>(old: &BTreeMap<K, V>, new: &BTreeMap<K, V>) -> Diff<K, V> {
+pub(super) fn diff<K: Ord + Clone, V: PartialEq + Clone>(
+    old: &BTreeMap<K, V>,
+    new: &BTreeMap<K, V>,
+) -> Diff<K, V> {
     let mut changes = Diff { added: Vec::new(), changed: Vec::new(), removed: Vec::new() };
     let (mut olds, mut news) = (old.iter().peekable(), new.iter().peekable());
     loop {
@@ -26,7 +29,9 @@ pub(super) fn diff<K: Ord + Clone, V: PartialEq + Clone>(old: &BTreeMap<K, V>, n
         match (before, after) {
             (Some((key, _)), None) => changes.removed.push(key.clone()),
             (None, Some((key, value))) => changes.added.push((key.clone(), value.clone())),
-            (Some((_, old)), Some((key, new))) if old != new => changes.changed.push((key.clone(), new.clone())),
+            (Some((_, old)), Some((key, new))) if old != new => {
+                changes.changed.push((key.clone(), new.clone()))
+            }
             _ => {}
         }
     }

@@ -9,14 +9,15 @@ use std::num::NonZeroU32;
 use ipnet::Ipv4Net;
 use nvgw_types::{AdjacencyId, InterfaceId, MacAddr, ViaId, VrfId, Vsid};
 
+use super::PortHardware;
 use super::desired::{
-    Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Record, Role, RouteKey, Subnet,
-    VrfKey,
+    Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Record, Role, RouteKey,
+    Subnet, VrfKey,
 };
 use super::neighbors::{Neighbors, hosts_of};
-use super::PortHardware;
 use crate::tables::entries::{
-    self, Interface, InterfaceKind, Reach, RecordSpec, Rewrite, RewriteSpec, ScopedAddress, Target, Via, ipv4_mapped,
+    self, Interface, InterfaceKind, Reach, RecordSpec, Rewrite, RewriteSpec, ScopedAddress, Target, Via,
+    ipv4_mapped,
 };
 use crate::tables::set::{LocalAddress, TableWriters, no_way};
 use crate::tables::{Grace, ReadersStalled, RouteError, Shape, TableError};
@@ -126,7 +127,12 @@ impl<G: Grace> Fabric<G> {
         Ok(())
     }
 
-    pub(super) fn put_network(&mut self, key: InterfaceKey, network: Network, neighbors: &Neighbors) -> Written {
+    pub(super) fn put_network(
+        &mut self,
+        key: InterfaceKey,
+        network: Network,
+        neighbors: &Neighbors,
+    ) -> Written {
         let hardware = self.hardware[key.port.index()];
         let kind = match network.role {
             Role::Site => InterfaceKind::Provider,
@@ -234,13 +240,16 @@ impl<G: Grace> Fabric<G> {
     }
 
     pub(super) fn put_route(&mut self, key: RouteKey, goal: Goal) -> Written {
-        let adjacency = |key| self.adjacencies.get(&key).copied().ok_or(WriteError::Missing("way to the next hop"));
+        let adjacency =
+            |key| self.adjacencies.get(&key).copied().ok_or(WriteError::Missing("way to the next hop"));
         let target = match goal {
             Goal::Local => Target::Local,
             Goal::Discard => Target::Discard,
             Goal::Subnet => Target::Subnet,
             Goal::Vrf(vrf) => Target::Vrf(vrf),
-            Goal::Via(via) => Target::Via(*self.vias.get(&via).ok_or(WriteError::Missing("customer next hop"))?),
+            Goal::Via(via) => {
+                Target::Via(*self.vias.get(&via).ok_or(WriteError::Missing("customer next hop"))?)
+            }
             Goal::Hop(hop) => Target::Adjacency(adjacency(AdjacencyKey::Hop(hop))?),
             Goal::Connected(interface) => Target::Adjacency(adjacency(AdjacencyKey::Connected(interface))?),
         };
@@ -254,7 +263,12 @@ impl<G: Grace> Fabric<G> {
         self.current.routes.remove(&key);
     }
 
-    pub(super) fn put_adjacency(&mut self, key: AdjacencyKey, adjacency: Adjacency, neighbors: &Neighbors) -> Written {
+    pub(super) fn put_adjacency(
+        &mut self,
+        key: AdjacencyKey,
+        adjacency: Adjacency,
+        neighbors: &Neighbors,
+    ) -> Written {
         self.write_adjacency(key, adjacency, neighbors)?;
         let old = self.current.adjacencies.insert(key, adjacency);
         self.unlink(key, old);
@@ -272,7 +286,9 @@ impl<G: Grace> Fabric<G> {
 
     /// Gives a host of a connected prefix its way and its host route, unless the configuration routes the address.
     pub(super) fn put_host(&mut self, hop: Hop, neighbors: &Neighbors) -> Written {
-        let Some(Network { role: Role::External(vrf), .. }) = self.network(hop.interface) else { return Ok(()) };
+        let Some(Network { role: Role::External(vrf), .. }) = self.network(hop.interface) else {
+            return Ok(());
+        };
         let (vrf, key) = (*vrf, AdjacencyKey::Hop(hop));
         let route = RouteKey { vrf, prefix: hop.address.into() };
         if self.current.adjacencies.contains_key(&key) || self.current.routes.contains_key(&route) {

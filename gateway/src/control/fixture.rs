@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use nvgw_config::{
-    Config, CustomerRoute, Device, DscpMode, EcnMode, Encapsulation, ExternalIndex, ExternalNetwork, ExternalRoute,
-    FlowIdMode, Hugepages, Limits, LookupRecord, NetworkRef, Port, Provider, ProviderRoute, SenderCheck, Site,
-    SiteIndex, StaticNeighbor, Subnet, System, Tenant, TenantIndex,
+    Config, CustomerRoute, Device, DscpMode, EcnMode, Encapsulation, ExternalIndex, ExternalNetwork,
+    ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NetworkRef, Port, Provider, ProviderRoute,
+    SenderCheck, Site, SiteIndex, StaticNeighbor, Subnet, System, Tenant, TenantIndex,
 };
 use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, Vsid};
 

@@ -75,7 +75,13 @@ pub(super) fn plain(rewrite: &Rewrite, packet: &[u8]) -> Vec<u8> {
 }
 
 /// A packet wrapped for a record's VM, as one frame; `ethertype` says what the packet is.
-pub(super) fn encapsulated(rewrite: &Rewrite, record: &Record, ethertype: u16, tos: u8, packet: &[u8]) -> Vec<u8> {
+pub(super) fn encapsulated(
+    rewrite: &Rewrite,
+    record: &Record,
+    ethertype: u16,
+    tos: u8,
+    packet: &[u8],
+) -> Vec<u8> {
     let mut room = [0; Rewrite::ROOM];
     let inner = Inner { length: packet.len() as u16, tos, flow: 0 };
     let used = usize::from(rewrite.encapsulate(&mut room, record, inner));

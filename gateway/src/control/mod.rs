@@ -155,7 +155,12 @@ impl<G: Grace> Control<G> {
     /// # Errors
     /// A change that needs a restart, or does not fit: nothing has changed then, but for
     /// [`ControlError::Incomplete`].
-    pub fn reload(&mut self, config: Config, now: Nanos, out: &mut impl Egress) -> Result<Applied, ReloadError> {
+    pub fn reload(
+        &mut self,
+        config: Config,
+        now: Nanos,
+        out: &mut impl Egress,
+    ) -> Result<Applied, ReloadError> {
         let changed = restart::needed(&self.config, &config);
         if !changed.is_empty() {
             return Err(ReloadError::RestartNeeded(changed));

@@ -141,7 +141,8 @@ fn forget_hosts<G: Grace>(fabric: &mut Fabric<G>, new: &Desired) {
             && !new.adjacencies.contains_key(&AdjacencyKey::Hop(hop))
             && !new.routes.contains_key(&RouteKey { vrf, prefix: hop.address.into() })
     };
-    let gone: Vec<_> = fabric.hosts().iter().filter(|(hop, vrf)| !stays(**hop, **vrf)).map(|(hop, _)| *hop).collect();
+    let gone: Vec<_> =
+        fabric.hosts().iter().filter(|(hop, vrf)| !stays(**hop, **vrf)).map(|(hop, _)| *hop).collect();
     gone.into_iter().for_each(|hop| fabric.drop_host(hop));
 }
 

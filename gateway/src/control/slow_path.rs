@@ -97,7 +97,13 @@ impl<G: Grace> Control<G> {
         Ok(End::Consumed)
     }
 
-    fn local(&mut self, now: Nanos, interface: InterfaceId, frame: &[u8], effects: &mut Vec<Effect>) -> Ended {
+    fn local(
+        &mut self,
+        now: Nanos,
+        interface: InterfaceId,
+        frame: &[u8],
+        effects: &mut Vec<Effect>,
+    ) -> Ended {
         const UNSUPPORTED: DropReason = DropReason::LocalUnsupported;
         let key = self.fabric.interface_key(interface).ok_or(UNSUPPORTED)?;
         let network = self.fabric.network(key).ok_or(UNSUPPORTED)?;
@@ -109,7 +115,14 @@ impl<G: Grace> Control<G> {
         }
     }
 
-    fn overlay(&mut self, now: Nanos, vsid: Vsid, vrf: VrfId, frame: &[u8], effects: &mut Vec<Effect>) -> Ended {
+    fn overlay(
+        &mut self,
+        now: Nanos,
+        vsid: Vsid,
+        vrf: VrfId,
+        frame: &[u8],
+        effects: &mut Vec<Effect>,
+    ) -> Ended {
         let arp = frames::read(frame).is_some_and(|received| received.ethertype == ethernet::ARP);
         if arp {
             return self.overlay_arp(now, vsid, vrf, frame, effects);
@@ -119,16 +132,28 @@ impl<G: Grace> Control<G> {
     }
 
     /// A VM asks for its subnet's gateway address: answered by unicast to the VM's record.
-    fn overlay_arp(&mut self, now: Nanos, vsid: Vsid, vrf: VrfId, frame: &[u8], effects: &mut Vec<Effect>) -> Ended {
+    fn overlay_arp(
+        &mut self,
+        now: Nanos,
+        vsid: Vsid,
+        vrf: VrfId,
+        frame: &[u8],
+        effects: &mut Vec<Effect>,
+    ) -> Ended {
         const IGNORED: DropReason = DropReason::ArpIgnored;
         let received = frames::read(frame).ok_or(IGNORED)?;
         let (arp, operation) = Arp::checked(received.payload).ok_or(IGNORED)?;
-        let subnet = self.fabric.current.subnets.get(&vsid).filter(|subnet| subnet.vrf == vrf).ok_or(IGNORED)?;
+        let subnet =
+            self.fabric.current.subnets.get(&vsid).filter(|subnet| subnet.vrf == vrf).ok_or(IGNORED)?;
         let sender = arp.sender();
-        if operation != Operation::Request || arp.target() != subnet.gateway || !subnet.prefix.contains(&sender) {
+        if operation != Operation::Request
+            || arp.target() != subnet.gateway
+            || !subnet.prefix.contains(&sender)
+        {
             return Err(IGNORED);
         }
-        let record = self.record(vrf, mapped(sender)).filter(|r| r.mac() == arp.sender_mac()).ok_or(IGNORED)?;
+        let record =
+            self.record(vrf, mapped(sender)).filter(|r| r.mac() == arp.sender_mac()).ok_or(IGNORED)?;
         let reply = Arp::reply(subnet.gateway_mac, subnet.gateway, arp.sender_mac(), sender);
         self.wrap(now, &record, ethernet::ARP, 0, reply.as_bytes(), effects)
     }
@@ -252,7 +277,8 @@ fn usable(rewrite: &Rewrite, length: usize) -> Result<NeighborId, DropReason> {
 
 /// The answer to the echo request in a frame to this station alone; everything else has none.
 fn echo(frame: &[u8]) -> Result<EchoReply, DropReason> {
-    let received = frames::read(frame).filter(|r| r.ethertype == ethernet::IPV4 && !r.destination.is_multicast());
+    let received =
+        frames::read(frame).filter(|r| r.ethertype == ethernet::IPV4 && !r.destination.is_multicast());
     let packet = received.map(|received| received.payload);
     packet.and_then(frames::echo_reply).ok_or(DropReason::LocalUnsupported)
 }

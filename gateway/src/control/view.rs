@@ -157,9 +157,9 @@ impl<G: Grace> Control<G> {
     pub fn records(&self, filter: &RecordFilter) -> Vec<RecordView> {
         let tenants = self.config.tenants.iter();
         let wanted = |tenant: &str| filter.tenant.as_deref().is_none_or(|name| name == tenant);
-        let records = tenants.filter(|tenant| wanted(&tenant.name)).flat_map(|tenant| {
-            tenant.records.iter().map(|record| (tenant.name.as_str(), record))
-        });
+        let records = tenants
+            .filter(|tenant| wanted(&tenant.name))
+            .flat_map(|tenant| tenant.records.iter().map(|record| (tenant.name.as_str(), record)));
         let matches = records.filter(|(_, record)| {
             filter.vsid.is_none_or(|vsid| vsid == record.vsid.get())
                 && filter.address.is_none_or(|address| address == record.address.0)
@@ -198,7 +198,8 @@ impl<G: Grace> Control<G> {
                 Goal::Vrf(to) => ("vrf", None, None, names.get(to).map(|name| (*name).to_owned())),
             };
             let (vrf, prefix) = ((*name).to_owned(), key.prefix.into());
-            let route = RouteView { vrf, prefix, kind, owner: "static", metric: None, next_hop, via, to_vrf: to };
+            let route =
+                RouteView { vrf, prefix, kind, owner: "static", metric: None, next_hop, via, to_vrf: to };
             routes.push(route);
         }
         for (hop, vrf) in self.fabric.hosts() {
@@ -266,9 +267,9 @@ impl<G: Grace> Control<G> {
 
     /// Addresses of the gateway that other stations claimed: network, address, the last such station, how often.
     pub fn address_conflicts(&self) -> impl Iterator<Item = (String, IpAddr, MacAddr, u64)> {
-        self.conflicts
-            .iter()
-            .map(|(own, conflict)| (self.network_name(*own), own.address.into(), conflict.mac, conflict.claims))
+        self.conflicts.iter().map(|(own, conflict)| {
+            (self.network_name(*own), own.address.into(), conflict.mac, conflict.claims)
+        })
     }
 
     /// Hosts and neighbours not learned because their network has too many already.

@@ -1,11 +1,9 @@
 //! Ports on virtual devices: what goes in comes out, and every buffer returns.
 
-mod common;
-
 use std::fs;
 use std::path::PathBuf;
 
-use common::{eal, pool};
+use crate::common::{eal, pool};
 use dpdk_bindings::{
     BURST, Burst, Error, Mempool, MempoolOptions, Port, PortOptions, RxQueue, Sent, TX_BATCH, TxBatch,
     TxQueue,

@@ -54,6 +54,8 @@ impl<T: Copy> Names<T> {
                 entry.insert((*node, meaning));
             }
             Entry::Occupied(entry) => {
+                // The name that was meant may be spoken of elsewhere.
+                self.whole = false;
                 let message = format!(
                     "the {} name {} is taken by {}",
                     self.kind,

@@ -145,8 +145,11 @@ impl<'t> Builder<'t, '_> {
             }
             if let Some(first) = given_before(members, seen, &text) {
                 *key = Key::Refused;
+                let mut path = self.path();
+                push_key(&mut path, &text);
                 let message = format!("key {} is given twice, first at line {first}", quote(&text));
-                self.problem(mark, &message, "keep one of them");
+                self.problems
+                    .push(problem(path, mark, &message, "keep one of them"));
                 return;
             }
             *key = Key::Read(text, mark);

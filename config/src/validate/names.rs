@@ -50,8 +50,14 @@ impl<T: Copy> Names<T> {
                 entry.insert((*node, meaning));
             }
             Entry::Occupied(entry) => {
-                let message =
-                    format!("the {} name {} is taken by {}", self.kind, value.0, reader.place(entry.get().0));
+                // The name that was meant may be spoken of elsewhere.
+                self.whole = false;
+                let message = format!(
+                    "the {} name {} is taken by {}",
+                    self.kind,
+                    value.0,
+                    reader.place(entry.get().0)
+                );
                 reader.problem(*node, Wrong::new(message, "write a name of its own"));
             }
         }

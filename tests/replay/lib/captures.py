@@ -89,13 +89,14 @@ def read_pcap(path: Path) -> list[Frame]:
 def read_foreign(path: Path) -> tuple[list[Frame], bool]:
     """Reads a capture of whatever kind through scapy: its frames, and whether all of them are Ethernet. Times are
     not kept: the frames of many captures are put into one, a millisecond apart."""
+    reader = RawPcapReader(str(path))
     frames, all_ethernet = [], True
-    with RawPcapReader(str(path)) as reader:
-        file_link_type = getattr(reader, "linktype", None)
+    try:
         for data, meta in reader:
-            link_type = getattr(meta, "linktype", None)
-            all_ethernet &= (file_link_type if link_type is None else link_type) == ETHERNET
+            # A pcap has one link type; in a pcapng every packet's interface has its own.
+            link_type = meta.linktype if hasattr(meta, "linktype") else reader.linktype
+            all_ethernet &= link_type == ETHERNET
             frames.append(Frame(0, data, meta.wirelen))
+    finally:
+        reader.close()
     return frames, all_ethernet
-
-

@@ -114,7 +114,7 @@ def expect_decap(ip: Bytes, network: Network, next_hop_mac: Optional[str] = None
 def encapsulated(payload: Bytes, vm: Vm, tos: int = 0, ethertype: int = IPV4, flow: int = 0, ttl: int = 64,
                  vlan: Optional[int] = -1) -> bytes:
     """A whole frame from the gateway to a VM, its payload taken as it is."""
-    inner = ethernet(payload, GATEWAY_MAC, vm.mac, ethertype=ethertype)
+    inner = ethernet(payload, vm.gateway_mac, vm.mac, ethertype=ethertype)
     outer = outer_ip(gre(inner, vm.vsid, flow), vm.site.address, vm.provider_address, id=0, ttl=ttl, tos=tos)
     return ethernet(outer, vm.site.mac, vm.next_hop_mac, vm.site.vlan if vlan == -1 else vlan)
 
@@ -143,6 +143,21 @@ def gre_offset(frame: bytes) -> Optional[int]:
     if ethertype_of(frame) != IPV4 or len(frame) < start + 20 or frame[start + 9] != GRE_PROTOCOL:
         return None
     return start + (frame[start] & 0x0F) * 4
+
+
+def gre_violations(flags: int) -> set:
+    """Every reason for which rule 1 drops a packet whose GRE header begins with these 16 bits."""
+    found = set()
+    if flags & 0x8000:
+        found.add("gre-checksum-bit")
+    if not flags & 0x2000:
+        found.add("gre-no-key")
+    # Routing, sequence number, strict source route, bit 5.
+    if flags & 0x5C00:
+        found.add("gre-flags")
+    if flags & 0x0007:
+        found.add("gre-version")
+    return found
 
 
 def flow_id(frame: bytes) -> int:

@@ -51,6 +51,7 @@ class Vm:
     site: Network
     next_hop_mac: str
     gateway: str
+    gateway_mac: str = GATEWAY_MAC
 
     def record(self, **more) -> dict:
         """Its lookup record as the configuration writes it."""

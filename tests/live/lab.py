@@ -1,5 +1,6 @@
 """The lab as a context manager: up on entry, gone on exit, on an exception, on SIGINT and on SIGTERM alike."""
 
+import atexit
 import contextlib
 import os
 import pathlib
@@ -9,7 +10,7 @@ import tempfile
 
 import topology as t
 from gateway import Gateway
-from netns import Namespace, cable, remove_stale
+from netns import PREFIX, Namespace, cable, remove_stale
 from ovs import ComputeHost, OpenVSwitch
 from process import run, wait_until
 from services import IperfServer, WebServer
@@ -44,7 +45,9 @@ class Lab:
         self.hosts = {}
 
     def __enter__(self):
-        self._undo.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _end))
+        self._undo.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _interrupt))
+        # An interrupted unittest does not leave the contexts of its classes.
+        self._undo.callback(atexit.unregister, atexit.register(self._undo.close))
         try:
             remove_stale()
             self._build()
@@ -57,7 +60,7 @@ class Lab:
         self._undo.close()
 
     def _build(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="nvgw-lab-"))
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._undo.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self._build_fabric()
         self._build_hosts()
@@ -191,5 +194,6 @@ def afxdp_unusable():
     return (probe.stderr.strip() or probe.stdout.strip()).splitlines()[-1]
 
 
-def _end(number, _frame):
-    raise SystemExit(128 + number)
+def _interrupt(_number, _frame):
+    # unittest takes any other exception for the failure of one test and goes on.
+    raise KeyboardInterrupt

@@ -2,7 +2,10 @@
 
 import json
 import os
+import pathlib
 import re
+import shutil
+import tempfile
 
 from process import LabError, Process, run
 
@@ -10,11 +13,17 @@ PREFIX = "nvl"
 
 
 def remove_stale():
-    """Removes the namespaces of runs that were killed before they could tidy up."""
+    """Removes the namespaces and directories of runs that were killed before they could tidy up."""
+    def abandoned(name):
+        owner = re.match(rf"{PREFIX}(\d+)-", name)
+        return owner and not os.path.exists(f"/proc/{owner[1]}")
+
     for entry in json.loads(run(["ip", "-j", "netns", "list"]).stdout or "[]"):
-        owner = re.fullmatch(rf"{PREFIX}(\d+)-.*", entry["name"])
-        if owner and not os.path.exists(f"/proc/{owner[1]}"):
+        if abandoned(entry["name"]):
             run(["ip", "netns", "del", entry["name"]], check=False)
+    for directory in pathlib.Path(tempfile.gettempdir()).iterdir():
+        if abandoned(directory.name):
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 class Namespace:

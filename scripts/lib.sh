@@ -25,11 +25,11 @@ as_root() {
   fi
 }
 
-# Restarts the calling script as root where it is not yet, with the variables that matter.
+# Restarts the calling script as root where it is not yet.
 become_root() {
   [ "$(id -u)" -eq 0 ] && return
   have sudo || die "needs root (and sudo is not installed)"
-  exec sudo --preserve-env=PATH,CI,NVGW,CARGO_HOME,RUSTUP_HOME,HOME -- "$0" "$@"
+  exec sudo -- "$0" "$@"
 }
 
 # Cargo where rustup put it, also for a shell that never read the profile.
@@ -38,8 +38,13 @@ find_cargo() {
   have cargo || die "cargo is not installed: see https://rustup.rs"
 }
 
-# The cores this process may run on, one a line.
-usable_cores() {
-  awk -F'\t' '/^Cpus_allowed_list/ {print $2}' /proc/self/status | tr ',' '\n' |
-    awk -F- '{last = NF > 1 ? $2 : $1; for (core = $1; core <= last; core++) print core}'
+# Makes sure that NVGW names the gateway's binary: one that the caller chose, or a fresh release build.
+build_gateway() {
+  if [ -z "${NVGW:-}" ]; then
+    find_cargo
+    (cd "$repository" && cargo build --release ${CI:+--locked})
+    NVGW=${CARGO_TARGET_DIR:-$repository/target}/release/nvgw
+  fi
+  NVGW=$(realpath -- "$NVGW")
+  [ -x "$NVGW" ] || die "$NVGW is not a program"
 }

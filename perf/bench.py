@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -20,6 +19,8 @@ import traffic
 from programs import Bench, Failed, Nvgw, Testpmd
 
 SANE_RATIO = 0.10
+# Below this share of the worker's core, something else ran there.
+BUSY_SHARE = 0.95
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -51,42 +52,50 @@ def arguments():
 
 
 def measure(program, options):
-    """Packets per second after the warm-up."""
+    """Packets per second of the worker's CPU time after the warm-up, and how much of its core the worker got.
+
+    By the wall clock, whatever else runs on the core would count as the program's slowness.
+    """
     with program:
         program.wait_for_packets()
         time.sleep(options.warm_up)
         start = program.sample()
         time.sleep(options.seconds)
         end = program.sample()
-        rate = (end.packets - start.packets) / (end.at - start.at)
-        return {"pps": rate, **program.detail(start, end)}
+        worked = start.worker_seconds(end)
+        return {"pps": (end.packets - start.packets) / worked, "core_share": worked / (end.at - start.at),
+                **program.detail(start, end)}
 
 
 def compare(bench, options, binary):
-    """All programs, taking turns; returns {program: {"pps": median, "runs": [...], ...}} and the clock's rate."""
-    runs, details, tsc_hz = {}, {}, None
+    """All programs, taking turns; returns what the median run of each measured, and the clock's rate."""
+    runs, tsc_hz = {}, None
     for _ in range(options.rounds):
         programs = [Testpmd(bench, "io"), *([Nvgw(bench, binary)] if binary else []), Testpmd(bench, "csum")]
         for program in programs:
-            result = measure(program, options)
-            runs.setdefault(program.name, []).append(result.pop("pps"))
-            details[program.name] = result
-            tsc_hz = tsc_hz or program.tsc_hz()
-    medians = {name: {"pps": statistics.median(rates), "runs": rates, **details[name]} for name, rates in runs.items()}
-    return medians, tsc_hz
+            runs.setdefault(program.name, []).append(measure(program, options))
+        tsc_hz = tsc_hz or programs[0].tsc_hz()
+
+    def median_run(results):
+        return {**sorted(results, key=lambda result: result["pps"])[len(results) // 2],
+                "runs": [result["pps"] for result in results]}
+    return {name: median_run(results) for name, results in runs.items()}, tsc_hz
 
 
 def table(results, tsc_hz):
     """The comparison, for people."""
     io, csum = results["testpmd-io"]["pps"], results["testpmd-csum"]["pps"]
-    lines = [f"  {'':14} {'Mpps':>8} {'cycles/packet':>14} {'× io':>7} {'× csum':>7}"]
+    lines = [f"  {'':14} {'Mpps':>8} {'cycles/packet':>14} {'× io':>7} {'× csum':>7} {'core':>6}"]
     for name, result in results.items():
         rate = result["pps"]
-        lines.append(f"  {name:14} {rate / 1e6:8.2f} {tsc_hz / rate:14.1f} {rate / io:7.3f} {rate / csum:7.3f}")
+        lines.append(f"  {name:14} {rate / 1e6:8.2f} {tsc_hz / rate:14.1f} {rate / io:7.3f} {rate / csum:7.3f} "
+                     f"{result['core_share']:6.0%}")
     for name, result in results.items():
         if result.get("stages"):
             lines.append(f"  {name} by stage: " + ", ".join(f"{stage} {cycles:.1f}"
                                                            for stage, cycles in result["stages"].items()))
+    if min(result["core_share"] for result in results.values()) < BUSY_SHARE:
+        lines.append("  the machine was busy: caches and clock were shared too, and stages' cycles count others' time")
     return "\n".join(lines)
 
 

@@ -19,11 +19,16 @@ class Failed(Exception):
 
 @dataclass
 class Sample:
-    """Packets sent so far, at a moment, with what else the program said."""
+    """Packets sent so far, at a moment, with the CPU seconds of each thread and what else the program said."""
 
     packets: int
     at: float
+    threads: dict
     stats: dict | None = None
+
+    def worker_seconds(self, later):
+        """CPU time that the busiest thread, which is the worker, got until a later sample."""
+        return max(later.threads[thread] - used for thread, used in self.threads.items() if thread in later.threads)
 
 
 @dataclass
@@ -89,6 +94,11 @@ class Program:
                 raise Failed(f"{self.name}: no packet in {timeout:g} s:\n{self.log()[-3000:]}")
             time.sleep(0.05)
 
+    def threads(self):
+        """CPU seconds of each thread so far."""
+        tasks = pathlib.Path(f"/proc/{self._child.pid}/task")
+        return {task.name: int((task / "schedstat").read_text().split()[0]) / 1e9 for task in tasks.iterdir()}
+
     def sample(self):
         """The packets sent so far, `None` before the program can say."""
         raise NotImplementedError
@@ -141,7 +151,7 @@ class Testpmd(Program):
         self._telemetry.send(b"/ethdev/stats,1")
         stats = json.loads(self._telemetry.recv(16384))["/ethdev/stats"]
         # Telemetry answers before the ports exist.
-        return Sample(stats["opackets"], time.monotonic()) if stats else None
+        return Sample(stats["opackets"], time.monotonic(), self.threads()) if stats else None
 
     def tsc_hz(self):
         """The clock's rate by EAL's measurement."""
@@ -179,7 +189,8 @@ class Nvgw(Program):
         if stats is None or not stats["workers"]:
             return None
         after = time.monotonic()
-        return Sample(sum(worker["tx_packets"] for worker in stats["workers"]), (before + after) / 2, stats)
+        packets = sum(worker["tx_packets"] for worker in stats["workers"])
+        return Sample(packets, (before + after) / 2, self.threads(), stats)
 
     def detail(self, start, end):
         """Cycles per packet of each stage; fails where packets were dropped."""

@@ -64,8 +64,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
     type Index = prop::sample::Index;
     prop_oneof![
         (a::<Index>(), a::<u8>()).prop_map(|(at, byte)| Mutation::Replace(at, byte)),
-        (a::<Index>(), prop::sample::select(PIECES))
-            .prop_map(|(at, piece)| Mutation::Insert(at, piece)),
+        (a::<Index>(), prop::sample::select(PIECES)).prop_map(|(at, piece)| Mutation::Insert(at, piece)),
         (a::<Index>(), 1_usize..40).prop_map(|(at, length)| Mutation::Remove(at, length)),
         (a::<Index>(), a::<Index>(), 1_usize..200)
             .prop_map(|(from, to, length)| Mutation::Copy(from, to, length)),

@@ -148,8 +148,7 @@ impl<'t> Builder<'t, '_> {
                 let mut path = self.path();
                 push_key(&mut path, &text);
                 let message = format!("key {} is given twice, first at line {first}", quote(&text));
-                self.problems
-                    .push(problem(path, mark, &message, "keep one of them"));
+                self.problems.push(problem(path, mark, &message, "keep one of them"));
                 return;
             }
             *key = Key::Read(text, mark);

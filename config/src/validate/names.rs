@@ -52,12 +52,8 @@ impl<T: Copy> Names<T> {
             Entry::Occupied(entry) => {
                 // The name that was meant may be spoken of elsewhere.
                 self.whole = false;
-                let message = format!(
-                    "the {} name {} is taken by {}",
-                    self.kind,
-                    value.0,
-                    reader.place(entry.get().0)
-                );
+                let message =
+                    format!("the {} name {} is taken by {}", self.kind, value.0, reader.place(entry.get().0));
                 reader.problem(*node, Wrong::new(message, "write a name of its own"));
             }
         }

@@ -18,13 +18,7 @@ const RIGHT: &str = include_str!("right.yaml");
 
 /// The text to replace, what to write instead, and the path, a part of the message and a part of the hint that are
 /// expected.
-type Case = (
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-);
+type Case = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// Takes the mark out of a text; its line and column.
 fn unmark(text: &str) -> (String, usize, usize) {
@@ -43,11 +37,7 @@ fn problems_of(text: &str) -> Vec<Problem> {
 }
 
 fn changed(old: &str, new: &str) -> String {
-    assert_eq!(
-        RIGHT.matches(old).count(),
-        1,
-        "{old:?} stands once in the right document"
-    );
+    assert_eq!(RIGHT.matches(old).count(), 1, "{old:?} stands once in the right document");
     RIGHT.replacen(old, new, 1)
 }
 
@@ -80,8 +70,7 @@ fn check_right(changes: &[(&str, &str)]) {
 }
 
 fn displayed(text: &str) -> String {
-    parse(text, "test.yaml")
-        .map_or_else(|problems: Problems| problems.to_string(), |_| String::new())
+    parse(text, "test.yaml").map_or_else(|problems: Problems| problems.to_string(), |_| String::new())
 }
 
 #[test]

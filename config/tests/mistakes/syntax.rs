@@ -29,19 +29,10 @@ fn structure() {
 fn aliases_are_refused_beside_their_anchors() {
     let text = "ports: &p []\nprovider: *p\n";
     let found = problems_of(text);
-    let anchor = found
-        .iter()
-        .find(|problem| problem.message.contains("anchors"))
-        .expect("reported");
+    let anchor = found.iter().find(|problem| problem.message.contains("anchors")).expect("reported");
     assert_eq!((anchor.line, anchor.path.as_str()), (1, "ports"));
-    let alias = found
-        .iter()
-        .find(|problem| problem.message.contains("aliases"))
-        .expect("reported");
-    assert_eq!(
-        (alias.line, alias.column, alias.path.as_str()),
-        (2, 11, "provider")
-    );
+    let alias = found.iter().find(|problem| problem.message.contains("aliases")).expect("reported");
+    assert_eq!((alias.line, alias.column, alias.path.as_str()), (2, 11, "provider"));
 }
 
 /// A document that cannot be read at all has one problem.
@@ -49,26 +40,14 @@ fn aliases_are_refused_beside_their_anchors() {
 fn unreadable_documents() {
     for (text, message, hint) in [
         ("¦", "the file is empty", "ports and provider"),
-        (
-            "¦# nothing but a comment\n",
-            "the file is empty",
-            "ports and provider",
-        ),
+        ("¦# nothing but a comment\n", "the file is empty", "ports and provider"),
         ("¦---\n...\n", "the file is empty", "ports and provider"),
-        (
-            "ports: []\n¦---\nports: []\n",
-            "a second document",
-            "one document",
-        ),
+        ("ports: []\n¦---\nports: []\n", "a second document", "one document"),
         ("ports: [1, 2\n¦provider: 3\n", "not YAML", "bracket"),
         ("ports:\n¦\t- name: x\n", "not YAML", "indent with spaces"),
         ("ports: \"open¦\n", "not YAML", "quote"),
         ("ports: ¦*unknown\n", "not YAML", "look for"),
-        (
-            &format!("{}¦{}", "[".repeat(32), "[".repeat(100)),
-            "nested too deeply",
-            "brackets",
-        ),
+        (&format!("{}¦{}", "[".repeat(32), "[".repeat(100)), "nested too deeply", "brackets"),
     ] {
         let (text, line, _) = unmark(text);
         let found = problems_of(&text);
@@ -86,18 +65,12 @@ fn documents_that_are_no_mapping() {
     for text in ["- a\n", "text\n", "5\n"] {
         let found = problems_of(text);
         assert_eq!(found.len(), 1, "{found:#?}");
-        assert!(
-            found[0].message.contains("where a mapping belongs"),
-            "{found:#?}"
-        );
+        assert!(found[0].message.contains("where a mapping belongs"), "{found:#?}");
     }
 }
 
 #[test]
 fn what_must_be_there() {
-    let missing: Vec<String> = problems_of("system:\n")
-        .into_iter()
-        .map(|problem| problem.path)
-        .collect();
+    let missing: Vec<String> = problems_of("system:\n").into_iter().map(|problem| problem.path).collect();
     assert_eq!(missing, ["ports", "provider"]);
 }

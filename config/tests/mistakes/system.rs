@@ -22,10 +22,7 @@ fn socket_paths_are_bounded() {
     let found = problems_of(&RIGHT.replace("/run/nvgw/admin.sock", &path));
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0].path, "system.admin-socket");
-    assert!(
-        found[0].message.contains("108 bytes") && found[0].hint.contains("107"),
-        "{found:#?}"
-    );
+    assert!(found[0].message.contains("108 bytes") && found[0].hint.contains("107"), "{found:#?}");
     assert!(problems_of(&RIGHT.replace("/run/nvgw/admin.sock", &path[..107])).is_empty());
 }
 
@@ -70,15 +67,6 @@ fn ports() {
 #[test]
 fn there_is_a_port_and_a_site() {
     let found = problems_of("ports: []\nprovider: { sites: [] }\n");
-    let found: Vec<(&str, &str)> = found
-        .iter()
-        .map(|problem| (&*problem.path, &*problem.message))
-        .collect();
-    assert_eq!(
-        found,
-        [
-            ("ports", "there is no port"),
-            ("provider.sites", "there is no site")
-        ]
-    );
+    let found: Vec<(&str, &str)> = found.iter().map(|problem| (&*problem.path, &*problem.message)).collect();
+    assert_eq!(found, [("ports", "there is no port"), ("provider.sites", "there is no site")]);
 }

@@ -10,51 +10,23 @@ use crate::{RIGHT, displayed, problems_of};
 #[test]
 fn all_mistakes_are_told_at_once_in_order() {
     let changes = [
-        (
-            "control-core: 0",
-            "control-core: none",
-            "system.control-core",
-        ),
+        ("control-core: 0", "control-core: none", "system.control-core"),
         ("memory-mb: 512", "memory: 512", "system.memory"),
-        (
-            "mac: 02:00:00:00:00:01",
-            "mac: 01:00:00:00:00:01",
-            "ports[0].mac",
-        ),
+        ("mac: 02:00:00:00:00:01", "mac: 01:00:00:00:00:01", "ports[0].mac"),
         ("vlan: 21", "vlan: 20", "provider.sites[1].vlan"),
-        (
-            "next-hop: 100.64.21.3",
-            "next-hop: 10.0.2.6",
-            "provider.routes[1].next-hop",
-        ),
+        ("next-hop: 100.64.21.3", "next-hop: 10.0.2.6", "provider.routes[1].next-hop"),
         ("ttl: 64", "ttl: 0", "provider.encapsulation.ttl"),
         ("    tenant: red", "    tenant: green", "external[1].tenant"),
-        (
-            "vsid: 5002, prefix",
-            "vsid: 12, prefix",
-            "tenants[0].subnets[1].vsid",
-        ),
-        (
-            "sender-check: strict",
-            "sender-check: learn",
-            "tenants[0].sender-check",
-        ),
+        ("vsid: 5002, prefix", "vsid: 12, prefix", "tenants[0].subnets[1].vsid"),
+        ("sender-check: strict", "sender-check: learn", "tenants[0].sender-check"),
         (
             "vsid: 6002, prefix: 203.0.113.0/28",
             "vsid: 6002, prefix: 203.0.113.1/28",
             "tenants[1].subnets[1].prefix",
         ),
-        (
-            "address: 10.0.1.8",
-            "address: 10.0.9.8",
-            "tenants[1].records[0].address",
-        ),
+        ("address: 10.0.1.8", "address: 10.0.9.8", "tenants[1].records[0].address"),
         ("nat: off", "nat: on", "tenants[1].nat"),
-        (
-            "network: internet",
-            "network: intranet",
-            "neighbors[1].network",
-        ),
+        ("network: internet", "network: intranet", "neighbors[1].network"),
     ];
     let mut text = RIGHT.to_owned();
     for (old, new, _) in changes {
@@ -67,10 +39,7 @@ fn all_mistakes_are_told_at_once_in_order() {
     for (_, _, path) in changes {
         assert!(unique.contains(path), "{path} is not among {found:#?}");
     }
-    let places: Vec<(usize, usize)> = found
-        .iter()
-        .map(|problem| (problem.line, problem.column))
-        .collect();
+    let places: Vec<(usize, usize)> = found.iter().map(|problem| (problem.line, problem.column)).collect();
     assert!(places.is_sorted(), "{places:?}");
 }
 
@@ -111,15 +80,10 @@ fn files_are_read_or_refused() {
     let mut with_mark = vec![0xef, 0xbb, 0xbf];
     with_mark.extend_from_slice(RIGHT.replace('\n', "\r\n").as_bytes());
     std::fs::write(&file, with_mark).expect("written");
-    assert_eq!(
-        load(&file).expect("it is right"),
-        parse(RIGHT, "").expect("it is right")
-    );
+    assert_eq!(load(&file).expect("it is right"), parse(RIGHT, "").expect("it is right"));
 
     let mut bytes = std::fs::File::create(&file).expect("created");
-    bytes
-        .write_all(b"ports: []\nprovider: Z\xc3\xbcrich \xff\n")
-        .expect("written");
+    bytes.write_all(b"ports: []\nprovider: Z\xc3\xbcrich \xff\n").expect("written");
     match load(&file) {
         Err(LoadError::Problems(problems)) => {
             let problem = problems.iter().next().expect("one");

@@ -4,6 +4,8 @@
 //! `packet` ← `tables` ← `telemetry` ← `datapath`, `control` ← `api` ← `cli`. `datapath` and `control` do not
 //! know each other; they meet in `tables`.
 
+#[cfg(feature = "dpdk")]
+pub mod app;
 pub mod control;
 #[cfg(feature = "dpdk")]
 pub mod datapath;

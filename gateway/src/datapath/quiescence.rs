@@ -33,15 +33,14 @@ unsafe impl Grace for QsbrGrace {
     }
 }
 
-/// A worker's side. It is online from the start.
+/// A worker's side. It counts from its first section on.
 #[derive(Debug)]
 pub struct QsbrReaders(QsbrReader);
 
 impl QsbrReaders {
-    /// The side of one registered worker, which goes online.
+    /// The side of one registered worker.
     #[must_use]
-    pub fn new(mut reader: QsbrReader) -> Self {
-        reader.online();
+    pub fn new(reader: QsbrReader) -> Self {
         Self(reader)
     }
 

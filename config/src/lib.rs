@@ -1,7 +1,7 @@
 //! The YAML document that describes a gateway: parsed, validated into a type that cannot be wrong, explained.
 //!
-//! A document goes through three hands: [`tree`] gives every node its place, [`document`] says which keys there are
-//! and reads single values, [`validate`] holds the values against each other and builds the [`Config`]. Each reports
+//! A document goes through three hands: `tree` gives every node its place, `document` says which keys there are
+//! and reads single values, `validate` holds the values against each other and builds the [`Config`]. Each reports
 //! what it finds and goes on, so that one run shows every mistake.
 
 mod decode;
@@ -78,10 +78,10 @@ pub fn schema() -> serde_json::Value {
 /// The problem of a file that is no UTF-8 after `valid`.
 fn not_utf8(valid: &[u8]) -> Problem {
     let valid = String::from_utf8_lossy(valid);
-    let line = valid.rsplit('\n').next().unwrap_or("");
+    let line = tree::lines(&valid).last().unwrap_or("");
     Problem {
         path: "document".to_owned(),
-        line: valid.matches('\n').count() + 1,
+        line: tree::lines(&valid).count(),
         column: line.chars().count() + 1,
         message: "not UTF-8 text".to_owned(),
         hint: "save the file as UTF-8".to_owned(),

@@ -206,6 +206,7 @@ object! {
         /// The gateway's own Ethernet address in the tenant's subnets.
         "gateway-mac" => gateway_mac: Mac, default("02:00:5e:00:01:01");
         /// What happens to a packet whose sender no lookup record vouches for: dropped, or counted and forwarded.
+        /// Learning is not supported yet.
         "sender-check" => sender_check: OneOf<SenderCheck>, default("strict");
         /// Virtual subnets.
         "subnets" => subnets: List<Subnet>, list;

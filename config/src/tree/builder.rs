@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
-use super::{Content, Mark, Member, Node, NodeId, Tree, push_key, quote};
+use super::{Content, Mark, Member, Node, NodeId, Tree, lines, push_key, quote};
 use crate::problems::Problem;
 
 /// No configuration nests deeper; what does is refused before anything recursive sees it.
@@ -59,7 +59,7 @@ impl<'t> Builder<'t, '_> {
                 self.documents += 1;
                 if self.documents > 1 {
                     return Err(whole(
-                        within(self.text, span.start),
+                        within(self.text, span.start).0,
                         "a second document begins here",
                         "keep one document in the file: remove the --- line, or split the file",
                     ));
@@ -261,18 +261,22 @@ fn mark(marker: Marker) -> Mark {
     Mark { line: marker.line() as u32, column: marker.col() as u32 + 1 }
 }
 
-/// A marker's place, held within the text: at its end the parser may point beyond it.
-fn within(text: &str, marker: Marker) -> Mark {
+/// A marker's place, held within the text: at its end the parser may point beyond it. Gives the line's text, too.
+fn within(text: &str, marker: Marker) -> (Mark, &str) {
     let mark = mark(marker);
-    let last = text.lines().count().max(1) as u32;
-    let line = mark.line.clamp(1, last);
-    let width = text.lines().nth(line as usize - 1).unwrap_or("").chars().count() as u32;
-    Mark { line, column: mark.column.clamp(1, width + 1) }
+    let last = lines(text).count() as u32;
+    let number = mark.line.clamp(1, last);
+    let line = lines(text).nth(number as usize - 1).unwrap_or("");
+    let width = line.chars().count() as u32;
+    let mark = Mark {
+        line: number,
+        column: mark.column.clamp(1, width + 1),
+    };
+    (mark, line)
 }
 
 fn syntax(text: &str, error: &ScanError) -> Problem {
-    let mark = within(text, *error.marker());
-    let line = text.lines().nth(mark.line as usize - 1).unwrap_or("");
+    let (mark, line) = within(text, *error.marker());
     let indent = line.len() - line.trim_start().len();
     let hint = if line[..indent].contains('\t') {
         "indent with spaces: YAML allows no tabs there"

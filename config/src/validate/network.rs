@@ -1,6 +1,6 @@
 //! What sites and external networks have in common: an interface on a port, addresses of ours, neighbours.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -59,11 +59,6 @@ impl Networks {
         let connected = connected
             .flat_map(|(i, network)| network.prefixes.iter().map(move |(net, _)| (*net, ExternalIndex(i))));
         Prefixes::new(connected).0
-    }
-
-    /// All of our own provider addresses.
-    pub(super) fn own_provider_addresses(&self) -> HashSet<Ipv4Addr> {
-        self.sites.iter().flat_map(|site| site.own.keys().copied()).collect()
     }
 
     /// Reports sites, and shared external networks, that overlap. Tenants' hand-offs are worlds of their own.

@@ -1,6 +1,6 @@
 //! The provider network: sites, routes, encapsulation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -98,7 +98,7 @@ fn site_addresses(
     }
     if let Some(Spanned { node, value: pool }) = site.pool.given() {
         let gateway = site.gateway.value().map(|gateway| gateway.0);
-        for address in taken(reader, *node, pool, subnet, |address| {
+        for address in taken(reader, pool, subnet, |address| {
             connected.own.contains_key(&address) || gateway == Some(address)
         }) {
             connected.own.insert(address, *node);
@@ -121,7 +121,6 @@ fn site_addresses(
 /// The addresses that a pool gives.
 fn taken(
     reader: &mut Reader<'_>,
-    node: NodeId,
     pool: &document::Pool,
     subnet: Option<Ipv4Net>,
     passed_over: impl Fn(Ipv4Addr) -> bool,
@@ -149,7 +148,7 @@ fn taken(
     if addresses.len() < wanted {
         let message = format!("the range has {} free addresses, not {wanted}", addresses.len());
         let hint = format!("write {} or less, or a wider range", addresses.len());
-        reader.problem(if take.node > node { take.node } else { node }, Wrong::new(message, hint));
+        reader.problem(take.node, Wrong::new(message, hint));
     }
     addresses
 }
@@ -216,13 +215,17 @@ pub(super) fn encapsulation(
     (build(), allow_reserved_vsids)
 }
 
-fn peers(reader: &mut Reader<'_>, encapsulation: &document::Encapsulation, networks: &Networks) -> Vec<Peer> {
-    let own = networks.own_provider_addresses();
+fn peers(
+    reader: &mut Reader<'_>,
+    encapsulation: &document::Encapsulation,
+    networks: &Networks,
+) -> Vec<Peer> {
+    let addresses = PeerAddresses::new(networks);
     let mut seen = HashMap::new();
     let mut peers = Vec::new();
     for Spanned { node, value: peer } in encapsulation.peers.items() {
         if let Some(Spanned { node, value }) = peer.provider_address.given() {
-            check_peer_address(reader, *node, value.0, &own);
+            addresses.check(reader, *node, value.0);
             if let Some(first) = seen.insert(value.0, *node) {
                 let message = format!("peer {} is given twice, first by {}", value.0, reader.place(first));
                 reader.problem(*node, Wrong::new(message, "keep one of them"));
@@ -244,16 +247,39 @@ fn peers(reader: &mut Reader<'_>, encapsulation: &document::Encapsulation, netwo
     peers
 }
 
-/// Reports a peer's provider address that is one of ours.
-pub(super) fn check_peer_address(
-    reader: &mut Reader<'_>,
-    node: NodeId,
-    address: Ipv4Addr,
-    own: &std::collections::HashSet<Ipv4Addr>,
-) {
-    if own.contains(&address) {
-        let message = format!("provider address {address} is our own");
-        reader.problem(node, Wrong::new(message, "write the provider address of the compute host"));
+/// What provider addresses of others are held against.
+pub(super) struct PeerAddresses {
+    own: HashSet<Ipv4Addr>,
+    sites: Prefixes<SiteIndex>,
+}
+
+impl PeerAddresses {
+    pub(super) fn new(networks: &Networks) -> Self {
+        let own = networks.sites.iter().flat_map(|site| site.own.keys());
+        Self {
+            own: own.copied().collect(),
+            sites: networks.sites_by_address(),
+        }
+    }
+
+    /// Reports an address that no compute host can have.
+    pub(super) fn check(&self, reader: &mut Reader<'_>, node: NodeId, address: Ipv4Addr) {
+        let wrong = if self.own.contains(&address) {
+            Wrong::new(
+                format!("provider address {address} is our own"),
+                "write the provider address of the compute host",
+            )
+        } else if let Some((net, _)) = self.sites.find(address)
+            && is_edge(net, address)
+        {
+            Wrong::new(
+                format!("provider address {address} is the network or broadcast address of {net}"),
+                usable(net),
+            )
+        } else {
+            return;
+        };
+        reader.problem(node, wrong);
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod subnets;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -18,7 +18,7 @@ use crate::tree::NodeId;
 
 use super::external::Owner;
 use super::network::Networks;
-use super::provider::{check_peer_address, check_station};
+use super::provider::{PeerAddresses, check_station};
 use super::routes::{Destinations, check_not_connected};
 use super::system::Used;
 
@@ -45,7 +45,7 @@ pub(super) fn tenants(
     around: &Surroundings<'_>,
     used: &mut Used,
 ) -> Tenants {
-    let own = around.networks.own_provider_addresses();
+    let peers = PeerAddresses::new(around.networks);
     // Every tenant's subnets come first: a record may name another tenant's.
     let subnets = Subnets::read(reader, list, around.allow_reserved, used);
     let mut routing_domains = HashMap::new();
@@ -53,7 +53,7 @@ pub(super) fn tenants(
     for (i, Spanned { value: tenant, .. }) in list.items().iter().enumerate() {
         check_routing_domain(reader, tenant, &mut routing_domains);
         let its_subnets = &subnets.tenants[i];
-        let records = records(reader, tenant, TenantIndex(i), &subnets, &own, used);
+        let records = records(reader, tenant, TenantIndex(i), &subnets, &peers, used);
         let routes = routes(reader, tenant, its_subnets);
         let external = external(reader, tenant, TenantIndex(i), around);
         check_public_prefixes(reader, tenant, its_subnets, external, used);
@@ -125,7 +125,7 @@ fn records(
     tenant: &document::Tenant,
     index: TenantIndex,
     subnets: &Subnets,
-    own: &HashSet<Ipv4Addr>,
+    peers: &PeerAddresses,
     used: &mut Used,
 ) -> Vec<LookupRecord> {
     let gateway_mac = tenant.gateway_mac.value().map(|mac| mac.0);
@@ -154,7 +154,7 @@ fn records(
             reader.problem(*node, Wrong::new(message, "write the VM's own Ethernet address"));
         }
         if let Some(Spanned { node, value }) = record.provider_address.given() {
-            check_peer_address(reader, *node, value.0, own);
+            peers.check(reader, *node, value.0);
         }
         let build = || {
             Some(LookupRecord {

@@ -56,6 +56,7 @@ fn records() {
         ("mac: 02:15:5d:00:00:08", "mac: ¦02:00:5e:00:01:01", "tenants[1].records[0].mac", "gateway-mac", "the VM's own"),
         ("provider-address: 100.64.20.31", "provider-address: ¦100.64.20.10", "tenants[1].records[0].provider-address", "provider address 100.64.20.10 is our own", "compute host"),
         ("provider-address: 100.64.20.31", "provider-address: ¦100.64.20.51", "tenants[1].records[0].provider-address", "is our own", "compute host"),
+        ("provider-address: 100.64.20.31", "provider-address: ¦100.64.20.255", "tenants[1].records[0].provider-address", "network or broadcast", "100.64.20.1 to"),
         ("flow-id: zero }\n    routes", "flow-id: ¦none }\n    routes", "tenants[0].records[1].flow-id", "none of the values", "hash or zero"),
     ]);
     // The same customer address in another tenant is another address.

@@ -4,5 +4,7 @@
 //! `packet` ← `tables` ← `telemetry` ← `datapath`, `control` ← `api` ← `cli`. `datapath` and `control` do not
 //! know each other; they meet in `tables`.
 
+pub mod api;
+pub mod cli;
 pub mod packet;
 pub mod telemetry;

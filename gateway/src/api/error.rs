@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use nvgw_config::LoadError;
 use serde::{Deserialize, Serialize};
 
 use super::view::ProblemView;
@@ -78,14 +79,6 @@ impl ApiError {
         Self::new(ErrorKind::NotFound, message, hint)
     }
 
-    /// A configuration file that has mistakes, or (without `problems`) cannot be read.
-    #[must_use]
-    pub fn invalid(message: impl Into<String>, hint: impl Into<String>, problems: Vec<ProblemView>) -> Self {
-        let mut error = Self::new(ErrorKind::Invalid, message, hint);
-        error.body.problems = problems;
-        error
-    }
-
     /// A path that does not exist, with those that do.
     pub(super) fn no_such_path(path: &str, known: &[&str]) -> Self {
         let mut error =
@@ -98,6 +91,26 @@ impl ApiError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+}
+
+impl From<&LoadError> for ApiError {
+    /// The error of a reload whose file cannot be read or has mistakes.
+    fn from(error: &LoadError) -> Self {
+        match error {
+            LoadError::Read { .. } => Self::new(
+                ErrorKind::Invalid,
+                error.to_string(),
+                "nothing has changed; make the file readable",
+            ),
+            LoadError::Problems(problems) => {
+                let message = format!("{} has mistakes", problems.origin());
+                let mut error =
+                    Self::new(ErrorKind::Invalid, message, "nothing has changed; correct the file");
+                error.body.problems = ProblemView::all(problems);
+                error
+            }
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! [`Request`] over a channel; the control thread answers it with [`Request::answer`] through its [`Backend`].
 
 mod error;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod list;
 mod routes;
 mod server;
@@ -120,7 +122,7 @@ pub trait Backend {
     /// Reads the configuration file again, and applies it if it has no mistakes.
     ///
     /// # Errors
-    /// The file cannot be read or has mistakes ([`ApiError::invalid`]); nothing has changed then.
+    /// The file cannot be read or has mistakes (`ApiError::from(&load_error)`); nothing has changed then.
     fn reload(&mut self) -> Result<ReloadView, ApiError>;
 }
 
@@ -143,3 +145,6 @@ impl Request {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

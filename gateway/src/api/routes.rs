@@ -19,7 +19,7 @@ use super::{ApiError, ApiOptions, ErrorKind, List, Page, Readiness, Request, Res
 use crate::telemetry::prometheus;
 
 /// What the admin socket answers.
-const ADMIN_PATHS: &[&str] = &[
+pub(super) const ADMIN_PATHS: &[&str] = &[
     "GET /v1/ports",
     "GET /v1/workers",
     "GET /v1/vrfs",
@@ -34,7 +34,7 @@ const ADMIN_PATHS: &[&str] = &[
 ];
 
 /// What the metrics' address answers.
-const METRICS_PATHS: &[&str] = &["GET /metrics", "GET /healthz", "GET /readyz"];
+pub(super) const METRICS_PATHS: &[&str] = &["GET /metrics", "GET /healthz", "GET /readyz"];
 
 /// The routes of the admin socket.
 pub(super) fn admin(control: Control) -> Router {

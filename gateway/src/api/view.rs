@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use nvgw_config::{Problem, Problems};
 use serde::{Deserialize, Serialize};
 
 use crate::telemetry::view::words;
@@ -162,6 +163,22 @@ pub struct ProblemView {
     pub message: String,
     /// What to write instead.
     pub hint: String,
+}
+
+impl ProblemView {
+    /// Every mistake of a document.
+    #[must_use]
+    pub fn all(problems: &Problems) -> Vec<Self> {
+        let view = |problem: &Problem| Self {
+            file: problems.origin().to_owned(),
+            line: problem.line,
+            column: problem.column,
+            path: problem.path.clone(),
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+        };
+        problems.iter().map(view).collect()
+    }
 }
 
 impl fmt::Display for ProblemView {

@@ -122,7 +122,7 @@ fn process(to: &mut Vec<MetricFamily>, snapshot: &MetricsSnapshot, version: &str
         [(vec![("version", version.to_owned()), ("dpdk", dpdk.to_owned())], 1.0)],
     ));
     to.push(gauge(
-        "nvgw_timestamp_counter_hertz",
+        "nvgw_tsc_hertz",
         "Cycles of the time-stamp counter in a second: what all counters of cycles count.",
         [(vec![], snapshot.stats.tsc_hz as f64)],
     ));
@@ -304,4 +304,94 @@ fn family(name: &str, help: &str, kind: MetricType, series: Vec<Metric>) -> Metr
     family.set_field_type(kind);
     family.set_metric(series);
     family
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Backend;
+    use crate::api::fixture::Fixture;
+    use crate::telemetry::DropReason;
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    fn rendered() -> String {
+        render(&Fixture::new().metrics(), "1.2.3", None).expect("renders")
+    }
+
+    #[test]
+    fn counters_appear_under_their_names() {
+        let text = rendered();
+        for line in [
+            "# TYPE nvgw_port_receive_packets_total counter",
+            "nvgw_port_receive_packets_total{port=\"wire0\"} 1500",
+            "nvgw_port_transmit_bytes_total{port=\"wire0\"} 196420",
+            "nvgw_port_receive_missed_packets_total{port=\"wire0\"} 12",
+            "nvgw_port_up{port=\"wire0\"} 1",
+            "nvgw_forwarded_packets_total 1400",
+            "nvgw_drops_total{reason=\"gre-no-key\"} 60",
+            "nvgw_drops_total{reason=\"vsid-vendor\"} 0",
+            "nvgw_vrf_receive_packets_total{kind=\"tenant\",vrf=\"red\"} 900",
+            "nvgw_worker_polls_total{result=\"busy\",worker=\"0\"} 100",
+            "nvgw_worker_polls_total{result=\"idle\",worker=\"0\"} 300",
+            "nvgw_worker_stage_cycles_total{stage=\"receive\",worker=\"0\"} 30000",
+            "nvgw_worker_stage_packets_total{stage=\"decapsulate\",worker=\"0\"} 1000",
+            "nvgw_neighbors{state=\"reachable\"} 0",
+            "nvgw_table_entries{table=\"lookup\"} 3",
+            "nvgw_table_capacity{table=\"lookup\"} 1000000",
+            "nvgw_alarms{severity=\"critical\"} 1",
+            "nvgw_alarms{severity=\"warning\"} 0",
+            "nvgw_build_info{version=\"1.2.3\",dpdk=\"\"} 1",
+            "process_start_time_seconds 1700000000.5",
+        ] {
+            assert!(text.lines().any(|candidate| candidate == line), "{line} is missing from\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_drop_reason_is_a_series() {
+        let text = rendered();
+        for reason in DropReason::ALL {
+            let series = format!("nvgw_drops_total{{reason=\"{}\"}} ", reason.name());
+            assert_eq!(text.matches(&series).count(), 1, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn many_vrfs_make_a_bounded_scrape_that_loses_no_packet() {
+        let mut snapshot = Fixture::new().metrics();
+        snapshot.vrfs = VrfMetrics::default();
+        let one = TrafficTotal { packets: 1, bytes: 100 };
+        for vrf in 0..65_536 {
+            snapshot.vrfs.add(&format!("t{vrf}"), VrfKind::Tenant, one, one);
+        }
+        let text = render(&snapshot, "1.2.3", None).expect("renders");
+        let series = |line: &&str| line.starts_with("nvgw_vrf_receive_packets_total{");
+        assert_eq!(text.lines().filter(series).count(), VrfMetrics::MAX + 1);
+        assert!(text.contains("nvgw_vrf_receive_bytes_total{kind=\"other\",vrf=\"\"} 6453600\n"));
+    }
+
+    #[test]
+    fn promtool_has_no_complaint() {
+        let promtool = Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut promtool = match promtool {
+            Ok(promtool) => promtool,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                eprintln!("skipped: promtool is not installed (Debian: apt install prometheus)");
+                return;
+            }
+            Err(error) => panic!("promtool does not start: {error}"),
+        };
+        let mut input = promtool.stdin.take().expect("a pipe");
+        input.write_all(rendered().as_bytes()).expect("promtool reads");
+        drop(input);
+        let output = promtool.wait_with_output().expect("promtool ends");
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+    }
 }

@@ -4,11 +4,8 @@
 //! `packet` ← `tables` ← `telemetry` ← `datapath`, `control` ← `api` ← `cli`. `datapath` and `control` do not
 //! know each other; they meet in `tables`.
 
-#[cfg(feature = "dpdk")]
-pub mod app;
-pub mod control;
-#[cfg(feature = "dpdk")]
-pub mod datapath;
+pub mod api;
+pub mod cli;
 pub mod packet;
 pub mod tables;
 pub mod telemetry;

@@ -86,17 +86,19 @@ class Formats(ReplayTest):
     def test_frames_cut_by_the_capture_are_dropped(self):
         """What was on the wire is unknown, so it must not go on."""
         whole = FRAMES[4]
-        cut = [Frame(START_NS + length, whole.data[:length], len(whole.data)) for length in (14, 17, 18, 30, 50, 100, 200)]
+        cut = [Frame(START_NS + length, whole.data[:length], len(whole.data))
+               for length in (14, 17, 18, 30, 50, 100, 200)]
         for write in (write_pcap, write_pcapng):
             with self.subTest(write=write.__name__):
                 write(self.path, cut)
                 run = self.replay({"wire0": self.path})
                 self.assert_nothing_sent(run)
                 self.assertEqual(sum(run.drops.values()), len(cut))
-                self.assertLessEqual(set(run.drops), {"outer-malformed", "malformed", "vlan-unknown", "ethertype-unknown"})
+                self.assertLessEqual(set(run.drops),
+                                     {"outer-malformed", "malformed", "vlan-unknown", "ethertype-unknown"})
 
     def test_garbage_is_refused(self):
-        for content in (b"", b"\0", b"this is no capture at all, but long enough to have a header", b"\xd4\xc3\xb2\xa1"):
+        for content in (b"", b"\0", b"this is no capture at all, but long enough to be one", b"\xd4\xc3\xb2\xa1"):
             with self.subTest(content=content[:8]):
                 self.assert_refused(content)
 

@@ -31,7 +31,8 @@ class Determinism(ReplayTest):
 
     def test_order_within_a_flow_is_kept_by_four_workers(self):
         marks = range(400)
-        inputs = [from_outside(INTERNET, udp(SERVER, BLUE_PUBLIC.address, mark, sport=1000 + mark % 8)) for mark in marks]
+        inputs = [from_outside(INTERNET, udp(SERVER, BLUE_PUBLIC.address, mark, sport=1000 + mark % 8))
+                  for mark in marks]
         run = self.replay({"wire1": inputs}, traffic.workers([1, 2, 3, 4]))
         flows = {}
         for frame in run.sent("wire0"):

@@ -65,7 +65,8 @@ class Encapsulation(ReplayTest):
             with self.subTest(ttl=knob):
                 run = self.replay({"wire1": [from_outside(INTERNET, packet) for packet in packets]},
                                   topology.encapsulation(ttl=knob))
-                self.assert_frames(run.sent("wire0"), [expect_encap(packet, BLUE_PUBLIC, ttl=knob) for packet in packets])
+                self.assert_frames(run.sent("wire0"), [expect_encap(packet, BLUE_PUBLIC, ttl=knob)
+                                                       for packet in packets])
 
     def test_outer_fields_do_not_depend_on_the_inner_packet(self):
         """Identification 0, DF set and the right checksum, with inner packets of every kind and size."""

@@ -51,7 +51,8 @@ class Echo(ReplayTest):
 
 class ProviderAddresses(Echo):
     def test_from_a_host_on_the_site(self):
-        for network, host, mac in ((GATEWAY_SITE, "100.64.20.30", BLUE_HOST_MAC), (COMPUTE_SITE, "100.64.10.2", RED_HOST_MAC)):
+        for network, host, mac in ((GATEWAY_SITE, "100.64.20.30", BLUE_HOST_MAC),
+                                   (COMPUTE_SITE, "100.64.10.2", RED_HOST_MAC)):
             requests = [echo(host, network.address, sequence, payload) for sequence, payload in enumerate(PAYLOADS)]
             self.assert_replies(self.replies_on(network, requests, mac), requests)
 
@@ -119,7 +120,8 @@ class NoAnswer(Echo):
     def test_addresses_that_are_not_ours(self):
         run = self.replay({
             "wire0": [ethernet(echo("100.64.20.30", address), BLUE_HOST_MAC, GATEWAY_SITE.mac, 20)
-                      for address in ("100.64.20.11", "100.64.20.255", "255.255.255.255", "224.0.0.1", INTERNET.address)],
+                      for address in ("100.64.20.11", "100.64.20.255", "255.255.255.255", "224.0.0.1",
+                                      INTERNET.address)],
             "wire1": [from_outside(INTERNET, echo(SERVER, address))
                       for address in ("198.18.0.255", "255.255.255.255", "224.0.0.1", RED_UPLINK.address,
                                       RED_WEB.gateway, GATEWAY_SITE.address)]})

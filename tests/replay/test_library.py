@@ -56,7 +56,8 @@ class Expectations(unittest.TestCase):
 
 
 class Captures(unittest.TestCase):
-    FRAMES = [Frame(1_700_000_000_000_001_000 + index * 999_999_000, bytes([index]) * (20 + index)) for index in range(5)]
+    FRAMES = [Frame(1_700_000_000_000_001_000 + index * 999_999_000, bytes([index]) * (20 + index))
+              for index in range(5)]
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

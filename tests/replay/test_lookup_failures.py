@@ -28,7 +28,8 @@ class Failures(ReplayTest):
     def test_external_route_missing_for_what_comes_from_outside(self):
         config = topology.base()
         del topology.named(config["external"], "internet")["gateway"]
-        self.assert_dropped([from_outside(INTERNET, udp(SERVER, "192.0.2.1"))], "external-route-missing", config, "wire1")
+        self.assert_dropped([from_outside(INTERNET, udp(SERVER, "192.0.2.1"))], "external-route-missing", config,
+                            port="wire1")
 
     def test_provider_route_missing(self):
         config = topology.base()

@@ -86,7 +86,8 @@ class Resolution(ReplayTest):
         self.assert_drops(run, {"neighbor-unresolved": 1})
 
     def test_an_answer_for_another_address_does_not_count(self):
-        run = self.replay({"wire0": entering([out(0)]), "wire1": [at(30, arp_reply(INTERNET, "198.18.0.78", HOST_MAC))]})
+        answer = arp_reply(INTERNET, "198.18.0.78", HOST_MAC)
+        run = self.replay({"wire0": entering([out(0)]), "wire1": [at(30, answer)]})
         self.assertEqual(run.sent("wire1"), [])
 
     def test_a_group_address_is_no_answer(self):

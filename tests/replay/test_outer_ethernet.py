@@ -60,7 +60,8 @@ class Vlans(ReplayTest):
     def test_unknown_vlans_are_dropped(self):
         """VLAN 300 exists, but on the other port."""
         self.assert_dropped([self.on(vlan) for vlan in (1, 11, 21, 300, 301, 4094)], "vlan-unknown")
-        self.assert_dropped([self.on(vlan, BACK, WIRE1_MAC) for vlan in (10, 20, 299, 302)], "vlan-unknown", port="wire1")
+        self.assert_dropped([self.on(vlan, BACK, WIRE1_MAC) for vlan in (10, 20, 299, 302)], "vlan-unknown",
+                            port="wire1")
 
     def test_untagged_frames_are_dropped_where_every_network_is_tagged(self):
         self.assert_dropped([self.on(None)], "vlan-unknown")

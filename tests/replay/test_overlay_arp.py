@@ -84,8 +84,8 @@ class OverlayArp(ReplayTest):
 
     def test_broken_requests_are_not_answered(self):
         good = arp_from(RED_WEB, RED_WEB.gateway)
-        inner = ethernet(ARP(op=1, hwsrc=RED_WEB.mac, psrc=RED_WEB.address, pdst=RED_WEB.gateway), RED_WEB.mac, BROADCAST,
-                         ethertype=ARP_TYPE)
+        arp = ARP(op=1, hwsrc=RED_WEB.mac, psrc=RED_WEB.address, pdst=RED_WEB.gateway)
+        inner = ethernet(arp, RED_WEB.mac, BROADCAST, ethertype=ARP_TYPE)
         frames = [nvgre(inner[:length], RED_WEB.vsid, RED_WEB.provider_address, RED_WEB.site)
                   for length in range(14, len(inner))]
         body = len(good) - 28

@@ -44,7 +44,8 @@ class VmToVm(ReplayTest):
         self.assert_carried(RED_WEB, neighbor, config)
 
     def test_a_vm_without_a_record_is_unreachable(self):
-        frames = [from_vm(RED_WEB, udp(RED_WEB.address, address)) for address in ("10.0.2.7", "10.0.2.200", "10.0.1.77")]
+        frames = [from_vm(RED_WEB, udp(RED_WEB.address, address))
+                  for address in ("10.0.2.7", "10.0.2.200", "10.0.1.77")]
         self.assert_dropped(frames, "destination-record-missing")
 
     def test_the_biggest_packet_that_the_provider_network_takes(self):

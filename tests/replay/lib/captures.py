@@ -1,10 +1,14 @@
 """Capture files, written and read to the byte: times are whole nanoseconds, lengths may lie."""
 
+import logging
 import struct
 from pathlib import Path
 from typing import Iterable, NamedTuple, Optional
 
 from scapy.utils import RawPcapReader
+
+# Captures may hold blocks that scapy has no use for; that is no news.
+logging.getLogger("scapy").setLevel(logging.ERROR)
 
 ETHERNET = 1
 MAGIC_MICRO = 0xA1B2C3D4

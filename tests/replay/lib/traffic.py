@@ -27,7 +27,7 @@ def mixed(count: int, seed: int) -> dict:
             lambda mark, size: from_vm(BLUE_WEB, echo(BLUE_WEB.address, BLUE_WEB.gateway, mark & 0x7FFF)),
         ],
         "wire1": [
-            lambda mark, size: from_outside(INTERNET, udp(SERVER, BLUE_PUBLIC.address, mark, size, sport=1024 + mark % 9)),
+            lambda mark, size: from_outside(INTERNET, udp(SERVER, BLUE_PUBLIC.address, mark, size, sport=mark % 9)),
             lambda mark, size: from_outside(RED_UPLINK, udp(SERVER, RED_DB.address, mark, size)),
             lambda mark, size: from_outside(RED_UPLINK, udp(SERVER, "10.0.2.99", mark, size)),
             lambda mark, size: from_outside(INTERNET, udp(SERVER, RED_WEB.address, mark, size)),

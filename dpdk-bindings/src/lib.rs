@@ -30,3 +30,10 @@ pub use qsbr::{Qsbr, QsbrReader};
 
 /// Room in front of a packet's first byte in a fresh buffer, in bytes.
 pub const HEADROOM: u16 = dpdk_sys::MBUF_HEADROOM as u16;
+
+/// DPDK's version, as it names itself: the one that runs, which may be newer than the one built against.
+#[must_use]
+pub fn version() -> String {
+    // SAFETY: the function returns a static text.
+    unsafe { std::ffi::CStr::from_ptr(dpdk_sys::rte_version()) }.to_string_lossy().into_owned()
+}

@@ -7,7 +7,6 @@ mod report;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use dpdk_bindings::{Eal, EalOptions, Hugepages, Mempool, MempoolOptions};
 use nvgw_config::Config;
@@ -15,25 +14,11 @@ use nvgw_types::PortId;
 
 use self::capture::{CaptureError, Writer};
 use self::engine::Engine;
+use crate::cli::ReplayOptions;
 use crate::control::{Control, ControlError, Nanos};
 use crate::datapath::QsbrGrace;
 use crate::tables::OutOfMemory;
 use crate::telemetry::counters::Counters;
-
-/// What to replay.
-#[derive(Debug, Clone)]
-pub struct ReplayOptions {
-    /// The configuration.
-    pub config: PathBuf,
-    /// Captures by port name, in the order of the command line.
-    pub inputs: Vec<(String, PathBuf)>,
-    /// Where output captures and report go; made if it does not exist.
-    pub out: PathBuf,
-    /// How long the clock may run on for what is still due.
-    pub settle: Duration,
-    /// Whether frames are written as the wire has them: padded, and with their check sequence.
-    pub fcs: bool,
-}
 
 /// Why a replay was refused or failed.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Errno, Error, Result};
+use crate::mempool::flush_caches;
 use affinity::Affinity;
 
 /// Whether packet memory comes from hugepages.
@@ -191,6 +192,7 @@ pub struct ThreadRegistration(PhantomData<*const ()>);
 
 impl Drop for ThreadRegistration {
     fn drop(&mut self) {
+        flush_caches();
         // SAFETY: this thread is registered, as the guard neither leaves it nor is made twice.
         unsafe { dpdk_sys::rte_thread_unregister() };
     }

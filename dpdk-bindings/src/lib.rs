@@ -8,7 +8,42 @@
 //!   port stays open until the last of them is gone;
 //! * nothing blocks, allocates from the heap or panics between a poll and a send.
 //!
-//! Everything starts with an [`Eal`], the proof that DPDK's environment is up.
+//! Everything starts with an [`Eal`], the proof that DPDK's environment is up:
+//!
+//! ```
+//! use dpdk_bindings::{
+//!     Burst, Eal, EalOptions, Hugepages, Mempool, MempoolOptions, Port, PortOptions, TxBatch,
+//! };
+//!
+//! let eal = Eal::init(&EalOptions { hugepages: Hugepages::Off, ..EalOptions::default() })?;
+//! let pool = Mempool::new(&eal, "packets", &MempoolOptions { mbufs: 1023, ..Default::default() })?;
+//! let options = PortOptions { mempools: vec![pool.clone()], ..PortOptions::default() };
+//! let port = Port::open(&eal, "net_null0", &options)?;
+//! let (mut rx, mut tx) = port.start()?;
+//!
+//! let (mut burst, mut batch) = (Burst::new(), TxBatch::new());
+//! rx[0].poll(&mut burst);
+//! for mut mbuf in burst.drain() {
+//!     if mbuf.trim_to(60) && batch.push(mbuf).is_err() {
+//!         break;
+//!     }
+//! }
+//! let sent = tx[0].send(&mut batch);
+//! assert_eq!((sent.sent, sent.dropped, pool.in_use()), (64, 0, 0));
+//! # Ok::<(), dpdk_bindings::Error>(())
+//! ```
+//!
+//! A packet has no copies, and a queue is for one thread at a time:
+//!
+//! ```compile_fail,E0277
+//! fn is_clone<T: Clone>() {}
+//! is_clone::<dpdk_bindings::Mbuf>();
+//! ```
+//!
+//! ```compile_fail,E0277
+//! fn is_sync<T: Sync>() {}
+//! is_sync::<dpdk_bindings::RxQueue>();
+//! ```
 
 mod burst;
 pub mod clock;

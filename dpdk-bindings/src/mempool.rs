@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dpdk_sys::rte_mempool;
 
@@ -48,14 +48,33 @@ unsafe impl Sync for Memory {}
 /// compute with.
 const MAX_MBUFS: u32 = 1 << 28;
 
-static RETIRED: Mutex<Vec<Memory>> = Mutex::new(Vec::new());
+/// A pool that was made, and whether nobody holds it any more.
+struct Known {
+    memory: Memory,
+    retired: bool,
+}
+
+static POOLS: Mutex<Vec<Known>> = Mutex::new(Vec::new());
+
+fn pools() -> MutexGuard<'static, Vec<Known>> {
+    POOLS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns to all pools what the calling thread keeps of them: once it is no longer registered,
+/// nobody could use that.
+pub(crate) fn flush_caches() {
+    pools().iter().for_each(|pool| pool.memory.flush_cache());
+}
 
 impl Memory {
     /// A retired pool of that shape to which all buffers have returned.
     fn reuse(shape: &MempoolOptions) -> Option<Self> {
-        let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = retired.iter().position(|pool| pool.shape == *shape && pool.in_use() == 0)?;
-        Some(retired.swap_remove(at))
+        let mut pools = pools();
+        let pool = pools.iter_mut().find(|pool| {
+            pool.retired && pool.memory.shape == *shape && pool.memory.in_use() == 0
+        })?;
+        pool.retired = false;
+        Some(pool.memory)
     }
 
     fn make(name: &str, shape: &MempoolOptions) -> Result<Self> {
@@ -92,7 +111,17 @@ impl Memory {
                 hint: hint(reason),
             }
         })?;
-        Ok(Self { raw, shape: *shape })
+        let memory = Self { raw, shape: *shape };
+        pools().push(Known {
+            memory,
+            retired: false,
+        });
+        Ok(memory)
+    }
+
+    fn flush_cache(&self) {
+        // SAFETY: the pool lives until the process ends.
+        unsafe { dpdk_sys::shim_mempool_flush_cache(self.raw.as_ptr()) };
     }
 
     fn in_use(&self) -> u32 {
@@ -119,7 +148,14 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        RETIRED.lock().unwrap_or_else(PoisonError::into_inner).push(self.memory);
+        self.memory.flush_cache();
+        let mut pools = pools();
+        if let Some(pool) = pools
+            .iter_mut()
+            .find(|pool| pool.memory.raw == self.memory.raw)
+        {
+            pool.retired = true;
+        }
     }
 }
 

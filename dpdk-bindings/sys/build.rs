@@ -21,7 +21,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_dev_(socket_id|start|stop)",
     "rte_eth_find_next",
     "rte_eth_macaddr_get",
-    "rte_eth_promiscuous_enable",
+    "rte_eth_promiscuous_(disable|enable)",
     "rte_eth_rx_queue_setup",
     "rte_eth_stats_get",
     "rte_eth_tx_queue_setup",
@@ -52,6 +52,9 @@ fn main() -> ExitCode {
     for file in ["build.rs", "wrapper.h", "shim.c"] {
         println!("cargo::rerun-if-changed={file}");
     }
+    for variable in ["PKG_CONFIG", "PKG_CONFIG_PATH", "PKG_CONFIG_LIBDIR"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
     match build() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -65,8 +68,10 @@ fn build() -> Result<(), String> {
     let library = pkg_config::Config::new()
         .atleast_version(OLDEST)
         .cargo_metadata(false)
+        .env_metadata(false)
         .probe("libdpdk")
         .map_err(|error| missing_dpdk(&error))?;
+    load_libclang()?;
     let flags = compiler_flags()?;
     compile_shim(&flags)?;
     for path in &library.link_paths {
@@ -96,7 +101,6 @@ fn missing_dpdk(error: &pkg_config::Error) -> String {
 /// Every flag of pkg-config, in order: the headers need `-include rte_config.h` and the `-march`
 /// that DPDK was built for, which the pkg-config crate leaves out.
 fn compiler_flags() -> Result<Vec<String>, String> {
-    println!("cargo::rerun-if-env-changed=PKG_CONFIG");
     let tool = env::var("PKG_CONFIG").unwrap_or_else(|_| "pkg-config".to_owned());
     let output = Command::new(&tool)
         .args(["--cflags", "libdpdk"])
@@ -119,10 +123,14 @@ fn compile_shim(flags: &[String]) -> Result<(), String> {
     shim.try_compile("dpdk_shim").map_err(|error| format!("the C compiler refuses DPDK's headers: {error}"))
 }
 
-fn generate(flags: &[String]) -> Result<(), String> {
+fn load_libclang() -> Result<(), String> {
     clang_sys::load().map_err(|_| {
-        "libclang, which reads DPDK's headers, is missing: run `apt-get install libclang-dev`".to_owned()
-    })?;
+        "libclang, which reads DPDK's headers, is missing: run `apt-get install libclang-dev`"
+            .to_owned()
+    })
+}
+
+fn generate(flags: &[String]) -> Result<(), String> {
     let mut builder = bindgen::Builder::default()
         .header("wrapper.h")
         .clang_args(flags)

@@ -76,6 +76,11 @@ int shim_pktmbuf_linearize(struct rte_mbuf *mbuf)
 	return rte_pktmbuf_linearize(mbuf);
 }
 
+void shim_mempool_flush_cache(struct rte_mempool *pool)
+{
+	rte_mempool_cache_flush(NULL, pool);
+}
+
 unsigned int shim_ring_enqueue_burst(struct rte_ring *ring, const void *objects,
 				     unsigned int size, unsigned int n)
 {

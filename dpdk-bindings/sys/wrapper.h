@@ -100,6 +100,9 @@ int shim_pktmbuf_alloc_bulk(struct rte_mempool *pool, struct rte_mbuf **mbufs, u
 void shim_pktmbuf_free(struct rte_mbuf *mbuf);
 int shim_pktmbuf_linearize(struct rte_mbuf *mbuf);
 
+/* Returns to the pool what the calling thread keeps of it. */
+void shim_mempool_flush_cache(struct rte_mempool *pool);
+
 unsigned int shim_ring_enqueue_burst(struct rte_ring *ring, const void *objects,
 				     unsigned int size, unsigned int n);
 unsigned int shim_ring_dequeue_burst(struct rte_ring *ring, void *objects,

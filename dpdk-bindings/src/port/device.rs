@@ -64,6 +64,8 @@ impl Drop for Device {
         // started does nothing; one that refuses cannot be closed either, and stays as it is.
         unsafe {
             let shared = dpdk_sys::shim_eth_has_sibling(self.index, bus_device) != 0;
+            // Some drivers leave the interface under them as it was last told to be.
+            dpdk_sys::rte_eth_promiscuous_disable(self.index);
             dpdk_sys::rte_eth_dev_stop(self.index);
             let closed = dpdk_sys::rte_eth_dev_close(self.index) == 0;
             // Without this the device is there, has no port, and cannot be opened again.

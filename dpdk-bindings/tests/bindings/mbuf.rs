@@ -1,5 +1,7 @@
 //! A packet against a model: a list of segments in buffers of a known size.
 
+use std::thread;
+
 use crate::common::{eal, pool};
 use dpdk_bindings::{
     BURST, Burst, Checksum, HEADROOM, Mbuf, Mempool, MempoolOptions, Network, Transport, TxBatch, TxChecksum,
@@ -205,6 +207,24 @@ fn a_pool_gives_what_it_has_and_no_more() {
     assert_eq!((pool.available(), pool.in_use()), (0, 511));
     drop((bursts, last));
     assert_eq!(pool.in_use(), 0);
+}
+
+#[test]
+fn a_thread_that_ends_keeps_no_buffers() {
+    let options = MempoolOptions {
+        mbufs: 63,
+        cache: 32,
+        ..Default::default()
+    };
+    let pool = Mempool::new(eal(), "cached", &options).unwrap();
+    let take_all = || std::iter::from_fn(|| pool.alloc()).collect::<Vec<Mbuf>>();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _registration = eal().register_thread().unwrap();
+            drop(take_all());
+        });
+    });
+    assert_eq!(take_all().len(), 63);
 }
 
 #[test]

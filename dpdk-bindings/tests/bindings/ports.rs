@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
 
 use crate::common::{eal, pool};
 use dpdk_bindings::{
@@ -268,4 +269,36 @@ fn a_port_tells_what_it_is() {
     assert_eq!(port.info().mac, mac);
     assert!(port.info().max_rx_queues > 1);
     assert!(port.link().unwrap().up);
+}
+
+#[test]
+fn queues_move_to_workers_and_fill_from_their_own_pools() {
+    let pools = [pool("worker 0"), pool("worker 1")];
+    let options = PortOptions {
+        rx_queues: 2,
+        tx_queues: 2,
+        mempools: pools.to_vec(),
+        ..PortOptions::default()
+    };
+    let port = Port::open(eal(), "net_null6", &options).unwrap();
+    let (rx, tx) = port.start().unwrap();
+    drop(port);
+    thread::scope(|scope| {
+        for ((mut rx, mut tx), pool) in rx.into_iter().zip(tx).zip(&pools) {
+            scope.spawn(move || {
+                let _registration = eal().register_thread().unwrap();
+                let (mut burst, mut batch) = (Burst::new(), TxBatch::new());
+                let polled = rx.poll(&mut burst);
+                assert_eq!(pool.in_use() as usize, polled);
+                burst.drain().for_each(|mbuf| batch.push(mbuf).unwrap());
+                assert_eq!(tx.send(&mut batch).sent as usize, polled);
+                assert_eq!(pool.in_use(), 0);
+            });
+        }
+    });
+    assert_eq!(
+        eal().port_by_name("net_null6"),
+        None,
+        "the last queue closed the port"
+    );
 }

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -34,7 +35,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=4.0, help="length of one measurement (default 4)")
     parser.add_argument("--warm-up", type=float, default=1.0, help="seconds before it (default 1)")
     parser.add_argument("--seed", type=int, default=1, help="of the order of packets (default 1)")
-    parser.add_argument("--cores", default=None, metavar="CONTROL,WORKER", help="default: the first and the last usable")
+    parser.add_argument("--cores", default=None, metavar="CONTROL,WORKER", help="default: the first and the last")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every figure to FILE")
     parser.add_argument("--references-only", action="store_true", help="testpmd alone")
     parser.add_argument("--smoke", action="store_true",
@@ -136,7 +137,11 @@ def main():
 
 
 if __name__ == "__main__":
+    # Told to end, give hugepages back and take the programs along.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
     except Failed as failure:
         sys.exit(str(failure))
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

@@ -12,7 +12,7 @@ import topology as t
 from gateway import Gateway
 from netns import PREFIX, Namespace, cable, remove_stale
 from ovs import ComputeHost, OpenVSwitch
-from process import run, wait_until
+from process import wait_until
 from services import IperfServer, WebServer
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]

@@ -81,7 +81,7 @@ class Encapsulation(ReplayTest):
         self.assertEqual(self.outer_fields(topology.encapsulation(ecn="compatible")), [NOT_ECT] * 4)
 
     def test_compatibility_mode_for_one_peer(self):
-        config = topology.encapsulation(peers=[{"address": RED_WEB.provider_address, "ecn": "compatible"}])
+        config = topology.encapsulation(peers=[{"provider-address": RED_WEB.provider_address, "ecn": "compatible"}])
         packets = [(vm, udp(SERVER, vm.address, tos=ecn)) for vm in (RED_WEB, RED_DB) for ecn in range(4)]
         run = self.replay({"wire1": [from_outside(RED_UPLINK, packet) for _, packet in packets]}, config)
         self.assert_frames(run.sent("wire0"), [expect_encap(packet, vm, tos=0 if vm is RED_WEB else None)

@@ -71,13 +71,13 @@ class ZeroFlowId(ReplayTest):
         self.assertEqual(self.flow_ids_by_vm(topology.encapsulation(flow_id="zero")), {RED_WEB: {0}, RED_DB: {0}})
 
     def test_for_one_peer(self):
-        peer = {"address": RED_WEB.provider_address, "flow-id": "zero"}
+        peer = {"provider-address": RED_WEB.provider_address, "flow-id": "zero"}
         found = self.flow_ids_by_vm(topology.encapsulation(peers=[peer]))
         self.assertEqual(found[RED_WEB], {0})
         self.assertGreater(len(found[RED_DB]), 8)
 
     def test_a_peer_that_hashes_where_the_rest_is_zero(self):
-        peer = {"address": RED_WEB.provider_address, "flow-id": "hash"}
+        peer = {"provider-address": RED_WEB.provider_address, "flow-id": "hash"}
         found = self.flow_ids_by_vm(topology.encapsulation(flow_id="zero", peers=[peer]))
         self.assertEqual(found[RED_DB], {0})
         self.assertGreater(len(found[RED_WEB]), 8)
@@ -90,7 +90,7 @@ class ZeroFlowId(ReplayTest):
         self.assertGreater(len(found[RED_WEB]), 8)
 
     def test_a_record_has_the_last_word(self):
-        config = topology.encapsulation(peers=[{"address": RED_DB.provider_address, "flow-id": "zero"}])
+        config = topology.encapsulation(peers=[{"provider-address": RED_DB.provider_address, "flow-id": "zero"}])
         topology.tenant(config, "red")["records"] = [RED_WEB.record(), RED_DB.record(**{"flow-id": "hash"})]
         self.assertGreater(len(self.flow_ids_by_vm(config)[RED_DB]), 8)
 

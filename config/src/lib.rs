@@ -1,5 +1,89 @@
 //! The YAML document that describes a gateway: parsed, validated into a type that cannot be wrong, explained.
+//!
+//! A document goes through three hands: `tree` gives every node its place, `document` says which keys there are
+//! and reads single values, `validate` holds the values against each other and builds the [`Config`]. Each reports
+//! what it finds and goes on, so that one run shows every mistake.
 
+mod decode;
+mod document;
+mod examples;
 mod model;
+mod prefixes;
+mod problems;
+mod reader;
+mod suggest;
+mod tree;
+mod validate;
 
+use std::path::Path;
+
+use decode::Decode;
+use reader::Reader;
+use schemars::generate::SchemaSettings;
+use tree::NodeId;
+
+pub use examples::EXAMPLES;
 pub use model::*;
+pub use problems::{LoadError, Problem, Problems};
+
+/// Reads and validates the configuration of a file.
+///
+/// # Errors
+/// A file that cannot be read, and every mistake in one that can.
+pub fn load(path: &Path) -> Result<Config, LoadError> {
+    let read = std::fs::read(path);
+    let bytes = read.map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+    let origin = path.display().to_string();
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(parse(text, &origin)?),
+        Err(error) => Err(Problems::single(&origin, not_utf8(&bytes[..error.valid_up_to()])).into()),
+    }
+}
+
+/// Reads and validates a configuration; `origin` stands before the line numbers of its problems.
+///
+/// # Errors
+/// Every mistake of the document.
+pub fn parse(text: &str, origin: &str) -> Result<Config, Problems> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut problems = Vec::new();
+    let tree = tree::parse(text, &mut problems).map_err(|problem| Problems::single(origin, problem))?;
+    let mut reader = Reader::new(&tree, problems);
+    let document = document::Document::decode(&mut reader, NodeId::ROOT);
+    let config = document.and_then(|document| validate::validate(&mut reader, &document));
+    match (Problems::collect(origin, reader.into_problems()), config) {
+        (None, Some(config)) => Ok(config),
+        (Some(problems), _) => Err(problems),
+        // A reload must not end the process: should a check forget to speak, the document is still refused.
+        (None, None) => Err(Problems::single(
+            origin,
+            Problem {
+                path: "document".to_owned(),
+                line: 1,
+                column: 1,
+                message: "the configuration cannot be built, though no mistake was found".to_owned(),
+                hint: "report this file as a defect of nvgw".to_owned(),
+            },
+        )),
+    }
+}
+
+/// The JSON schema (draft 2020-12) of the document.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    generator.into_root_schema_for::<document::Document>().to_value()
+}
+
+/// The problem of a file that is no UTF-8 after `valid`.
+fn not_utf8(valid: &[u8]) -> Problem {
+    let valid = String::from_utf8_lossy(valid);
+    let line = tree::lines(&valid).last().unwrap_or("");
+    Problem {
+        path: "document".to_owned(),
+        line: tree::lines(&valid).count(),
+        column: line.chars().count() + 1,
+        message: "not UTF-8 text".to_owned(),
+        hint: "save the file as UTF-8".to_owned(),
+    }
+}

@@ -23,7 +23,19 @@ pub struct Applied {
     pub removed: usize,
 }
 
+impl std::fmt::Display for Applied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} added, {} changed, {} removed", self.added, self.changed, self.removed)
+    }
+}
+
 impl Applied {
+    /// Whether there was nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     fn count<K, V>(&mut self, diff: &Diff<K, V>) {
         self.added += diff.added.len();
         self.changed += diff.changed.len();

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use nvgw_config::{LookupRecord, Tenant};
 use nvgw_types::{MacAddr, VrfId};
 use serde::Serialize;
 
@@ -13,6 +14,7 @@ use super::neighbors::State;
 use super::time::Nanos;
 use super::{Control, compile};
 use crate::tables::Grace;
+use crate::telemetry::view::{TableUsage, VrfKind};
 
 /// A VRF.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,8 +24,8 @@ pub struct VrfView {
     pub id: VrfId,
     /// The tenant's or the external network's name.
     pub name: String,
-    /// `tenant` or `external`.
-    pub kind: &'static str,
+    /// Whose it is.
+    pub kind: VrfKind,
     /// Its virtual subnets.
     pub subnets: usize,
     /// Its lookup records.
@@ -43,8 +45,8 @@ pub struct NextHopView {
     pub network: String,
     /// The address there.
     pub address: IpAddr,
-    /// The neighbour's state, as in [`NeighborView::state`].
-    pub state: &'static str,
+    /// How the neighbour stands.
+    pub state: State,
 }
 
 /// A lookup record.
@@ -64,19 +66,6 @@ pub struct RecordView {
     pub name: Option<String>,
     /// The next hop to the host; `None`: no provider route.
     pub next_hop: Option<NextHopView>,
-}
-
-/// Which lookup records to list; what is not given matches all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RecordFilter {
-    /// A tenant's name.
-    pub tenant: Option<String>,
-    /// A VSID.
-    pub vsid: Option<u32>,
-    /// A customer address.
-    pub address: Option<IpAddr>,
-    /// A provider address.
-    pub provider_address: Option<IpAddr>,
 }
 
 /// A route.
@@ -109,8 +98,8 @@ pub struct NeighborView {
     pub address: IpAddr,
     /// Its Ethernet address, where known.
     pub mac: Option<MacAddr>,
-    /// `static`, `unresolved`, `incomplete`, `reachable`, `probing` or `failed`.
-    pub state: &'static str,
+    /// How it stands.
+    pub state: State,
     /// For how long; of a reachable one, since it was last heard.
     pub age: Duration,
     /// Packets that wait for it.
@@ -144,38 +133,51 @@ impl<G: Grace> Control<G> {
         let view = |(key, id): (&VrfKey, &VrfId)| {
             let [subnets, records, routes] = sizes.get(id).copied().unwrap_or_default();
             let kind = match key {
-                VrfKey::Tenant(_) => "tenant",
-                VrfKey::External(_) => "external",
+                VrfKey::Tenant(_) => VrfKind::Tenant,
+                VrfKey::External(_) => VrfKind::External,
             };
             VrfView { id: *id, name: key.name().to_owned(), kind, subnets, records, routes }
         };
         current.vrfs.iter().map(view).collect()
     }
 
-    /// The lookup records that match, in the order of the configuration.
+    /// The lookup records, in the order of the configuration.
+    pub fn lookup_records(&self) -> impl Iterator<Item = (&Tenant, &LookupRecord)> {
+        self.config
+            .tenants
+            .iter()
+            .flat_map(|tenant| tenant.records.iter().map(move |record| (tenant, record)))
+    }
+
+    /// A lookup record, and how packets to it would fare.
     #[must_use]
-    pub fn records(&self, filter: &RecordFilter) -> Vec<RecordView> {
-        let tenants = self.config.tenants.iter();
-        let wanted = |tenant: &str| filter.tenant.as_deref().is_none_or(|name| name == tenant);
-        let records = tenants
-            .filter(|tenant| wanted(&tenant.name))
-            .flat_map(|tenant| tenant.records.iter().map(|record| (tenant.name.as_str(), record)));
-        let matches = records.filter(|(_, record)| {
-            filter.vsid.is_none_or(|vsid| vsid == record.vsid.get())
-                && filter.address.is_none_or(|address| address == record.address.0)
-                && filter.provider_address.is_none_or(|address| address == record.provider_address.0)
-        });
-        matches
-            .map(|(tenant, record)| RecordView {
-                tenant: tenant.to_owned(),
-                vsid: record.vsid.get(),
-                address: record.address.0,
-                mac: record.mac,
-                provider_address: record.provider_address.0,
-                name: record.name.clone(),
-                next_hop: compile::v4(record.provider_address.0).ok().and_then(|peer| self.next_hop_of(peer)),
-            })
-            .collect()
+    pub fn record_view(&self, tenant: &Tenant, record: &LookupRecord) -> RecordView {
+        RecordView {
+            tenant: tenant.name.clone(),
+            vsid: record.vsid.get(),
+            address: record.address.0,
+            mac: record.mac,
+            provider_address: record.provider_address.0,
+            name: record.name.clone(),
+            next_hop: compile::v4(record.provider_address.0).ok().and_then(|peer| self.next_hop_of(peer)),
+        }
+    }
+
+    /// How full the tables are.
+    #[must_use]
+    pub fn table_usage(&self) -> Vec<TableUsage> {
+        let tables = &self.fabric.writers;
+        let usage = |table, entries: usize, capacity: usize| TableUsage {
+            table,
+            entries: entries as u64,
+            capacity: capacity as u64,
+        };
+        vec![
+            usage("vsids", tables.subnets.len(), tables.subnets.capacity()),
+            usage("lookup", tables.records.len(), tables.records.capacity()),
+            usage("routes", tables.routes.len(), tables.routes.capacity()),
+            usage("adjacencies", tables.adjacencies.len(), tables.adjacencies.capacity()),
+        ]
     }
 
     /// All routes: the provider network's first, then each VRF's; only those of `vrf` (a VRF's name, or `provider`)
@@ -242,7 +244,7 @@ impl<G: Grace> Control<G> {
             network: self.network_name(neighbor.hop),
             address: neighbor.hop.address.into(),
             mac: neighbor.mac,
-            state: neighbor.state.name(),
+            state: neighbor.state,
             age: now.since(neighbor.since),
             held: neighbor.held,
             adjacencies: self.fabric.users(neighbor.hop),
@@ -293,7 +295,7 @@ impl<G: Grace> Control<G> {
     }
 
     fn next_hop(&self, hop: Hop) -> NextHopView {
-        let state = self.neighbors.state(hop).unwrap_or(State::Unresolved).name();
+        let state = self.neighbors.state(hop).unwrap_or(State::Unresolved);
         NextHopView { network: self.network_name(hop), address: hop.address.into(), state }
     }
 

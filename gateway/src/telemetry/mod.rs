@@ -4,7 +4,9 @@
 
 pub mod counters;
 mod drop_reason;
+pub mod prometheus;
 mod stage;
+pub mod view;
 
 pub use drop_reason::DropReason;
 pub use stage::Stage;

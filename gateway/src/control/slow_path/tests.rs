@@ -1,5 +1,6 @@
 use super::*;
 use crate::control::fixture::{self, Sent, WIRE0, WIRE1, control, ip, vsid};
+use crate::control::neighbors::State;
 use crate::tables::grace::LocalGrace;
 use nvgw_types::{MacAddr, PortId};
 
@@ -55,7 +56,7 @@ fn who_asks_for_our_address_is_answered_and_learned() {
     assert_eq!((consumed(&control), control.counters().originated.get()), (1, 1));
     let learned = control.neighbors(NOW).into_iter().find(|n| n.address == ip("100.64.20.99"));
     let learned = learned.expect("learned");
-    assert_eq!((learned.mac, learned.state), (Some(MacAddr(ASKER)), "reachable"));
+    assert_eq!((learned.mac, learned.state), (Some(MacAddr(ASKER)), State::Reachable));
     assert_eq!(control.counters().port(PortId(0)).tx.get().bytes, 46);
 }
 
@@ -288,7 +289,7 @@ fn a_vm_may_ping_the_shared_networks_address() {
 fn a_packet_whose_next_hop_answers_counts_as_forwarded() {
     let mut control = ready();
     let waiting = control.neighbors(NOW).into_iter().find(|n| n.address == ip("198.18.0.3"));
-    assert_eq!(waiting.map(|n| n.state), Some("unresolved"));
+    assert_eq!(waiting.map(|n| n.state), Some(State::Unresolved));
     let interface = interface(&control, 1, 300);
     let hop = Hop { interface: InterfaceKey { port: PortId(1), vlan: 300 }, address: [198, 18, 0, 3].into() };
     let neighbor = control.neighbors.id(hop).expect("configured");

@@ -1,7 +1,7 @@
 use nvgw_types::{InterfaceId, VrfId};
 
 use crate::control::fixture::{self, Sent, WIRE1, control, ip};
-use crate::control::neighbors::hosts_of;
+use crate::control::neighbors::{State, hosts_of};
 use crate::control::*;
 use crate::tables::entries::{Reach, Rewrite, Target};
 use crate::tables::exchange::Punt;
@@ -161,7 +161,10 @@ fn what_cannot_be_reached_is_an_alarm_before_a_packet_is_lost() {
         .into_iter()
         .map(|alarm| (alarm.provider_address.to_string(), alarm.records, alarm.next_hop.map(|hop| hop.state)))
         .collect();
-    assert_eq!(alarms, [("100.64.20.31".into(), 2, Some("unresolved")), ("100.64.30.2".into(), 1, None)]);
+    assert_eq!(
+        alarms,
+        [("100.64.20.31".into(), 2, Some(State::Unresolved)), ("100.64.30.2".into(), 1, None)]
+    );
 
     let mut sent = Sent::default();
     control.ask_for_next_hops(at(0), &mut sent);

@@ -23,6 +23,14 @@ pub struct Candidate<'s, T> {
     elsewhere: bool,
 }
 
+impl<T> Clone for Candidate<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Candidate<'_, T> {}
+
 impl<T: Keyed> HashReader<T> {
     pub(super) fn new(buckets: HugeArc<Bucket>, entries: SlabReader<T>, seed: u64) -> Self {
         Self { buckets, entries, seed }

@@ -1,0 +1,102 @@
+//! Values that are one of a few words.
+
+use schemars::{Schema, json_schema};
+use serde_json::Value;
+
+use crate::decode::Leaf;
+use crate::model::{DscpMode, EcnMode, FlowIdMode, Hugepages};
+use crate::reader::Wrong;
+use crate::suggest::did_you_mean;
+use crate::tree::{Scalar, quote};
+
+/// What can be written for a value, by name.
+pub(crate) trait Choice: Copy + 'static {
+    /// All there is.
+    const OPTIONS: &'static [(&'static str, Self)];
+    /// The same for people.
+    const WANTED: &'static str;
+}
+
+/// One of the words of a [`Choice`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OneOf<T>(pub(crate) T);
+
+impl<T: Choice> Leaf for OneOf<T> {
+    const WANTED: &'static str = T::WANTED;
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+        let found = T::OPTIONS.iter().find(|(name, _)| *name == scalar.text);
+        found.map(|(_, value)| Self(*value)).ok_or_else(|| {
+            let names = T::OPTIONS.iter().map(|(name, _)| *name);
+            let hint = match did_you_mean(scalar.text, names) {
+                Some(slip) => format!("write {} ({slip})", T::WANTED),
+                None => format!("write {}", T::WANTED),
+            };
+            Wrong::new(format!("{} is none of the values here", quote(scalar.text)), hint)
+        })
+    }
+
+    fn leaf_schema() -> Schema {
+        let names: Vec<Value> = T::OPTIONS.iter().map(|(name, _)| Value::from(*name)).collect();
+        json_schema!({ "enum": names })
+    }
+}
+
+impl Choice for Hugepages {
+    const OPTIONS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("required", Self::Required), ("off", Self::Off)];
+    const WANTED: &'static str = "auto, required or off";
+}
+
+impl Choice for FlowIdMode {
+    const OPTIONS: &'static [(&'static str, Self)] = &[("hash", Self::Hash), ("zero", Self::Zero)];
+    const WANTED: &'static str = "hash or zero";
+}
+
+impl Choice for EcnMode {
+    const OPTIONS: &'static [(&'static str, Self)] =
+        &[("normal", Self::Normal), ("compatible", Self::Compatible)];
+    const WANTED: &'static str = "normal or compatible";
+}
+
+/// What happens to packets of unknown senders, the value of a later version included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SenderCheck {
+    Strict,
+    LogOnly,
+    Learn,
+}
+
+impl Choice for SenderCheck {
+    const OPTIONS: &'static [(&'static str, Self)] =
+        &[("strict", Self::Strict), ("log-only", Self::LogOnly), ("learn", Self::Learn)];
+    const WANTED: &'static str = "strict or log-only";
+}
+
+/// `uniform` or `pipe:<value>`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dscp(pub(crate) DscpMode);
+
+impl Leaf for Dscp {
+    const WANTED: &'static str = "uniform, or pipe:<value> with a value from 0 to 63, as in pipe:46";
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+        let text = scalar.text;
+        if text == "uniform" {
+            return Ok(Self(DscpMode::Uniform));
+        }
+        text.strip_prefix("pipe:")
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|digits| digits.parse().ok())
+            .filter(|value| *value < 64)
+            .map(|value| Self(DscpMode::Pipe(value)))
+            .ok_or_else(|| {
+                let message = format!("{} is none of the values here", quote(text));
+                Wrong::new(message, format!("write {}", Self::WANTED))
+            })
+    }
+
+    fn leaf_schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^(uniform|pipe:[0-9]{1,2})$" })
+    }
+}

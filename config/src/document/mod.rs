@@ -1,0 +1,261 @@
+//! The document as a user writes it: its keys, their defaults and what each says of itself.
+//!
+//! What stands here is single values: what two values say to each other is the validator's.
+
+mod choice;
+mod device;
+mod net;
+mod number;
+mod text;
+
+pub(crate) use choice::{Dscp, OneOf, SenderCheck};
+pub(crate) use device::PortDevice;
+pub(crate) use net::{Address, InterfaceAddress, Mac, PoolRange, Prefix, is_edge, is_special, usable};
+pub(crate) use number::{Bool, Core, Int, Vlan, VsidNumber, WorkerCores};
+pub(crate) use text::{AbsolutePath, Guid, Label, Listen, Name, Off};
+
+use crate::decode::object;
+use crate::model::{EcnMode, FlowIdMode, Hugepages};
+use crate::reader::List;
+
+/// The biggest IP packet, in bytes.
+pub(crate) type Mtu = Int<u16, 68, 65535>;
+/// Descriptors of one queue.
+pub(crate) type Descriptors = Int<u16, 32, 32768>;
+/// How many entries a table has.
+pub(crate) type TableSize = Int<usize, 1, 100_000_000>;
+
+object! {
+    /// The configuration of an nvgw gateway: a multi-tenant gateway between NVGRE and external networks.
+    Document {
+        /// The process: cores, memory, listeners, table sizes.
+        "system" => system: System, section;
+        /// The ports: network cards and virtual devices.
+        "ports" => ports: List<Port>, required;
+        /// The provider network, which carries NVGRE: a routing table of its own.
+        "provider" => provider: Provider, required;
+        /// Networks toward the internet, and tenants' own hand-off networks.
+        "external" => external: List<External>, list;
+        /// The tenants: one routing domain, one VRF each.
+        "tenants" => tenants: List<Tenant>, list;
+        /// Static neighbours; the rest is learned by ARP.
+        "neighbors" => neighbors: List<Neighbor>, list;
+    }
+
+    /// The process: cores, memory, listeners, table sizes.
+    System {
+        /// The core on which control thread, API and metrics live.
+        "control-core" => control_core: Core, default("0");
+        /// One poll-mode worker for each core.
+        "worker-cores" => worker_cores: WorkerCores, optional;
+        /// Whether memory comes from hugepages: where the machine has them, always, or never.
+        "hugepages" => hugepages: OneOf<Hugepages>, default("auto");
+        /// Memory for packet buffers, in MiB.
+        "memory-mb" => memory_mb: Int<u32, 64, 1_048_576>, default("1024");
+        /// The folder of what was changed at run time.
+        "state-dir" => state_dir: AbsolutePath, default("/var/lib/nvgw");
+        /// The Unix socket of the admin API.
+        "admin-socket" => admin_socket: AbsolutePath, default("/run/nvgw/admin.sock");
+        /// Where metrics and health are served: address and port, or off.
+        "metrics-listen" => metrics_listen: Listen, default("127.0.0.1:9477");
+        /// Table sizes: reserved at start, refused beyond.
+        "limits" => limits: Limits, section;
+    }
+
+    /// Table sizes: reserved at start, refused beyond.
+    Limits {
+        /// Virtual subnets of all tenants.
+        "vsids" => vsids: Int<usize, 1, 16_777_216>, default("65536");
+        /// Lookup records of all tenants.
+        "records" => records: TableSize, default("1000000");
+        /// Routes of all external networks: static routes, default gateways and tenants' public prefixes.
+        "external-routes" => external_routes: TableSize, default("1000000");
+        /// NAT sessions for each worker.
+        "nat-sessions" => nat_sessions: TableSize, default("1000000");
+    }
+
+    /// A port: a network card or a virtual device.
+    Port {
+        /// Its name, unique among ports.
+        "name" => name: Name, required;
+        /// A PCI address, 0000:3b:00.0, or a DPDK vdev, net_af_packet0,iface=veth0.
+        "device" => device: PortDevice, required;
+        /// The biggest IP packet on the wire, in bytes.
+        "mtu" => mtu: Mtu, default("1500");
+        /// The port's own Ethernet address; left out, the device's.
+        "mac" => mac: Mac, optional;
+        /// Receive queues; left out, one for each worker as far as the device goes.
+        "rx-queues" => rx_queues: Int<u16, 1, 1024>, optional;
+        /// Receive descriptors of each queue.
+        "rx-descriptors" => rx_descriptors: Descriptors, default("1024");
+        /// Transmit descriptors of each queue.
+        "tx-descriptors" => tx_descriptors: Descriptors, default("1024");
+    }
+
+    /// The provider network, which carries NVGRE: a routing table of its own.
+    Provider {
+        /// The sites: one VLAN and one subnet each.
+        "sites" => sites: List<Site>, required;
+        /// Static provider routes.
+        "routes" => routes: List<ProviderRoute>, list;
+        /// How tenants' packets are wrapped.
+        "encapsulation" => encapsulation: Encapsulation, section;
+    }
+
+    /// A site of the provider network: one VLAN, one subnet.
+    Site {
+        /// Its name, unique among sites and external networks.
+        "name" => name: Name, required;
+        /// The name of the port that it is on.
+        "port" => port: Name, required;
+        /// Its VLAN; left out, untagged.
+        "vlan" => vlan: Vlan, optional;
+        /// Its subnet.
+        "subnet" => subnet: Prefix, required;
+        /// The gateway's own provider addresses, without prefix length. These, or the pool's, or both.
+        "addresses" => addresses: List<Address>, list;
+        /// More provider addresses, taken from a range.
+        "pool" => pool: Pool, optional;
+        /// The site's default gateway: installs a default provider route.
+        "gateway" => gateway: Address, optional;
+        /// The biggest IP packet of the site, in bytes; left out, the port's.
+        "mtu" => mtu: Mtu, optional;
+    }
+
+    /// A range that a site's provider addresses are taken from.
+    Pool {
+        /// First and last address of the range.
+        "range" => range: PoolRange, required;
+        /// How many addresses to take, from the start of the range; the site's gateway and addresses that are given
+        /// are passed over.
+        "take" => take: Int<usize, 0, 4096>, required;
+    }
+
+    /// A static route of the provider network.
+    ProviderRoute {
+        /// Destination.
+        "prefix" => prefix: Prefix, required;
+        /// The next hop, in a site's subnet.
+        "next-hop" => next_hop: Address, required;
+        /// The lower wins among equal prefixes.
+        "metric" => metric: Int<u32, 0, 4_294_967_295>, default("0");
+    }
+
+    /// How tenants' packets are wrapped.
+    Encapsulation {
+        /// TTL of the outer header.
+        "ttl" => ttl: Int<u8, 1, 255>, default("64");
+        /// FlowID of sent packets: a hash of the inner flow, or zero for peers that compare the whole GRE key.
+        "flow-id" => flow_id: OneOf<FlowIdMode>, default("hash");
+        /// DSCP of the outer header: uniform copies the inner one, pipe:<value> sets it.
+        "dscp" => dscp: Dscp, default("uniform");
+        /// ECN of the outer header (RFC 6040): copied, or cleared for peers that do not know it.
+        "ecn" => ecn: OneOf<EcnMode>, default("normal");
+        /// Whether VSIDs below 4096 may be used.
+        "allow-reserved-vsids" => allow_reserved_vsids: Bool, default("false");
+        /// Whether outer fragments are put together. Not supported yet.
+        "reassemble" => reassemble: Bool, default("false");
+        /// Peers that want something else.
+        "peers" => peers: List<Peer>, list;
+    }
+
+    /// What one provider address wants otherwise.
+    Peer {
+        /// The peer.
+        "provider-address" => provider_address: Address, required;
+        /// FlowID of packets to it.
+        "flow-id" => flow_id: OneOf<FlowIdMode>, optional;
+        /// ECN of packets to it.
+        "ecn" => ecn: OneOf<EcnMode>, optional;
+    }
+
+    /// A network toward the internet, or one tenant's own hand-off.
+    External {
+        /// Its name, unique among sites and external networks.
+        "name" => name: Name, required;
+        /// The name of the port that it is on.
+        "port" => port: Name, required;
+        /// Its VLAN; left out, untagged.
+        "vlan" => vlan: Vlan, optional;
+        /// The gateway's own addresses, each with its prefix length.
+        "addresses" => addresses: List<InterfaceAddress>, required;
+        /// Default gateway.
+        "gateway" => gateway: Address, optional;
+        /// Static routes.
+        "routes" => routes: List<Route>, list;
+        /// The tenant whose VRF alone this network belongs to; left out, the network is shared.
+        "tenant" => tenant: Name, optional;
+        /// The biggest IP packet of the network, in bytes; left out, the port's.
+        "mtu" => mtu: Mtu, optional;
+    }
+
+    /// A static route.
+    Route {
+        /// Destination.
+        "prefix" => prefix: Prefix, required;
+        /// The next hop.
+        "next-hop" => next_hop: Address, required;
+    }
+
+    /// A tenant: one routing domain, one VRF.
+    Tenant {
+        /// Its name, unique among tenants.
+        "name" => name: Name, required;
+        /// Hyper-V's RoutingDomainID, a GUID.
+        "routing-domain" => routing_domain: Guid, optional;
+        /// The gateway's own Ethernet address in the tenant's subnets.
+        "gateway-mac" => gateway_mac: Mac, default("02:00:5e:00:01:01");
+        /// What happens to a packet whose sender no lookup record vouches for: dropped, or counted and forwarded.
+        /// Learning is not supported yet.
+        "sender-check" => sender_check: OneOf<SenderCheck>, default("strict");
+        /// Virtual subnets.
+        "subnets" => subnets: List<Subnet>, list;
+        /// Lookup records: where each customer address lives.
+        "records" => records: List<Record>, list;
+        /// Customer routes: prefixes behind a VM.
+        "routes" => routes: List<Route>, list;
+        /// The external network that the tenant's default route leads to; left out, the tenant's own hand-off
+        /// network, else the first external network without a tenant.
+        "external" => external: Name, optional;
+        /// Prefixes routed from the external network to the tenant, untranslated.
+        "public-prefixes" => public_prefixes: List<Prefix>, list;
+        /// Network address translation. Not supported yet.
+        "nat" => nat: Off, optional;
+    }
+
+    /// A virtual subnet.
+    Subnet {
+        /// Its VSID, unique in the gateway.
+        "vsid" => vsid: VsidNumber, required;
+        /// Its prefix, which no other subnet of the tenant overlaps.
+        "prefix" => prefix: Prefix, required;
+        /// The gateway's own address in it.
+        "gateway" => gateway: Address, required;
+    }
+
+    /// A lookup record: where a customer address lives.
+    Record {
+        /// The VSID of its virtual subnet.
+        "vsid" => vsid: VsidNumber, required;
+        /// The customer address.
+        "address" => address: Address, required;
+        /// The VM's Ethernet address.
+        "mac" => mac: Mac, required;
+        /// The provider address of the host that it runs on.
+        "provider-address" => provider_address: Address, required;
+        /// A name for people.
+        "name" => name: Label, optional;
+        /// FlowID of packets to it, where it differs from its peer's.
+        "flow-id" => flow_id: OneOf<FlowIdMode>, optional;
+    }
+
+    /// A static neighbour.
+    Neighbor {
+        /// The name of the site or external network that it is on.
+        "network" => network: Name, required;
+        /// Its address.
+        "address" => address: Address, required;
+        /// Its Ethernet address.
+        "mac" => mac: Mac, required;
+    }
+}

@@ -1,0 +1,38 @@
+//! Static neighbours.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::document;
+use crate::model::StaticNeighbor;
+use crate::reader::{Field, List, Reader, Wrong};
+
+use super::network::Networks;
+
+pub(super) fn neighbors(
+    reader: &mut Reader<'_>,
+    list: &Field<List<document::Neighbor>>,
+    networks: &Networks,
+) -> Vec<StaticNeighbor> {
+    let mut seen = HashMap::new();
+    let mut neighbors = Vec::new();
+    for neighbor in list.items() {
+        let neighbor = &neighbor.value;
+        let network = networks.names.resolve(reader, &neighbor.network);
+        let (Some(network), Some(address)) = (network, neighbor.address.given()) else {
+            continue;
+        };
+        networks.get(network).check_neighbor(reader, "neighbour", address);
+        if let Some(first) = seen.insert((network, address.value), address.node) {
+            let message =
+                format!("neighbour {} is given twice, first by {}", address.value.0, reader.place(first));
+            reader.problem(address.node, Wrong::new(message, "keep one of them"));
+        }
+        neighbors.extend(neighbor.mac.value().map(|mac| StaticNeighbor {
+            network,
+            address: IpAddr::V4(address.value.0),
+            mac: mac.0,
+        }));
+    }
+    neighbors
+}

@@ -1,0 +1,196 @@
+//! What sites and external networks have in common: an interface on a port, addresses of ours, neighbours.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use nvgw_types::{PortId, VlanId};
+
+use crate::document::{Address, Document, Mtu, Name, Vlan, is_edge, usable};
+use crate::model::{ExternalIndex, NetworkRef, SiteIndex};
+use crate::prefixes::Prefixes;
+use crate::reader::{Field, Reader, Spanned, Wrong};
+use crate::tree::NodeId;
+
+use super::names::Names;
+use super::system::Ports;
+
+/// What is known of the networks that the gateway is on.
+pub(super) struct Networks {
+    pub(super) names: Names<NetworkRef>,
+    pub(super) sites: Vec<Connected>,
+    pub(super) external: Vec<Connected>,
+    /// Whether every site and external network could be read.
+    pub(super) whole: bool,
+    interfaces: HashMap<(PortId, Option<VlanId>), NodeId>,
+}
+
+impl Networks {
+    pub(super) fn new(document: &Document) -> Self {
+        let sites = document.provider.value().map(|provider| &provider.sites);
+        let whole = sites.is_some_and(Field::is_whole) && document.external.is_whole();
+        Self {
+            names: Names::new("network", whole),
+            sites: Vec::new(),
+            external: Vec::new(),
+            whole,
+            interfaces: HashMap::new(),
+        }
+    }
+
+    pub(super) fn get(&self, network: NetworkRef) -> &Connected {
+        match network {
+            NetworkRef::Site(SiteIndex(i)) => &self.sites[i],
+            NetworkRef::External(ExternalIndex(i)) => &self.external[i],
+        }
+    }
+
+    /// The site whose subnet holds an address.
+    pub(super) fn sites_by_address(&self) -> Prefixes<SiteIndex> {
+        let subnets = self.sites.iter().enumerate();
+        let subnets =
+            subnets.flat_map(|(i, site)| site.prefixes.iter().map(move |(net, _)| (*net, SiteIndex(i))));
+        Prefixes::new(subnets).0
+    }
+
+    /// The external network whose connected prefix holds an address.
+    pub(super) fn external_by_address(&self) -> Prefixes<ExternalIndex> {
+        let connected = self.external.iter().enumerate();
+        let connected = connected
+            .flat_map(|(i, network)| network.prefixes.iter().map(move |(net, _)| (*net, ExternalIndex(i))));
+        Prefixes::new(connected).0
+    }
+
+    /// Reports sites, and shared external networks, that overlap. Tenants' hand-offs are worlds of their own.
+    pub(super) fn check_overlaps(&self, reader: &mut Reader<'_>) {
+        let shared: Vec<&Connected> = self.external.iter().filter(|network| network.shared).collect();
+        let sites: Vec<&Connected> = self.sites.iter().collect();
+        for world in [sites, shared] {
+            let prefixes = world.iter().enumerate();
+            let prefixes = prefixes
+                .flat_map(|(i, network)| network.prefixes.iter().map(move |(net, node)| (*net, (*node, i))));
+            for overlap in Prefixes::new(prefixes).1 {
+                let (inner, (inner_node, inner_network)) = overlap.inner;
+                let (outer, (outer_node, outer_network)) = overlap.outer;
+                // Several addresses in one prefix of one network are fine.
+                if inner_network == outer_network {
+                    continue;
+                }
+                let (net, node, other, other_node) = if inner_node > outer_node {
+                    (inner, inner_node, outer, outer_node)
+                } else {
+                    (outer, outer_node, inner, inner_node)
+                };
+                let message = format!("{net} overlaps {other} of {}", reader.place(other_node));
+                reader.problem(node, Wrong::new(message, "write prefixes that do not overlap"));
+            }
+        }
+    }
+
+    /// Resolves what a network says of its interface; reports one that another network has.
+    pub(super) fn interface(
+        &mut self,
+        reader: &mut Reader<'_>,
+        ports: &Ports,
+        node: NodeId,
+        port: &Field<Name>,
+        vlan: &Field<Vlan>,
+        mtu: &Field<Mtu>,
+    ) -> Option<Interface> {
+        let port_id = ports.names.resolve(reader, port)?;
+        let port_mtu = ports.mtus.get(port_id.index()).copied().flatten();
+        let own_mtu = mtu.given();
+        if let (Some(own), Some(most)) = (own_mtu, port_mtu)
+            && own.value.0 > most
+        {
+            let message = format!("mtu {} is more than the port's, {most}", own.value.0);
+            let hint = format!("write {most} or less, or raise the port's mtu");
+            reader.problem(own.node, Wrong::new(message, hint));
+        }
+        let vlan_id = vlan.optional()?.map(|vlan| vlan.0);
+        let at = vlan.given().map_or(node, |vlan| vlan.node);
+        if let Some(other) = self.interfaces.insert((port_id, vlan_id), node) {
+            let (what, hint) = match vlan_id {
+                Some(vlan) => (format!("VLAN {vlan}"), "write another VLAN or another port"),
+                None => ("untagged traffic".to_owned(), "give one of them a vlan, or write another port"),
+            };
+            let message = format!("{what} of this port is taken by {}", reader.place(other));
+            reader.problem(at, Wrong::new(message, hint));
+        }
+        Some(Interface {
+            port: port_id,
+            vlan: vlan_id,
+            mtu: mtu.optional()?.map_or(port_mtu, |mtu| Some(mtu.0))?,
+        })
+    }
+}
+
+/// An interface of a network.
+pub(super) struct Interface {
+    pub(super) port: PortId,
+    pub(super) vlan: Option<VlanId>,
+    pub(super) mtu: u16,
+}
+
+/// What is known of one network.
+#[derive(Default)]
+pub(super) struct Connected {
+    /// The connected prefixes, each with the node that says so.
+    pub(super) prefixes: Vec<(Ipv4Net, NodeId)>,
+    /// Our own addresses.
+    pub(super) own: HashMap<Ipv4Addr, NodeId>,
+    /// Whether it belongs to no tenant.
+    pub(super) shared: bool,
+    /// Whether everything could be read.
+    pub(super) whole: bool,
+}
+
+impl Connected {
+    /// Adds an address of ours; reports one given twice.
+    pub(super) fn add_own(&mut self, reader: &mut Reader<'_>, node: NodeId, address: Ipv4Addr) {
+        if let Some(first) = self.own.insert(address, node) {
+            let message = format!("{address} is given twice, first by {}", reader.place(first));
+            reader.problem(node, Wrong::new(message, "keep one of them"));
+        }
+    }
+
+    /// The connected prefix that holds an address.
+    pub(super) fn prefix_of(&self, address: Ipv4Addr) -> Option<Ipv4Net> {
+        let mut nets = self.prefixes.iter().map(|(net, _)| *net);
+        nets.find(|net| net.contains(&address))
+    }
+
+    /// Whether a neighbour, which is a `what` here, can have the address; reports why not.
+    pub(super) fn check_neighbor(
+        &self,
+        reader: &mut Reader<'_>,
+        what: &str,
+        address: &Spanned<Address>,
+    ) -> bool {
+        let Spanned { node, value } = address;
+        let address = value.0;
+        let wrong = match self.prefix_of(address) {
+            _ if self.own.contains_key(&address) => Wrong::new(
+                format!("{what} {address} is our own address"),
+                "write the address of another station on the network",
+            ),
+            Some(net) if is_edge(net, address) => Wrong::new(
+                format!("{what} {address} is the network or broadcast address of {net}"),
+                usable(net),
+            ),
+            Some(_) => return true,
+            None if !self.whole => return false,
+            None => self.not_connected(what, address),
+        };
+        reader.problem(*node, wrong);
+        false
+    }
+
+    fn not_connected(&self, what: &str, address: Ipv4Addr) -> Wrong {
+        let nets: Vec<String> = self.prefixes.iter().map(|(net, _)| net.to_string()).collect();
+        Wrong::new(
+            format!("{what} {address} is on no connected network"),
+            format!("write an address inside {}", nets.join(" or ")),
+        )
+    }
+}

@@ -1,0 +1,344 @@
+//! The provider network: sites, routes, encapsulation.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+use nvgw_types::ProviderAddr;
+
+use crate::document::{self, Address, is_edge, is_special, usable};
+use crate::model::{Encapsulation, NetworkRef, Peer, ProviderRoute, Site, SiteIndex};
+use crate::prefixes::Prefixes;
+use crate::reader::{Field, Reader, Spanned, Wrong};
+use crate::tree::NodeId;
+
+use super::network::{Connected, Networks};
+use super::routes::{Destinations, check_not_connected};
+use super::system::Ports;
+
+/// The least MTU: the smallest packet that every IPv4 network takes (RFC 791), inside NVGRE over IPv4.
+const LEAST_MTU: u16 = 68 + 42;
+
+/// Sites, and what they make known of their networks.
+pub(super) fn sites(
+    reader: &mut Reader<'_>,
+    provider: Option<&document::Provider>,
+    ports: &Ports,
+    networks: &mut Networks,
+) -> Vec<Site> {
+    let Some(list) = provider.and_then(|provider| provider.sites.given()) else {
+        return Vec::new();
+    };
+    if list.value.items.is_empty() && list.value.whole {
+        let hint =
+            "add a site: { name: provider, port: wire0, subnet: 100.64.20.0/24, addresses: [100.64.20.10] }";
+        reader.problem(list.node, Wrong::new("there is no site", hint));
+    }
+    let mut sites = Vec::new();
+    for (i, Spanned { node, value }) in list.value.items.iter().enumerate() {
+        networks.names.add(reader, &value.name, NetworkRef::Site(SiteIndex(i)));
+        let (connected, addresses) = site_addresses(reader, *node, value);
+        sites.extend(site(reader, ports, networks, (*node, value), addresses));
+        networks.sites.push(connected);
+    }
+    sites
+}
+
+fn site(
+    reader: &mut Reader<'_>,
+    ports: &Ports,
+    networks: &mut Networks,
+    (node, site): (NodeId, &document::Site),
+    addresses: Vec<Ipv4Addr>,
+) -> Option<Site> {
+    let interface = networks.interface(reader, ports, node, &site.port, &site.vlan, &site.mtu)?;
+    if interface.mtu < LEAST_MTU {
+        let (at, hint) = match site.mtu.given() {
+            Some(mtu) => {
+                (mtu.node, format!("write {LEAST_MTU} or more, 1600 to carry packets of 1500 bytes"))
+            }
+            None => (node, format!("raise the port's mtu to {LEAST_MTU} or more")),
+        };
+        let message = format!("mtu {} leaves no room for a tenant's packet in NVGRE", interface.mtu);
+        reader.problem(at, Wrong::new(message, hint));
+    }
+    Some(Site {
+        name: site.name.value()?.0.clone(),
+        port: interface.port,
+        vlan: interface.vlan,
+        subnet: IpNet::V4(site.subnet.value()?.0),
+        addresses: addresses.into_iter().map(|address| ProviderAddr(IpAddr::V4(address))).collect(),
+        gateway: site.gateway.optional()?.map(|gateway| IpAddr::V4(gateway.0)),
+        mtu: interface.mtu,
+    })
+}
+
+/// Our own addresses at a site: those given, then those taken from the pool.
+fn site_addresses(
+    reader: &mut Reader<'_>,
+    node: NodeId,
+    site: &document::Site,
+) -> (Connected, Vec<Ipv4Addr>) {
+    let mut connected = Connected {
+        whole: site.subnet.given().is_some() && site.addresses.is_whole() && !site.pool.is_broken(),
+        ..Connected::default()
+    };
+    if let Some(subnet) = site.subnet.given() {
+        check_station_subnet(reader, subnet.node, subnet.value.0);
+        connected.prefixes.push((subnet.value.0, subnet.node));
+    }
+    let subnet = site.subnet.value().map(|subnet| subnet.0);
+    let mut addresses = Vec::new();
+    for Spanned { node, value } in site.addresses.items() {
+        if let Some(subnet) = subnet {
+            check_station(reader, *node, value.0, subnet);
+        }
+        connected.add_own(reader, *node, value.0);
+        addresses.push(value.0);
+    }
+    if let Some(Spanned { node, value: pool }) = site.pool.given() {
+        let gateway = site.gateway.value().map(|gateway| gateway.0);
+        for address in taken(reader, pool, subnet, |address| {
+            connected.own.contains_key(&address) || gateway == Some(address)
+        }) {
+            connected.own.insert(address, *node);
+            addresses.push(address);
+        }
+    }
+    if addresses.is_empty() && connected.whole {
+        let hint = match subnet.and_then(|subnet| subnet.hosts().next_back()) {
+            Some(host) => format!("add addresses: [{host}], or a pool with take: 1"),
+            None => "add addresses, or a pool with take: 1".to_owned(),
+        };
+        reader.problem(node, Wrong::new("the site gives the gateway no provider address", hint));
+    }
+    if let Some(gateway) = site.gateway.given() {
+        connected.check_neighbor(reader, "gateway", gateway);
+    }
+    (connected, addresses)
+}
+
+/// The addresses that a pool gives.
+fn taken(
+    reader: &mut Reader<'_>,
+    pool: &document::Pool,
+    subnet: Option<Ipv4Net>,
+    passed_over: impl Fn(Ipv4Addr) -> bool,
+) -> Vec<Ipv4Addr> {
+    let (Some(range), Some(subnet)) = (pool.range.given(), subnet) else {
+        return Vec::new();
+    };
+    let Spanned { node: range_node, value } = range;
+    for end in [value.first, value.last] {
+        if !subnet.contains(&end) || is_edge(subnet, end) {
+            let message = format!("{end} is no station's address of the site's subnet {subnet}");
+            reader.problem(*range_node, Wrong::new(message, usable(subnet)));
+            return Vec::new();
+        }
+    }
+    let Some(take) = pool.take.given() else {
+        return Vec::new();
+    };
+    let wanted = take.value.0;
+    let addresses: Vec<Ipv4Addr> = (u32::from(value.first)..=u32::from(value.last))
+        .map(Ipv4Addr::from)
+        .filter(|address| !passed_over(*address))
+        .take(wanted)
+        .collect();
+    if addresses.len() < wanted {
+        let message = format!("the range has {} free addresses, not {wanted}", addresses.len());
+        let hint = format!("write {} or less, or a wider range", addresses.len());
+        reader.problem(take.node, Wrong::new(message, hint));
+    }
+    addresses
+}
+
+/// Reports a subnet that stations cannot live in.
+pub(super) fn check_station_subnet(reader: &mut Reader<'_>, node: NodeId, subnet: Ipv4Net) {
+    let message = if subnet.prefix_len() == 0 {
+        "a subnet cannot hold every address".to_owned()
+    } else if subnet.prefix_len() == 32 {
+        format!("{subnet} has room for one station only")
+    } else if is_special(subnet.network()) {
+        format!("{subnet} holds addresses of no station")
+    } else {
+        return;
+    };
+    reader.problem(node, Wrong::new(message, "write a unicast prefix from /1 to /31, as in 10.0.1.0/24"));
+}
+
+/// Whether a station of a subnet can have the address; reports why not.
+pub(super) fn check_station(
+    reader: &mut Reader<'_>,
+    node: NodeId,
+    address: Ipv4Addr,
+    subnet: Ipv4Net,
+) -> bool {
+    let message = if !subnet.contains(&address) {
+        format!("{address} is outside {subnet}")
+    } else if is_edge(subnet, address) {
+        format!("{address} is the network or broadcast address of {subnet}")
+    } else {
+        return true;
+    };
+    reader.problem(node, Wrong::new(message, usable(subnet)));
+    false
+}
+
+/// How tenants' packets are wrapped, and whether reserved VSIDs are allowed as far as that could be read.
+pub(super) fn encapsulation(
+    reader: &mut Reader<'_>,
+    encapsulation: Option<&Spanned<document::Encapsulation>>,
+    networks: &Networks,
+) -> (Option<Encapsulation>, Option<bool>) {
+    let Some(Spanned { value, .. }) = encapsulation else {
+        return (None, None);
+    };
+    if let Some(Spanned { node, value }) = value.reassemble.given()
+        && value.0
+    {
+        let wrong = Wrong::not_yet("reassembly of outer fragments", "write reassemble: false");
+        reader.problem(*node, wrong);
+    }
+    let peers = peers(reader, value, networks);
+    let allow_reserved_vsids = value.allow_reserved_vsids.value().map(|allow| allow.0);
+    let build = || {
+        Some(Encapsulation {
+            ttl: value.ttl.value()?.0,
+            flow_id: value.flow_id.value()?.0,
+            dscp: value.dscp.value()?.0,
+            ecn: value.ecn.value()?.0,
+            allow_reserved_vsids: allow_reserved_vsids?,
+            peers,
+        })
+    };
+    (build(), allow_reserved_vsids)
+}
+
+fn peers(
+    reader: &mut Reader<'_>,
+    encapsulation: &document::Encapsulation,
+    networks: &Networks,
+) -> Vec<Peer> {
+    let addresses = PeerAddresses::new(networks);
+    let mut seen = HashMap::new();
+    let mut peers = Vec::new();
+    for Spanned { node, value: peer } in encapsulation.peers.items() {
+        if let Some(Spanned { node, value }) = peer.provider_address.given() {
+            addresses.check(reader, *node, value.0);
+            if let Some(first) = seen.insert(value.0, *node) {
+                let message = format!("peer {} is given twice, first by {}", value.0, reader.place(first));
+                reader.problem(*node, Wrong::new(message, "keep one of them"));
+            }
+        }
+        if matches!((&peer.flow_id, &peer.ecn), (Field::Absent, Field::Absent)) {
+            let hint = "add flow-id or ecn, or leave the peer out";
+            reader.problem(*node, Wrong::new("the peer wants nothing else than all others", hint));
+        }
+        let build = || {
+            Some(Peer {
+                address: ProviderAddr(IpAddr::V4(peer.provider_address.value()?.0)),
+                flow_id: peer.flow_id.optional()?.map(|mode| mode.0),
+                ecn: peer.ecn.optional()?.map(|mode| mode.0),
+            })
+        };
+        peers.extend(build());
+    }
+    peers
+}
+
+/// What provider addresses of others are held against.
+pub(super) struct PeerAddresses {
+    own: HashSet<Ipv4Addr>,
+    sites: Prefixes<SiteIndex>,
+}
+
+impl PeerAddresses {
+    pub(super) fn new(networks: &Networks) -> Self {
+        let own = networks.sites.iter().flat_map(|site| site.own.keys());
+        Self {
+            own: own.copied().collect(),
+            sites: networks.sites_by_address(),
+        }
+    }
+
+    /// Reports an address that no compute host can have.
+    pub(super) fn check(&self, reader: &mut Reader<'_>, node: NodeId, address: Ipv4Addr) {
+        let wrong = if self.own.contains(&address) {
+            Wrong::new(
+                format!("provider address {address} is our own"),
+                "write the provider address of the compute host",
+            )
+        } else if let Some((net, _)) = self.sites.find(address)
+            && is_edge(net, address)
+        {
+            Wrong::new(
+                format!("provider address {address} is the network or broadcast address of {net}"),
+                usable(net),
+            )
+        } else {
+            return;
+        };
+        reader.problem(node, wrong);
+    }
+}
+
+/// Static provider routes. `overlay` is every tenant's subnets, to tell where a stray next hop lies.
+pub(super) fn routes(
+    reader: &mut Reader<'_>,
+    provider: Option<&document::Provider>,
+    networks: &Networks,
+    overlay: &Prefixes<NodeId>,
+) -> Vec<ProviderRoute> {
+    let sites = networks.sites_by_address();
+    let external = networks.external_by_address();
+    let subnets: Vec<Ipv4Net> =
+        networks.sites.iter().flat_map(|site| &site.prefixes).map(|(net, _)| *net).collect();
+    let mut destinations = Destinations::new();
+    let mut routes = Vec::new();
+    for Spanned { value: route, .. } in provider.map_or(&[][..], |provider| provider.routes.items()) {
+        if let (Some(prefix), Some(metric)) = (route.prefix.given(), route.metric.value()) {
+            destinations.add(reader, prefix, metric.0);
+            check_not_connected(reader, prefix, subnets.iter().copied());
+        }
+        let Some(next_hop) = route.next_hop.given() else {
+            continue;
+        };
+        let address = next_hop.value.0;
+        let Some((_, site)) = sites.find(address) else {
+            if let Some((_, network)) = external.find(address) {
+                let place = reader.place(networks.external[network.0].prefixes[0].1);
+                reader.problem(next_hop.node, led_astray(next_hop, &format!("an external network, {place}")));
+            } else if let Some((_, subnet)) = overlay.find(address) {
+                let place = reader.place(subnet);
+                reader.problem(next_hop.node, led_astray(next_hop, &format!("the overlay, {place}")));
+            } else if networks.whole && networks.sites.iter().all(|site| site.whole) {
+                let message = format!("next hop {address} is on no connected network");
+                let hint = "write an address inside a site's subnet, or add the site";
+                reader.problem(next_hop.node, Wrong::new(message, hint));
+            }
+            continue;
+        };
+        networks.sites[site.0].check_neighbor(reader, "next hop", next_hop);
+        let build = || {
+            Some(ProviderRoute {
+                prefix: IpNet::V4(route.prefix.value()?.0),
+                next_hop: IpAddr::V4(address),
+                site,
+                metric: route.metric.value()?.0,
+            })
+        };
+        routes.extend(build());
+    }
+    routes
+}
+
+fn led_astray(next_hop: &Spanned<Address>, through: &str) -> Wrong {
+    Wrong::new(
+        format!(
+            "next hop {} is in {through}: the provider network is a routing table of its own, an underlay route cannot lead through it",
+            next_hop.value.0
+        ),
+        "write an address inside a site's subnet",
+    )
+}

@@ -1,0 +1,333 @@
+//! Tenants: subnets, lookup records, customer routes, public prefixes.
+
+mod subnets;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+use nvgw_types::{CustomerAddr, ProviderAddr};
+
+use crate::document::{self, Address, is_edge, usable};
+use crate::model::{
+    CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SenderCheck, Subnet, Tenant, TenantIndex,
+};
+use crate::prefixes::Prefixes;
+use crate::reader::{Field, List, Reader, Spanned, Wrong};
+use crate::tree::NodeId;
+
+use super::external::Owner;
+use super::network::Networks;
+use super::provider::{PeerAddresses, check_station};
+use super::routes::{Destinations, check_not_connected};
+use super::system::Used;
+
+use subnets::{Subnets, TenantSubnets};
+
+/// What tenants stand in.
+pub(super) struct Surroundings<'a> {
+    pub(super) networks: &'a Networks,
+    /// Whose each external network is.
+    pub(super) owners: &'a [Owner],
+    /// `None` where it could not be read.
+    pub(super) allow_reserved: Option<bool>,
+}
+
+/// The tenants, and all of their subnets.
+pub(super) struct Tenants {
+    pub(super) tenants: Vec<Tenant>,
+    pub(super) subnets: Prefixes<NodeId>,
+}
+
+pub(super) fn tenants(
+    reader: &mut Reader<'_>,
+    list: &Field<List<document::Tenant>>,
+    around: &Surroundings<'_>,
+    used: &mut Used,
+) -> Tenants {
+    let peers = PeerAddresses::new(around.networks);
+    // Every tenant's subnets come first: a record may name another tenant's.
+    let subnets = Subnets::read(reader, list, around.allow_reserved, used);
+    let mut routing_domains = HashMap::new();
+    let mut tenants = Vec::new();
+    for (i, Spanned { value: tenant, .. }) in list.items().iter().enumerate() {
+        check_routing_domain(reader, tenant, &mut routing_domains);
+        let its_subnets = &subnets.tenants[i];
+        let records = records(reader, tenant, TenantIndex(i), &subnets, &peers, used);
+        let routes = routes(reader, tenant, its_subnets);
+        let external = external(reader, tenant, TenantIndex(i), around);
+        check_public_prefixes(reader, tenant, its_subnets, external, used);
+        tenants.extend(build(reader, tenant, &its_subnets.subnets, records, routes, external));
+    }
+    check_public_prefixes_together(reader, list, around.networks);
+    Tenants { tenants, subnets: subnets.all() }
+}
+
+fn build(
+    reader: &mut Reader<'_>,
+    tenant: &document::Tenant,
+    subnets: &[Subnet],
+    records: Vec<LookupRecord>,
+    routes: Vec<CustomerRoute>,
+    external: Way,
+) -> Option<Tenant> {
+    if let Some(Spanned { node, value }) = tenant.nat.given()
+        && !value.0
+    {
+        reader.problem(*node, Wrong::not_yet("NAT", "leave nat out, or write nat: off"));
+    }
+    let sender_check = tenant.sender_check.given().and_then(|Spanned { node, value }| match value.0 {
+        document::SenderCheck::Strict => Some(SenderCheck::Strict),
+        document::SenderCheck::LogOnly => Some(SenderCheck::LogOnly),
+        document::SenderCheck::Learn => {
+            reader.problem(*node, Wrong::not_yet("sender-check: learn", "write strict or log-only"));
+            None
+        }
+    });
+    Some(Tenant {
+        name: tenant.name.value()?.0.clone(),
+        routing_domain: tenant.routing_domain.optional()?.map(|guid| guid.0.clone()),
+        gateway_mac: tenant.gateway_mac.value()?.0,
+        sender_check: sender_check?,
+        subnets: subnets.to_vec(),
+        records,
+        routes,
+        external: match external {
+            Way::To(external) => Some(external),
+            Way::None => None,
+            Way::Unknown => return None,
+        },
+        public_prefixes: tenant
+            .public_prefixes
+            .items()
+            .iter()
+            .map(|prefix| IpNet::V4(prefix.value.0))
+            .collect(),
+    })
+}
+
+fn check_routing_domain(
+    reader: &mut Reader<'_>,
+    tenant: &document::Tenant,
+    routing_domains: &mut HashMap<String, NodeId>,
+) {
+    let Some(Spanned { node, value }) = tenant.routing_domain.given() else {
+        return;
+    };
+    if let Some(first) = routing_domains.insert(value.0.to_ascii_uppercase(), *node) {
+        let message = format!("routing domain {} is that of {} too", value.0, reader.place(first));
+        reader.problem(*node, Wrong::new(message, "write the tenant's own RoutingDomainID"));
+    }
+}
+
+fn records(
+    reader: &mut Reader<'_>,
+    tenant: &document::Tenant,
+    index: TenantIndex,
+    subnets: &Subnets,
+    peers: &PeerAddresses,
+    used: &mut Used,
+) -> Vec<LookupRecord> {
+    let gateway_mac = tenant.gateway_mac.value().map(|mac| mac.0);
+    let items = tenant.records.items();
+    let mut addresses: HashMap<Ipv4Addr, NodeId> = HashMap::with_capacity(items.len());
+    let mut records = Vec::with_capacity(items.len());
+    for Spanned { node, value: record } in items {
+        used.records.take(*node);
+        let subnet = subnets.of_record(reader, record, index);
+        if let Some(Spanned { node, value }) = record.address.given() {
+            if let Some(subnet) = subnet
+                && check_station(reader, *node, value.0, subnet.prefix)
+            {
+                check_not_gateway(reader, "customer address", *node, value.0, subnet.gateway);
+            }
+            if let Some(first) = addresses.insert(value.0, *node) {
+                let message =
+                    format!("customer address {} has a record already: {}", value.0, reader.place(first));
+                reader.problem(*node, Wrong::new(message, "keep one of them"));
+            }
+        }
+        if let Some(Spanned { node, value }) = record.mac.given()
+            && Some(value.0) == gateway_mac
+        {
+            let message = format!("{} is the tenant's gateway-mac", value.0);
+            reader.problem(*node, Wrong::new(message, "write the VM's own Ethernet address"));
+        }
+        if let Some(Spanned { node, value }) = record.provider_address.given() {
+            peers.check(reader, *node, value.0);
+        }
+        let build = || {
+            Some(LookupRecord {
+                vsid: record.vsid.value()?.0,
+                address: CustomerAddr(IpAddr::V4(record.address.value()?.0)),
+                mac: record.mac.value()?.0,
+                provider_address: ProviderAddr(IpAddr::V4(record.provider_address.value()?.0)),
+                name: record.name.optional()?.map(|name| name.0.clone()),
+                flow_id: record.flow_id.optional()?.map(|mode| mode.0),
+            })
+        };
+        records.extend(build());
+    }
+    records
+}
+
+fn check_not_gateway(
+    reader: &mut Reader<'_>,
+    what: &str,
+    node: NodeId,
+    address: Ipv4Addr,
+    gateway: Option<Ipv4Addr>,
+) {
+    if gateway == Some(address) {
+        let message = format!("{what} {address} is the gateway address of its subnet");
+        reader.problem(node, Wrong::new(message, "write the address of a VM"));
+    }
+}
+
+fn routes(reader: &mut Reader<'_>, tenant: &document::Tenant, subnets: &TenantSubnets) -> Vec<CustomerRoute> {
+    let mut destinations = Destinations::new();
+    let mut routes = Vec::new();
+    for Spanned { value: route, .. } in tenant.routes.items() {
+        if let Some(prefix) = route.prefix.given() {
+            destinations.add(reader, prefix, ());
+            check_not_connected(reader, prefix, subnets.exact(prefix.value.0));
+        }
+        if let Some(next_hop) = route.next_hop.given() {
+            check_customer_next_hop(reader, next_hop, subnets);
+        }
+        let build = || {
+            Some(CustomerRoute {
+                prefix: IpNet::V4(route.prefix.value()?.0),
+                next_hop: CustomerAddr(IpAddr::V4(route.next_hop.value()?.0)),
+            })
+        };
+        routes.extend(build());
+    }
+    routes
+}
+
+fn check_customer_next_hop(reader: &mut Reader<'_>, next_hop: &Spanned<Address>, subnets: &TenantSubnets) {
+    let Spanned { node, value } = next_hop;
+    let address = value.0;
+    match subnets.by_address.find(address) {
+        None if subnets.whole => {
+            let message =
+                format!("next hop {address} is on no connected network: in no subnet of the tenant");
+            reader.problem(
+                *node,
+                Wrong::new(message, "write the address of a VM in one of the tenant's subnets"),
+            );
+        }
+        None => {}
+        Some((net, _)) if is_edge(net, address) => {
+            let message = format!("next hop {address} is the network or broadcast address of {net}");
+            reader.problem(*node, Wrong::new(message, usable(net)));
+        }
+        Some((_, gateway)) => check_not_gateway(reader, "next hop", *node, address, gateway),
+    }
+}
+
+/// Where a tenant's default route leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    To(ExternalIndex),
+    None,
+    /// The document says where, but it could not be read or found.
+    Unknown,
+}
+
+fn external(
+    reader: &mut Reader<'_>,
+    tenant: &document::Tenant,
+    index: TenantIndex,
+    around: &Surroundings<'_>,
+) -> Way {
+    let Some(Spanned { node, value }) = tenant.external.given() else {
+        return match tenant.external {
+            Field::Absent => default_external(index, around.owners),
+            _ => Way::Unknown,
+        };
+    };
+    let wrong = match around.networks.names.resolve(reader, &tenant.external) {
+        None => return Way::Unknown,
+        Some(NetworkRef::Site(_)) => Wrong::new(
+            format!("{} is a site of the provider network", value.0),
+            "write the name of an external network",
+        ),
+        Some(NetworkRef::External(external)) => match around.owners[external.0] {
+            Owner::Tenant(owner) if owner != index => Wrong::new(
+                format!("{} is another tenant's own hand-off network", value.0),
+                "write the name of an external network without a tenant, or of the tenant's own",
+            ),
+            _ => return Way::To(external),
+        },
+    };
+    reader.problem(*node, wrong);
+    Way::Unknown
+}
+
+/// The tenant's own hand-off network, else the first that is shared.
+fn default_external(tenant: TenantIndex, owners: &[Owner]) -> Way {
+    let first = |owner| owners.iter().position(|other| *other == owner);
+    match first(Owner::Tenant(tenant)).or_else(|| first(Owner::Shared)) {
+        Some(external) => Way::To(ExternalIndex(external)),
+        None if owners.contains(&Owner::Unknown) => Way::Unknown,
+        None => Way::None,
+    }
+}
+
+fn check_public_prefixes(
+    reader: &mut Reader<'_>,
+    tenant: &document::Tenant,
+    subnets: &TenantSubnets,
+    external: Way,
+    used: &mut Used,
+) {
+    let prefixes = tenant.public_prefixes.items();
+    let behind = tenant.routes.items().iter().filter_map(|route| route.value.prefix.value());
+    let reached = subnets.prefixes().chain(behind.map(|prefix| prefix.0));
+    let (reached, _) = Prefixes::new(reached.map(|net| (net, ())));
+    for Spanned { node, value } in prefixes {
+        used.external_routes.take(*node);
+        let wrong = if external == Way::None {
+            let message = format!("{} leads in from nowhere: the tenant has no external network", value.0);
+            Wrong::new(message, "add an external network, or leave the prefix out")
+        } else if subnets.whole && tenant.routes.is_whole() && reached.overlapping(value.0).is_none() {
+            let message =
+                format!("{} leads nowhere: it is in no subnet and no customer route of the tenant", value.0);
+            Wrong::new(message, "write the prefix of a subnet or of a customer route, or add one")
+        } else {
+            continue;
+        };
+        reader.problem(*node, wrong);
+    }
+}
+
+/// Public prefixes are one world for all tenants, and for the external networks' own addresses.
+fn check_public_prefixes_together(
+    reader: &mut Reader<'_>,
+    list: &Field<List<document::Tenant>>,
+    networks: &Networks,
+) {
+    let connected = networks.external_by_address();
+    let prefixes = list.items().iter().flat_map(|tenant| tenant.value.public_prefixes.items());
+    let prefixes: Vec<(Ipv4Net, NodeId)> = prefixes.map(|prefix| (prefix.value.0, prefix.node)).collect();
+    for (net, node) in &prefixes {
+        if let Some((other, network)) = connected.overlapping(*net) {
+            let place = reader.place(networks.external[network.0].prefixes[0].1);
+            let message = format!("public prefix {net} overlaps {other}, which is connected by {place}");
+            let hint = "write a prefix that is routed to the gateway, not one on the external network itself";
+            reader.problem(*node, Wrong::new(message, hint));
+        }
+    }
+    for overlap in Prefixes::new(prefixes).1 {
+        let (later, earlier) = if overlap.inner.1 > overlap.outer.1 {
+            (overlap.inner, overlap.outer)
+        } else {
+            (overlap.outer, overlap.inner)
+        };
+        let message =
+            format!("public prefix {} overlaps {}, {}", later.0, earlier.0, reader.place(earlier.1));
+        reader.problem(later.1, Wrong::new(message, "route each prefix to one tenant, once"));
+    }
+}

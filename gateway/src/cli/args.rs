@@ -1,0 +1,223 @@
+//! What can be written on the command line. The comments here are the help that people read.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::api::{AlarmFilter, LookupFilter, NeighborFilter, RouteFilter, VrfFilter, WholeTable};
+
+/// A multi-tenant NVGRE gateway
+#[derive(Debug, Parser)]
+#[command(name = "nvgw", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gateway
+    Run(RunOptions),
+    /// Run captures through the gateway's datapath, without privileges
+    Replay(ReplayOptions),
+    /// Everything that needs no datapath.
+    #[command(flatten)]
+    Tool(ToolCommand),
+}
+
+/// `nvgw run`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct RunOptions {
+    /// The configuration
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// `nvgw replay`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ReplayOptions {
+    /// The configuration; its devices are ignored
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// A capture (pcap or pcapng) that comes in on a port; may be given several times
+    #[arg(long = "in", value_name = "PORT=CAPTURE", value_parser = input, required = true)]
+    pub inputs: Vec<(String, PathBuf)>,
+    /// Where PORT.pcap for every port and report.json are written
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How long the clock runs on after the last packet, so that retries and time-outs show
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub settle: Duration,
+    /// Write frames as the wire has them: padded to 60 bytes and followed by their check sequence
+    #[arg(long)]
+    pub fcs: bool,
+}
+
+/// Commands that need no datapath.
+#[derive(Debug, Subcommand)]
+pub enum ToolCommand {
+    /// Say what is wrong with a configuration
+    Check(CheckOptions),
+    /// Print the configuration's JSON schema
+    Schema,
+    /// Print an example configuration
+    Example {
+        /// Which one; without it, the names of all are printed
+        name: Option<String>,
+    },
+    /// Show what the running gateway holds
+    #[command(subcommand)]
+    Show(Show),
+    /// Show packets, cycles per packet and packets per burst of each worker and stage
+    Stats(StatsOptions),
+    /// Have the running gateway read its configuration again
+    Reload(SocketOption),
+    /// Print the versions of this program and of the running gateway
+    Version(SocketOption),
+    /// Print the documentation's page of drop reasons
+    #[command(hide = true)]
+    DropReasons,
+}
+
+/// `nvgw check`.
+#[derive(Debug, Args)]
+pub struct CheckOptions {
+    /// The configuration
+    pub file: PathBuf,
+    /// Write JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where the running gateway is reached.
+#[derive(Debug, Clone, Args)]
+pub struct SocketOption {
+    /// The running gateway's admin socket
+    #[arg(long, value_name = "PATH", env = "NVGW_SOCKET", default_value = "/run/nvgw/admin.sock")]
+    pub socket: PathBuf,
+}
+
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub enum Show {
+    /// The ports and what went through them
+    Ports(Listing<WholeTable>),
+    /// The workers and how busy they are
+    Workers(Listing<WholeTable>),
+    /// The routing tables of tenants and external networks
+    Vrfs(Listing<VrfFilter>),
+    /// Lookup records: where customer addresses live
+    Lookup(Listing<LookupFilter>),
+    /// Routes of tenants, external networks and the provider network
+    Routes(Listing<RouteFilter>),
+    /// Neighbours on provider sites and external networks
+    Neighbors(Listing<NeighborFilter>),
+    /// Packets dropped, for each reason
+    Drops {
+        /// Where and how.
+        #[command(flatten)]
+        listing: Listing<WholeTable>,
+        /// Only the reasons that happened
+        #[arg(long)]
+        nonzero: bool,
+    },
+    /// What should be looked at before packets are lost
+    Alarms(Listing<AlarmFilter>),
+}
+
+/// How a list is shown.
+#[derive(Debug, Args)]
+pub struct Listing<F: Args> {
+    /// Which rows.
+    #[command(flatten)]
+    pub filter: F,
+    /// Where the gateway is.
+    #[command(flatten)]
+    pub at: SocketOption,
+    /// Write JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `nvgw stats`.
+#[derive(Debug, Args)]
+pub struct StatsOptions {
+    /// Where the gateway is.
+    #[command(flatten)]
+    pub at: SocketOption,
+    /// Write JSON, for programs; with --watch one line for each sample
+    #[arg(long)]
+    pub json: bool,
+    /// Show what happened in every so many seconds, until interrupted
+    #[arg(long, value_name = "SECONDS", value_parser = period)]
+    pub watch: Option<Duration>,
+}
+
+fn input(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((port, capture)) if !port.is_empty() && !capture.is_empty() => {
+            Ok((port.to_owned(), PathBuf::from(capture)))
+        }
+        _ => Err("write PORT=CAPTURE, as in wire0=in.pcap".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().map_err(|_| "write a number of seconds, as in 2.5".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn period(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        Duration::ZERO => Err("write more than 0 seconds".to_owned()),
+        period => Ok(period),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn replay_takes_several_captures_in_the_order_written() {
+        let line = "nvgw replay -c gw.yaml --in b=2.pcap --in a=x=1.pcap --out out --settle 0.5";
+        let Command::Replay(options) = Cli::try_parse_from(line.split(' ')).expect("parses").command else {
+            panic!("another command");
+        };
+        assert_eq!(
+            options,
+            ReplayOptions {
+                config: "gw.yaml".into(),
+                inputs: vec![("b".into(), "2.pcap".into()), ("a".into(), "x=1.pcap".into())],
+                out: "out".into(),
+                settle: Duration::from_millis(500),
+            }
+        );
+    }
+
+    #[test]
+    fn mistakes_on_the_command_line_say_what_to_write_and_exit_with_2() {
+        for (line, hint) in [
+            ("nvgw replay -c f --in wire0 --out d", "write PORT=CAPTURE"),
+            ("nvgw replay -c f --in a=b --out d --settle soon", "write a number of seconds"),
+            ("nvgw replay -c f --in a=b --out d --settle=-1", "negative"),
+            ("nvgw replay -c f --in a=b", "--out <DIR>"),
+            ("nvgw stats --watch 0", "write more than 0 seconds"),
+            ("nvgw show lookup --vsid red", "invalid digit"),
+            ("nvgw run", "--config <FILE>"),
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(hint), "{line}: {error}");
+        }
+    }
+}

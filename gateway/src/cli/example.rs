@@ -1,0 +1,21 @@
+//! `nvgw example`.
+
+use std::io::Write;
+
+use nvgw_config::EXAMPLES;
+
+use super::CliError;
+
+/// Prints an example, or the names of all.
+pub(super) fn example(name: Option<&str>, out: &mut impl Write) -> Result<(), CliError> {
+    let Some(name) = name else {
+        EXAMPLES.iter().try_for_each(|(name, _)| writeln!(out, "{name}"))?;
+        return Ok(());
+    };
+    let Some((_, text)) = EXAMPLES.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<_> = EXAMPLES.iter().map(|(name, _)| *name).collect();
+        return Err(CliError::NoExample { name: name.to_owned(), known: known.join(", ") });
+    };
+    out.write_all(text.as_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! The columns of each list that people see.
+
+use super::table::{Column, decimal, grouped, or_dash};
+use crate::api::Row;
+use crate::api::view::{
+    AlarmView, DropView, LookupView, NeighborView, PortView, RouteView, VrfView, WorkerView,
+};
+
+/// A row that people may see.
+pub(super) trait Printed: Row + 'static {
+    /// Its columns.
+    const COLUMNS: &'static [Column<Self>];
+    /// What stands in the place of a table without rows.
+    const NONE: &'static str;
+}
+
+impl Printed for PortView {
+    const NONE: &'static str = "no ports";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("PORT", |p| p.name.clone()),
+        Column::text("LINK", |p| p.link.to_string()),
+        Column::number("MBIT/S", |p| or_dash(p.speed_mbps.map(u64::from).map(grouped))),
+        Column::text("MAC", |p| p.mac.clone()),
+        Column::number("MTU", |p| p.mtu.to_string()),
+        Column::number("RX PACKETS", |p| grouped(p.rx_packets)),
+        Column::number("RX BYTES", |p| grouped(p.rx_bytes)),
+        Column::number("TX PACKETS", |p| grouped(p.tx_packets)),
+        Column::number("TX BYTES", |p| grouped(p.tx_bytes)),
+        Column::number("TX DROPPED", |p| grouped(p.tx_dropped)),
+        Column::number("RX MISSED", |p| grouped(p.rx_missed)),
+        Column::number("RX ERRORS", |p| grouped(p.rx_errors)),
+        Column::number("NO BUFFER", |p| grouped(p.rx_no_buffer)),
+        Column::number("NUMA", |p| or_dash(p.numa_node)),
+        Column::text("DRIVER", |p| p.driver.clone()),
+        Column::text("DEVICE", |p| p.device.clone()),
+    ];
+}
+
+impl Printed for WorkerView {
+    const NONE: &'static str = "no workers";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::number("WORKER", |w| w.worker.to_string()),
+        Column::number("CORE", |w| w.core.to_string()),
+        Column::number("BUSY %", |w| decimal(w.busy_percent)),
+        Column::number("RX PACKETS", |w| grouped(w.rx_packets)),
+        Column::number("TX PACKETS", |w| grouped(w.tx_packets)),
+        Column::number("PACKETS/BURST", |w| decimal(w.packets_per_burst)),
+        Column::number("BURSTS", |w| grouped(w.bursts)),
+        Column::number("IDLE POLLS", |w| grouped(w.idle_polls)),
+        Column::text("QUEUES", |w| {
+            let queues: Vec<_> = w.queues.iter().map(|q| format!("{}/{}", q.port, q.queue)).collect();
+            queues.join(" ")
+        }),
+    ];
+}
+
+impl Printed for VrfView {
+    const NONE: &'static str = "no VRFs match";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::number("ID", |v| v.id.to_string()),
+        Column::text("VRF", |v| v.name.clone()),
+        Column::text("KIND", |v| v.kind.to_string()),
+        Column::text("TENANT", |v| or_dash(v.tenant.as_ref())),
+        Column::text("EXTERNAL", |v| or_dash(v.external.as_ref())),
+        Column::number("SUBNETS", |v| grouped(v.subnets)),
+        Column::number("RECORDS", |v| grouped(v.records)),
+        Column::number("ROUTES", |v| grouped(v.routes)),
+        Column::number("RX PACKETS", |v| grouped(v.rx_packets)),
+        Column::number("RX BYTES", |v| grouped(v.rx_bytes)),
+        Column::number("TX PACKETS", |v| grouped(v.tx_packets)),
+        Column::number("TX BYTES", |v| grouped(v.tx_bytes)),
+        Column::text("ROUTING DOMAIN", |v| or_dash(v.routing_domain.as_ref())),
+    ];
+}
+
+impl Printed for LookupView {
+    const NONE: &'static str = "no lookup records match";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("TENANT", |l| l.tenant.clone()),
+        Column::number("VSID", |l| l.vsid.to_string()),
+        Column::text("ADDRESS", |l| l.address.to_string()),
+        Column::text("MAC", |l| l.mac.clone()),
+        Column::text("PROVIDER ADDRESS", |l| l.provider_address.to_string()),
+        Column::text("NEXT HOP", |l| or_dash(l.next_hop)),
+        Column::text("STATE", |l| l.state.to_string()),
+        Column::text("NAME", |l| or_dash(l.name.as_ref())),
+    ];
+}
+
+impl Printed for RouteView {
+    const NONE: &'static str = "no routes match";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("TABLE", |r| r.table.clone()),
+        Column::text("PREFIX", |r| r.prefix.to_string()),
+        Column::text("TARGET", |r| r.target.clone()),
+        Column::text("NEXT HOP", |r| or_dash(r.next_hop)),
+        Column::text("INTERFACE", |r| or_dash(r.interface.as_ref())),
+        Column::number("METRIC", |r| or_dash(r.metric)),
+        Column::text("OWNER", |r| r.owner.clone()),
+        Column::text("STATE", |r| r.state.to_string()),
+    ];
+}
+
+impl Printed for NeighborView {
+    const NONE: &'static str = "no neighbours yet";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("NETWORK", |n| n.network.clone()),
+        Column::text("ADDRESS", |n| n.address.to_string()),
+        Column::text("MAC", |n| or_dash(n.mac.as_ref())),
+        Column::text("STATE", |n| n.state.to_string()),
+        Column::number("AGE (S)", |n| or_dash(n.age_seconds.map(decimal))),
+        Column::number("HELD", |n| grouped(n.held)),
+    ];
+}
+
+impl Printed for DropView {
+    const NONE: &'static str = "no drops";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("REASON", |d| d.reason.clone()),
+        Column::number("PACKETS", |d| grouped(d.packets)),
+        Column::text("DESCRIPTION", |d| d.description.clone()),
+        Column::text("HYPER-V", |d| or_dash(d.hyper_v_name.as_ref())),
+    ];
+}
+
+impl Printed for AlarmView {
+    const NONE: &'static str = "no alarms";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("SEVERITY", |a| a.severity.to_string()),
+        Column::text("OBJECT", |a| a.object.clone()),
+        Column::text("ALARM", |a| a.message.clone()),
+        Column::text("CURE", |a| a.cure.clone()),
+    ];
+}

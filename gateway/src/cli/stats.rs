@@ -1,0 +1,167 @@
+//! `nvgw stats`: packets, cycles per packet and packets per burst, since the start or between two samples.
+
+use std::io::{self, Write};
+use std::thread;
+
+use super::CliError;
+use super::args::StatsOptions;
+use super::client::Client;
+use super::table::{Column, Table, decimal, grouped};
+use crate::api::view::{StageStats, StatsView, WorkerStats};
+use crate::telemetry::view::ratio;
+
+/// `nvgw stats`.
+pub(super) fn stats(options: &StatsOptions, out: &mut impl Write) -> Result<(), CliError> {
+    let mut client = Client::connect(&options.at.socket)?;
+    let mut sample = || client.get::<StatsView>("/v1/stats");
+    match options.watch {
+        None if options.json => json(&sample()?, out),
+        None => print(&sample()?, out),
+        Some(period) => watch(sample, || thread::sleep(period), options.json, out),
+    }
+}
+
+/// Shows what happened between samples, until one fails or nobody reads on.
+fn watch(
+    mut sample: impl FnMut() -> Result<StatsView, CliError>,
+    mut pause: impl FnMut(),
+    as_json: bool,
+    out: &mut impl Write,
+) -> Result<(), CliError> {
+    let mut before = sample()?;
+    if as_json {
+        json(&before, out)?;
+    }
+    loop {
+        pause();
+        let now = sample()?;
+        if as_json {
+            json(&now, out)?;
+        } else {
+            print(&since(&now, &before), out)?;
+            writeln!(out)?;
+        }
+        out.flush()?;
+        before = now;
+    }
+}
+
+fn json(stats: &StatsView, out: &mut impl Write) -> Result<(), CliError> {
+    serde_json::to_writer(&mut *out, stats).map_err(io::Error::from)?;
+    Ok(writeln!(out)?)
+}
+
+/// What happened between two samples. A gateway that started anew in between counts from its start.
+fn since(now: &StatsView, before: &StatsView) -> StatsView {
+    if now.uptime_seconds < before.uptime_seconds {
+        return now.clone();
+    }
+    let workers = now.workers.iter().map(|worker| {
+        let earlier = before.workers.iter().find(|earlier| earlier.worker == worker.worker);
+        earlier.map_or_else(|| worker.clone(), |earlier| worker_since(worker, earlier))
+    });
+    StatsView {
+        tsc_hz: now.tsc_hz,
+        uptime_seconds: now.uptime_seconds - before.uptime_seconds,
+        forwarded: now.forwarded.saturating_sub(before.forwarded),
+        consumed: now.consumed.saturating_sub(before.consumed),
+        originated: now.originated.saturating_sub(before.originated),
+        punted: now.punted.saturating_sub(before.punted),
+        dropped: now.dropped.saturating_sub(before.dropped),
+        sender_unverified: now.sender_unverified.saturating_sub(before.sender_unverified),
+        workers: workers.collect(),
+    }
+}
+
+fn worker_since(now: &WorkerStats, before: &WorkerStats) -> WorkerStats {
+    let stages = now.stages.iter().zip(&before.stages).map(|(now, before)| StageStats {
+        stage: now.stage.clone(),
+        calls: now.calls.saturating_sub(before.calls),
+        packets: now.packets.saturating_sub(before.packets),
+        cycles: now.cycles.saturating_sub(before.cycles),
+    });
+    WorkerStats {
+        worker: now.worker,
+        core: now.core,
+        rx_packets: now.rx_packets.saturating_sub(before.rx_packets),
+        tx_packets: now.tx_packets.saturating_sub(before.tx_packets),
+        busy_cycles: now.busy_cycles.saturating_sub(before.busy_cycles),
+        idle_polls: now.idle_polls.saturating_sub(before.idle_polls),
+        bursts: now.bursts.saturating_sub(before.bursts),
+        stages: stages.collect(),
+    }
+}
+
+/// A line of a table: the counters, and the seconds in which they counted.
+struct Total {
+    what: &'static str,
+    packets: u64,
+    seconds: f64,
+}
+
+struct WorkerLine<'a> {
+    worker: &'a WorkerStats,
+    seconds: f64,
+    cycles: f64,
+}
+
+struct StageLine<'a> {
+    worker: &'a WorkerStats,
+    stage: &'a StageStats,
+}
+
+fn print(stats: &StatsView, out: &mut impl Write) -> Result<(), CliError> {
+    let seconds = stats.uptime_seconds;
+    writeln!(out, "in {} seconds\n", decimal(seconds))?;
+    let total = |what, packets| Total { what, packets, seconds };
+    let totals = [
+        total("forwarded", stats.forwarded),
+        total("consumed", stats.consumed),
+        total("originated", stats.originated),
+        total("punted", stats.punted),
+        total("dropped", stats.dropped),
+        total("sender unverified", stats.sender_unverified),
+    ];
+    let columns = [
+        Column::text("PACKETS", |t: &Total| t.what.to_owned()),
+        Column::number("COUNT", |t| grouped(t.packets)),
+        Column::number("PER SECOND", |t| rate(t.packets, t.seconds)),
+    ];
+    Table::new(&columns).write(&totals, out)?;
+    writeln!(out)?;
+    if stats.workers.is_empty() {
+        return Ok(writeln!(out, "no workers")?);
+    }
+    let cycles = seconds * stats.tsc_hz as f64;
+    let workers: Vec<_> = stats.workers.iter().map(|worker| WorkerLine { worker, seconds, cycles }).collect();
+    let columns = [
+        Column::number("WORKER", |l: &WorkerLine<'_>| l.worker.worker.to_string()),
+        Column::number("CORE", |l| l.worker.core.to_string()),
+        Column::number("RX PACKETS", |l| grouped(l.worker.rx_packets)),
+        Column::number("RX/SECOND", |l| rate(l.worker.rx_packets, l.seconds)),
+        Column::number("TX PACKETS", |l| grouped(l.worker.tx_packets)),
+        Column::number("CYCLES/PACKET", |l| decimal(ratio(l.worker.busy_cycles, l.worker.rx_packets))),
+        Column::number("PACKETS/BURST", |l| decimal(ratio(l.worker.rx_packets, l.worker.bursts))),
+        Column::number("BUSY %", |l| {
+            let busy = if l.cycles > 0.0 { 100.0 * l.worker.busy_cycles as f64 / l.cycles } else { 0.0 };
+            decimal(busy.min(100.0))
+        }),
+    ];
+    Table::new(&columns).write(&workers, out)?;
+    writeln!(out)?;
+    let stages: Vec<_> = (stats.workers.iter())
+        .flat_map(|worker| worker.stages.iter().map(move |stage| StageLine { worker, stage }))
+        .collect();
+    let columns = [
+        Column::number("WORKER", |l: &StageLine<'_>| l.worker.worker.to_string()),
+        Column::text("STAGE", |l| l.stage.stage.clone()),
+        Column::number("PACKETS", |l| grouped(l.stage.packets)),
+        Column::number("CYCLES/PACKET", |l| decimal(ratio(l.stage.cycles, l.stage.packets))),
+        Column::number("PACKETS/BURST", |l| decimal(ratio(l.stage.packets, l.stage.calls))),
+    ];
+    Ok(Table::new(&columns).write(&stages, out)?)
+}
+
+fn rate(packets: u64, seconds: f64) -> String {
+    if seconds > 0.0 { grouped((packets as f64 / seconds).round() as u64) } else { "-".to_owned() }
+}

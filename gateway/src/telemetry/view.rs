@@ -1,0 +1,340 @@
+//! What readers of the telemetry are told: plain values, read once from the counters, the same for the admin API,
+//! the commands and `/metrics`. Counters are cumulative since the process started.
+
+use std::time::Duration;
+
+use nvgw_types::{PortId, WorkerId};
+use serde::{Deserialize, Serialize};
+
+use super::counters::{Counters, TrafficTotal};
+use super::{DropReason, Stage};
+
+/// Declares an enum of words: what the JSON, the metrics and the tables for people write is the same.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word in reports, metrics and commands.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// Whether a port has a link.
+    Link {
+        /// It has.
+        Up = "up",
+        /// It has none.
+        Down = "down",
+    }
+}
+
+words! {
+    /// Whose a VRF is.
+    VrfKind {
+        /// A tenant's.
+        Tenant = "tenant",
+        /// An external network's.
+        External = "external",
+    }
+}
+
+words! {
+    /// What is known of a neighbour.
+    NeighborState {
+        /// It was asked and has not answered yet.
+        Incomplete = "incomplete",
+        /// It answered lately.
+        Reachable = "reachable",
+        /// Its answer is old and is being asked for again, while packets still go there.
+        Stale = "stale",
+        /// It did not answer.
+        Failed = "failed",
+        /// The configuration names it.
+        Static = "static",
+    }
+}
+
+words! {
+    /// How bad an alarm is.
+    Severity {
+        /// Nothing is lost yet.
+        Warning = "warning",
+        /// Packets are being lost, or would be.
+        Critical = "critical",
+    }
+}
+
+/// A port: what it is, and what went through it. Bytes are those of the frames, without FCS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortView {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its PCI address or vdev string.
+    pub device: String,
+    /// The DPDK driver that runs it.
+    pub driver: String,
+    /// Its Ethernet address.
+    pub mac: String,
+    /// The biggest IP packet on the wire, in bytes.
+    pub mtu: u16,
+    /// Whether it has a link.
+    pub link: Link,
+    /// The link's speed in Mbit/s, where the device knows it.
+    pub speed_mbps: Option<u32>,
+    /// The NUMA node it is attached to, where there is one.
+    pub numa_node: Option<u32>,
+    /// Its receive queues.
+    pub rx_queues: u16,
+    /// Its transmit queues.
+    pub tx_queues: u16,
+    /// Packets taken from it.
+    pub rx_packets: u64,
+    /// Bytes taken from it.
+    pub rx_bytes: u64,
+    /// Packets given to it.
+    pub tx_packets: u64,
+    /// Bytes given to it.
+    pub tx_bytes: u64,
+    /// Packets that it did not take in time.
+    pub tx_dropped: u64,
+    /// Packets that it dropped because its receive queues were full.
+    pub rx_missed: u64,
+    /// Packets that it received with errors.
+    pub rx_errors: u64,
+    /// Packets that it could not receive for want of a buffer.
+    pub rx_no_buffer: u64,
+}
+
+/// A receive queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueView {
+    /// The port's name.
+    pub port: String,
+    /// The queue's number on the port.
+    pub queue: u16,
+}
+
+/// A worker, for people: what it polls, and how busy that keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkerView {
+    /// Its number.
+    pub worker: u16,
+    /// The core it is pinned to.
+    pub core: usize,
+    /// The queues it polls.
+    pub queues: Vec<QueueView>,
+    /// Packets that it took from ports.
+    pub rx_packets: u64,
+    /// Packets that it gave to ports.
+    pub tx_packets: u64,
+    /// Polls that found packets.
+    pub bursts: u64,
+    /// Polls that found none.
+    pub idle_polls: u64,
+    /// How many packets such a poll found on average.
+    pub packets_per_burst: f64,
+    /// How much of its time since the start went into polls that found packets.
+    pub busy_percent: f64,
+}
+
+impl WorkerView {
+    /// The view of a worker that has run for so many time-stamp counter cycles.
+    #[must_use]
+    pub fn new(stats: &WorkerStats, queues: Vec<QueueView>, elapsed_cycles: u64) -> Self {
+        Self {
+            worker: stats.worker,
+            core: stats.core,
+            queues,
+            rx_packets: stats.rx_packets,
+            tx_packets: stats.tx_packets,
+            bursts: stats.bursts,
+            idle_polls: stats.idle_polls,
+            packets_per_burst: ratio(stats.rx_packets, stats.bursts),
+            busy_percent: (100.0 * ratio(stats.busy_cycles, elapsed_cycles)).min(100.0),
+        }
+    }
+}
+
+/// `part / whole`, and 0 of nothing.
+#[must_use]
+pub fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// A stage on one worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageStats {
+    /// Its name.
+    pub stage: String,
+    /// Times it ran.
+    pub calls: u64,
+    /// Packets it was given.
+    pub packets: u64,
+    /// Time-stamp counter cycles it took.
+    pub cycles: u64,
+}
+
+/// A worker's counters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerStats {
+    /// Its number.
+    pub worker: u16,
+    /// The core it is pinned to.
+    pub core: usize,
+    /// Packets that it took from ports.
+    pub rx_packets: u64,
+    /// Packets that it gave to ports.
+    pub tx_packets: u64,
+    /// Time-stamp counter cycles spent on polls that found packets.
+    pub busy_cycles: u64,
+    /// Polls that found none.
+    pub idle_polls: u64,
+    /// Polls that found packets.
+    pub bursts: u64,
+    /// Its stages, in the order a packet meets them.
+    pub stages: Vec<StageStats>,
+}
+
+impl WorkerStats {
+    /// Reads a worker's counters, which were made for so many ports.
+    #[must_use]
+    pub fn read(worker: WorkerId, core: usize, ports: u16, counters: &Counters) -> Self {
+        let (mut rx_packets, mut tx_packets) = (0, 0);
+        for port in (0..ports).map(|port| counters.port(PortId(port))) {
+            rx_packets += port.rx.get().packets;
+            tx_packets += port.tx.get().packets;
+        }
+        let stages = Stage::ALL.iter().map(|&stage| {
+            let counters = counters.stage(stage);
+            StageStats {
+                stage: stage.name().to_owned(),
+                calls: counters.calls.get(),
+                packets: counters.packets.get(),
+                cycles: counters.cycles.get(),
+            }
+        });
+        Self {
+            worker: worker.0,
+            core,
+            rx_packets,
+            tx_packets,
+            busy_cycles: counters.busy_cycles.get(),
+            idle_polls: counters.idle_polls.get(),
+            bursts: counters.bursts.get(),
+            stages: stages.collect(),
+        }
+    }
+}
+
+/// What became of all packets, and what each worker did for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatsView {
+    /// Cycles of the time-stamp counter in a second.
+    pub tsc_hz: u64,
+    /// Seconds since the workers started.
+    pub uptime_seconds: f64,
+    /// Packets sent on that had come in on a port.
+    pub forwarded: u64,
+    /// Packets that the gateway itself answered or absorbed.
+    pub consumed: u64,
+    /// Frames that the gateway itself made.
+    pub originated: u64,
+    /// Packets handed to the control thread.
+    pub punted: u64,
+    /// Packets dropped, for whatever reason.
+    pub dropped: u64,
+    /// Packets forwarded though no lookup record vouches for their sender, because the check only logs.
+    pub sender_unverified: u64,
+    /// The workers.
+    pub workers: Vec<WorkerStats>,
+}
+
+impl StatsView {
+    /// Sums the counters of all writers: the workers' and the control thread's.
+    #[must_use]
+    pub fn read(tsc_hz: u64, uptime: Duration, workers: Vec<WorkerStats>, counters: &[&Counters]) -> Self {
+        let sum = |read: fn(&Counters) -> u64| counters.iter().map(|c| read(c)).sum();
+        Self {
+            tsc_hz,
+            uptime_seconds: uptime.as_secs_f64(),
+            forwarded: sum(|c| c.forwarded.get()),
+            consumed: sum(|c| c.consumed.get()),
+            originated: sum(|c| c.originated.get()),
+            punted: sum(|c| c.punted.get()),
+            dropped: sum(Counters::dropped_total),
+            sender_unverified: sum(|c| c.sender_unverified.get()),
+            workers,
+        }
+    }
+}
+
+/// How many packets were dropped for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropView {
+    /// The reason's name.
+    pub reason: String,
+    /// Packets dropped for it.
+    pub packets: u64,
+    /// What Hyper-V's network virtualization trace calls the same failure, where it knows it.
+    pub hyper_v_name: Option<String>,
+    /// One sentence for people.
+    pub description: String,
+}
+
+impl DropView {
+    /// Every reason, those that never happened included, summed over all writers.
+    #[must_use]
+    pub fn read(counters: &[&Counters]) -> Vec<Self> {
+        let view = |&reason: &DropReason| Self {
+            reason: reason.name().to_owned(),
+            packets: counters.iter().map(|c| c.dropped(reason)).sum(),
+            hyper_v_name: reason.hyper_v_name().map(str::to_owned),
+            description: reason.description().to_owned(),
+        };
+        DropReason::ALL.iter().map(view).collect()
+    }
+}
+
+/// What went through a VRF, as `/metrics` shows it. Bytes are those of the inner IP packets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VrfTraffic {
+    /// The VRF's name.
+    pub name: String,
+    /// Whose it is; `None`: several VRFs summed.
+    pub kind: Option<VrfKind>,
+    /// Accepted from the VRF's own side.
+    pub rx: TrafficTotal,
+    /// Sent to the VRF's own side.
+    pub tx: TrafficTotal,
+}
+
+/// How full a table is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableUsage {
+    /// The table's name, such as `lookup`.
+    pub table: &'static str,
+    /// Entries in use.
+    pub entries: u64,
+    /// Entries it has room for.
+    pub capacity: u64,
+}

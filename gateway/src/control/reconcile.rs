@@ -79,7 +79,7 @@ pub(super) fn reconcile<G: Grace>(
     locals.difference(&new.locals).for_each(|own| fabric.drop_local(*own));
 
     vrfs.added.into_iter().try_for_each(|(key, id)| fabric.put_vrf(key, id))?;
-    for (key, network) in networks.added.into_iter().chain(networks.changed) {
+    for (key, network) in networks.added {
         fabric.put_network(key, network, neighbors)?;
     }
     for hop in wanted.difference(&hops) {
@@ -102,6 +102,10 @@ pub(super) fn reconcile<G: Grace>(
     }
     for (key, goal) in routes.added.into_iter().chain(routes.changed) {
         fabric.put_route(key, goal)?;
+    }
+    // A network that changes hands does so once its new VRF has its routes.
+    for (key, network) in networks.changed {
+        fabric.put_network(key, network, neighbors)?;
     }
     for (vsid, subnet) in subnets.added.into_iter().chain(subnets.changed) {
         fabric.put_subnet(vsid, subnet)?;

@@ -10,6 +10,9 @@ mod pool;
 mod prefetch;
 mod slab;
 
+#[cfg(test)]
+mod storm;
+
 pub mod entries;
 pub mod exchange;
 pub mod fib;

@@ -1,7 +1,7 @@
 //! Which places of a table are free, and which only will be once no reader looks at them any more.
 
 use std::collections::VecDeque;
-use std::hint;
+use std::{hint, thread};
 
 use thiserror::Error;
 
@@ -15,9 +15,12 @@ pub struct ReadersStalled;
 /// Retirements that share one grace period, at most: beginning one costs an atomic read-modify-write.
 const BATCH: usize = 64;
 
-/// How often [`IndexPool::reserve`] asks whether a grace period is over. Workers report at every burst, within
-/// microseconds; this is a tenth of a second at least, room for one that lost its core for a while.
-const POLLS: u32 = if cfg!(any(test, miri)) { 1 << 10 } else { 1 << 21 };
+/// How often [`IndexPool::reserve`] asks whether a grace period is over: for some tens of milliseconds. Workers report
+/// at every burst, within microseconds, but may have lost their core for a while.
+const POLLS: u32 = if cfg!(miri) { 1 << 8 } else { 1 << 20 };
+
+/// Polls between offers of this core to whoever waits for it: maybe the very worker that is waited for.
+const POLLS_PER_YIELD: u32 = 64;
 
 /// The indices of a table: free, in use, or retired and waiting for a grace period.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl IndexPool {
         if self.available() >= count {
             return Ok(());
         }
-        for _ in 0..POLLS {
+        for poll in 1..=POLLS {
             self.reclaim(grace);
             if self.available() >= count {
                 return Ok(());
@@ -65,7 +68,11 @@ impl IndexPool {
             if self.retired.is_empty() {
                 break;
             }
-            hint::spin_loop();
+            if poll.is_multiple_of(POLLS_PER_YIELD) {
+                thread::yield_now();
+            } else {
+                hint::spin_loop();
+            }
         }
         Err(ReadersStalled)
     }
@@ -118,6 +125,14 @@ impl IndexPool {
     }
 }
 
+#[cfg(test)]
+impl IndexPool {
+    /// How many of the indices from 1 on are neither free nor retired.
+    pub(super) fn in_use(&self) -> usize {
+        self.fresh as usize - 1 - self.free.len() - self.retired.len()
+    }
+}
+
 /// Places to have beyond a promised `capacity`, so that retired ones can wait without holding up a writer.
 pub(super) const fn slack(capacity: usize) -> usize {
     capacity / 16 + 1024
@@ -150,7 +165,7 @@ mod tests {
         let grace = LocalGrace::new();
         let mut reader = grace.reader();
         let mut pool = IndexPool::new(0, 2);
-        (pool.take(), pool.take());
+        assert_eq!((pool.take(), pool.take()), (Some(0), Some(1)));
         pool.retire(0, &grace);
         pool.reclaim(&grace);
         let section = reader.section();

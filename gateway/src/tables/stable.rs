@@ -154,3 +154,71 @@ impl<T> Clone for StableReader<T> {
         Self { current: self.current.clone(), versions: self.versions.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::grace::LocalGrace;
+    use crate::tables::storm::{patiently, storm};
+
+    #[test]
+    fn identifiers_keep_while_values_change() {
+        let grace = LocalGrace::new();
+        let mut local = grace.reader();
+        let (mut table, reader) = stable(2, "absent").expect("memory");
+        let first = table.create("one", &grace).expect("room");
+        let second = table.create("two", &grace).expect("room");
+        assert_ne!(first, second);
+        assert_eq!(table.create("three", &grace), Err(TableError::Full { capacity: 2 }));
+        assert_eq!(table.update(first, "uno", &grace), Ok(true));
+
+        let section = local.section();
+        assert_eq!((*reader.get(&section, first), *reader.get(&section, second)), ("uno", "two"));
+        assert!(table.iter().eq([(first, &"uno"), (second, &"two")]));
+
+        // The value goes at once, the identifier and the memory only after the section.
+        assert!(table.remove(first, &grace));
+        assert!(!table.remove(first, &grace));
+        assert_eq!(table.update(first, "eins", &grace), Ok(false));
+        assert_eq!((table.len(), table.get(first)), (1, None));
+        assert_eq!(*reader.get(&section, first), "absent");
+        let third = table.create("three", &grace).expect("room");
+        assert_ne!(third, first);
+    }
+
+    #[test]
+    fn what_no_value_was_created_for_is_absent() {
+        let grace = LocalGrace::new();
+        let mut local = grace.reader();
+        let (table, reader) = stable(10, 99).expect("memory");
+        let section = local.section();
+        for id in [0, 1, u32::MAX] {
+            assert_eq!(*reader.get(&section, id), 99);
+            assert_eq!(table.get(id), None);
+        }
+    }
+
+    #[test]
+    fn readers_see_versions_in_order_and_whole() {
+        const UPDATES: u64 = if cfg!(miri) { 300 } else { 100_000 };
+        let grace = LocalGrace::new();
+        let (mut table, reader) = stable(4, [0; 8]).expect("memory");
+        let id = table.create([0_u64; 8], &grace).expect("room");
+        storm(
+            [(grace.reader(), 0), (grace.reader(), 0)],
+            |(local, last)| {
+                let section = local.section();
+                let version = reader.get(&section, id);
+                assert!(version[0] >= *last);
+                *last = version[0];
+                assert_eq!(*version, [*last; 8]);
+            },
+            || {
+                for version in 1..=UPDATES {
+                    assert_eq!(patiently(|| table.update(id, [version; 8], &grace)), Ok(true));
+                }
+            },
+        );
+        assert_eq!(table.get(id), Some(&[UPDATES; 8]));
+    }
+}

@@ -185,3 +185,10 @@ impl Nodes {
         self.pool.touched() as usize * size_of::<(Node, [u8; FANOUT])>()
     }
 }
+
+#[cfg(test)]
+impl Nodes {
+    pub(super) fn in_use(&self) -> usize {
+        self.pool.in_use()
+    }
+}

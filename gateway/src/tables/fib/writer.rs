@@ -215,3 +215,11 @@ impl<A: Address> RoutesWriter<A> {
         }
     }
 }
+
+#[cfg(test)]
+impl<A: Address> RoutesWriter<A> {
+    /// Nodes that are neither free nor retired.
+    pub(super) fn nodes_in_use(&self) -> usize {
+        self.tries.nodes.in_use()
+    }
+}

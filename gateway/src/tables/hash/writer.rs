@@ -145,3 +145,11 @@ impl<T: Keyed> HashWriter<T> {
         unsafe { self.entries.get(index) }
     }
 }
+
+#[cfg(test)]
+impl<T> HashWriter<T> {
+    /// The share of buckets that entries had to pass.
+    pub(super) fn overflowed(&self) -> f64 {
+        self.buckets.iter().filter(|bucket| bucket.was_passed()).count() as f64 / self.buckets.len() as f64
+    }
+}

@@ -1,0 +1,34 @@
+mod capacity;
+mod concurrent;
+mod errors;
+mod model;
+
+use std::num::NonZeroU32;
+
+use nvgw_types::VrfId;
+
+use super::{Address, RoutesOptions, RoutesReader, RoutesWriter, Shape, routes};
+use crate::tables::grace::LocalGrace;
+
+fn value(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("not zero")
+}
+
+/// Routing tables 0, of the tenant shape, and 1, of the external one.
+const TENANT: VrfId = VrfId(0);
+const EXTERNAL: VrfId = VrfId(1);
+
+fn two_tables<A: Address>(routes_promised: usize, grace: &LocalGrace) -> (RoutesWriter<A>, RoutesReader<A>) {
+    let options = RoutesOptions { vrfs: 2, external_vrfs: 1, routes: routes_promised };
+    let (mut writer, reader) = routes(options).expect("memory");
+    writer.create_vrf(TENANT, Shape::Tenant, grace).expect("room");
+    writer.create_vrf(EXTERNAL, Shape::External, grace).expect("room");
+    (writer, reader)
+}
+
+/// The answer by cursors, in a burst of one.
+fn staged<A: Address>(reader: &RoutesReader<A>, vrf: VrfId, address: A) -> u32 {
+    let mut cursors = [reader.begin(reader.root(vrf), address)];
+    reader.finish(&mut cursors);
+    cursors[0].value()
+}

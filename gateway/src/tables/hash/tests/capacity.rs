@@ -1,0 +1,94 @@
+//! The sizes that the product promises.
+
+use nvgw_types::{MacAddr, VrfId, Vsid};
+
+use crate::tables::TableError;
+use crate::tables::entries::{ScopedAddress, Subnet, ipv4_mapped};
+use crate::tables::grace::LocalGrace;
+use crate::tables::hash::{HashReader, HashWriter, Keyed, Upserted, hash_table};
+
+const SEED: u64 = 0x5eed;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(align(64))]
+struct Owner {
+    key: ScopedAddress,
+    number: usize,
+}
+
+impl Keyed for Owner {
+    type Key = ScopedAddress;
+
+    fn key(&self) -> ScopedAddress {
+        self.key
+    }
+}
+
+/// Sixteen neighbouring addresses, the same ones in every scope.
+fn owner(number: usize) -> Owner {
+    let address = ipv4_mapped(0x0a00_0000 | (number as u32 % 16));
+    Owner { key: ScopedAddress { scope: number as u32 / 16, address }, number }
+}
+
+fn filled(count: usize, grace: &LocalGrace) -> (HashWriter<Owner>, HashReader<Owner>) {
+    let (mut table, reader) = hash_table(count, SEED).expect("memory");
+    for number in 0..count {
+        assert_eq!(table.upsert(owner(number), grace), Ok(Upserted::Inserted));
+    }
+    (table, reader)
+}
+
+#[test]
+fn a_million_records_fit_and_not_one_more() {
+    let count = if cfg!(miri) { 1000 } else { 1_000_000 };
+    let grace = LocalGrace::new();
+    let (mut table, reader) = filled(count, &grace);
+    assert_eq!(table.upsert(owner(count), &grace), Err(TableError::Full { capacity: count }));
+    assert_eq!(table.upsert(owner(count - 1), &grace), Ok(Upserted::Replaced));
+
+    let mut local = grace.reader();
+    let section = local.section();
+    assert!((0..count).all(|number| reader.get(&section, &owner(number).key) == Some(&owner(number))));
+    assert_eq!(reader.get(&section, &owner(count).key), None);
+    drop(section);
+
+    assert!(table.remove(&owner(0).key, &grace));
+    assert_eq!(table.upsert(owner(count), &grace), Ok(Upserted::Inserted));
+    assert_eq!(table.iter().count(), count);
+}
+
+#[test]
+fn every_vsid_of_65536_fits() {
+    let count = if cfg!(miri) { 500 } else { 65_536 };
+    let subnet = |number: u32| Subnet {
+        prefix: ipv4_mapped(0x0a00_0000),
+        mask: u128::MAX << 8,
+        vsid: Vsid::new(0x1000 + u64::from(number)).expect("24 bits"),
+        vrf: VrfId(number),
+        gateway_mac: MacAddr([2, 0, 0, 0, 0, 1]),
+        log_only: false,
+    };
+    let grace = LocalGrace::new();
+    let (mut table, reader) = hash_table(count as usize, SEED).expect("memory");
+    for number in 0..count {
+        table.upsert(subnet(number), &grace).expect("room");
+    }
+    assert_eq!(table.upsert(subnet(count), &grace), Err(TableError::Full { capacity: count as usize }));
+    let mut local = grace.reader();
+    let section = local.section();
+    for number in 0..count {
+        assert_eq!(reader.get(&section, &subnet(number).vsid), Some(&subnet(number)));
+    }
+    assert_eq!(reader.get(&section, &subnet(count).vsid), None);
+}
+
+/// A hash that spreads badly would answer correctly, and slowly. Were places drawn at random, 2 % of the buckets
+/// would overflow when the table is full.
+#[test]
+#[cfg_attr(miri, ignore = "statistics of many entries")]
+fn neighbouring_addresses_spread_over_the_buckets() {
+    let grace = LocalGrace::new();
+    let (table, _) = filled(131_072, &grace);
+    let share = table.overflowed();
+    assert!(share < 0.06, "{share} of the buckets were passed");
+}

@@ -9,8 +9,8 @@ use crate::api::view::{
     ReloadView, RouteView, Severity, StatsView, VrfKind, VrfView, WorkerStats, WorkerView,
 };
 use crate::api::{
-    AlarmFilter, ApiError, Backend, ErrorKind, List, LookupFilter, NeighborFilter, Page, Readiness, RouteFilter,
-    VrfFilter,
+    AlarmFilter, ApiError, Backend, ErrorKind, List, LookupFilter, NeighborFilter, Page, Readiness,
+    RouteFilter, VrfFilter,
 };
 use crate::control::Applied;
 use crate::control::neighbors::State;
@@ -33,7 +33,8 @@ impl Gateway {
 
     fn worker_stats(&self) -> Vec<WorkerStats> {
         let ports = self.ports.len() as u16;
-        let stats = self.worker_ids().map(|(id, worker)| WorkerStats::read(id, worker.core, ports, &worker.counters));
+        let stats =
+            self.worker_ids().map(|(id, worker)| WorkerStats::read(id, worker.core, ports, &worker.counters));
         stats.collect()
     }
 
@@ -57,7 +58,9 @@ impl Gateway {
             kind: vrf.kind,
             tenant: tenant.map(|tenant| tenant.name.clone()),
             routing_domain: tenant.and_then(|tenant| tenant.routing_domain.clone()),
-            external: tenant.and_then(|tenant| tenant.external).map(|index| config.external[index.0].name.clone()),
+            external: tenant
+                .and_then(|tenant| tenant.external)
+                .map(|index| config.external[index.0].name.clone()),
             name: vrf.name,
             subnets: vrf.subnets as u64,
             records: vrf.records as u64,
@@ -103,7 +106,10 @@ fn unreachable(alarm: control::Alarm) -> AlarmView {
             AlarmView {
                 severity,
                 object,
-                message: format!("its next hop {} on {} {problem}, and {records} need it", hop.address, hop.network),
+                message: format!(
+                    "its next hop {} on {} {problem}, and {records} need it",
+                    hop.address, hop.network
+                ),
                 cure: format!(
                     "check the VLAN and cabling of {} and that {} is up, or name its Ethernet address in `neighbors`",
                     hop.network, hop.address
@@ -213,10 +219,10 @@ impl Backend for Gateway {
         let elapsed = clock::tsc().wrapping_sub(self.started_tsc);
         let ports = &self.control.config().ports;
         let views = self.worker_stats().into_iter().zip(&self.workers).map(|(stats, worker)| {
-            let queues = worker.queues.iter().map(|(port, queue)| QueueView {
-                port: ports[port.index()].name.clone(),
-                queue: *queue,
-            });
+            let queues = worker
+                .queues
+                .iter()
+                .map(|(port, queue)| QueueView { port: ports[port.index()].name.clone(), queue: *queue });
             WorkerView::new(&stats, queues.collect(), elapsed)
         });
         views.collect()
@@ -259,7 +265,9 @@ impl Backend for Gateway {
 
     fn neighbors(&mut self, filter: &NeighborFilter, at: Page) -> Result<List<NeighborView>, ApiError> {
         let neighbors = self.control.neighbors(self.now()).into_iter().map(neighbor_view);
-        Ok(page(at, neighbors, |neighbor| filter.network.as_ref().is_none_or(|name| *name == neighbor.network)))
+        Ok(page(at, neighbors, |neighbor| {
+            filter.network.as_ref().is_none_or(|name| *name == neighbor.network)
+        }))
     }
 
     fn drops(&mut self) -> Vec<DropView> {
@@ -301,7 +309,9 @@ impl Backend for Gateway {
 
     fn reload(&mut self) -> Result<ReloadView, ApiError> {
         match Self::reload(self) {
-            Ok(applied) => Ok(ReloadView { file: self.file.display().to_string(), changes: changes(applied) }),
+            Ok(applied) => {
+                Ok(ReloadView { file: self.file.display().to_string(), changes: changes(applied) })
+            }
             Err(Refused::Load(error)) => Err((&error).into()),
             Err(Refused::Reload(error)) => {
                 Err(ApiError::new(ErrorKind::Invalid, error.to_string(), "nothing has changed"))

@@ -95,18 +95,22 @@ pub(super) fn open_ports(
         };
         // The device may have fewer; what it has goes round among the workers.
         let rx_queues = wanted.rx_queues.unwrap_or(workers);
-        let port = Port::open(eal, device, &PortOptions {
-            rx_queues,
-            tx_queues: workers,
-            rx_descriptors: wanted.rx_descriptors,
-            tx_descriptors: wanted.tx_descriptors,
-            mtu: wanted.mtu,
-            mempools: vec![pool.clone()],
-            promiscuous: false,
-            mac: wanted.mac.map(|mac| mac.0),
-            rss: if rx_queues > 1 { Rss::Innermost } else { Rss::Off },
-            tx_segments: false,
-        })?;
+        let port = Port::open(
+            eal,
+            device,
+            &PortOptions {
+                rx_queues,
+                tx_queues: workers,
+                rx_descriptors: wanted.rx_descriptors,
+                tx_descriptors: wanted.tx_descriptors,
+                mtu: wanted.mtu,
+                mempools: vec![pool.clone()],
+                promiscuous: false,
+                mac: wanted.mac.map(|mac| mac.0),
+                rss: if rx_queues > 1 { Rss::Innermost } else { Rss::Off },
+                tx_segments: false,
+            },
+        )?;
         let mac = wanted.mac.unwrap_or(MacAddr(port.info().mac));
         let (receive, transmit) = port.start()?;
         let rx_queues = receive.len() as u16;

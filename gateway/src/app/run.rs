@@ -56,7 +56,9 @@ pub enum Error {
         needed: u64,
     },
     /// A thread cannot be pinned.
-    #[error("core {core} cannot be used (system.{key}): it does not exist here, or this process may not run on it")]
+    #[error(
+        "core {core} cannot be used (system.{key}): it does not exist here, or this process may not run on it"
+    )]
     Core {
         /// The core.
         core: usize,
@@ -108,7 +110,8 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     let mut gateway = Gateway::new(control, handles, ports, options.config.clone(), pool, injects);
 
     let (sender, questions) = channel::bounded(QUESTIONS);
-    let version = VersionView { nvgw: env!("CARGO_PKG_VERSION").into(), dpdk: Some(dpdk_bindings::version()) };
+    let version =
+        VersionView { nvgw: env!("CARGO_PKG_VERSION").into(), dpdk: Some(dpdk_bindings::version()) };
     let api = ApiServer::spawn(ApiOptions::new(system.admin_socket, system.metrics_listen, version), sender)?;
     let fleet = Fleet::start(&eal, workers, &system.worker_cores)?;
     info!(workers = system.worker_cores.len(), "forwarding");

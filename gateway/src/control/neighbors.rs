@@ -178,15 +178,19 @@ impl Neighbors {
         id
     }
 
-    /// Gives an entry of [`Self::configure`] its Ethernet address, or takes it back to be asked for.
-    pub fn set_static(&mut self, now: Nanos, hop: Hop, mac: Option<MacAddr>, effects: &mut Vec<Effect>) {
+    /// Gives a neighbour of the configuration its Ethernet address.
+    pub fn set_static(&mut self, now: Nanos, hop: Hop, mac: MacAddr, effects: &mut Vec<Effect>) {
         let id = self.configure(now, hop);
-        match mac {
-            Some(mac) => self.settle(now, id, Phase::Static(mac), mac, effects),
-            None => {
-                self.enter(now, id, Phase::Idle, None);
-                effects.push(Effect::Lost(hop));
-            }
+        self.settle(now, id, Phase::Static(mac), mac, effects);
+    }
+
+    /// Takes a static Ethernet address back: it is asked for from now on.
+    pub fn unset_static(&mut self, now: Nanos, hop: Hop, effects: &mut Vec<Effect>) {
+        if let Some(id) = self.id(hop)
+            && self.state(hop) == Some(State::Static)
+        {
+            self.enter(now, id, Phase::Idle, None);
+            effects.push(Effect::Lost(hop));
         }
     }
 

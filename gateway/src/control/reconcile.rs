@@ -5,8 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use nvgw_types::MacAddr;
-
 use super::desired::{AdjacencyKey, Desired, Hop, Role, RouteKey};
 use super::diff::{Diff, diff};
 use super::fabric::{Fabric, WriteError};
@@ -88,10 +86,12 @@ pub(super) fn reconcile<G: Grace>(
         neighbors.configure(now, *hop);
     }
     for (hop, mac) in statics.added.into_iter().chain(statics.changed) {
-        set_static(fabric, neighbors, now, hop, Some(mac), effects);
+        neighbors.set_static(now, hop, mac, effects);
+        fabric.current.static_neighbors.insert(hop, mac);
     }
     for hop in statics.removed {
-        set_static(fabric, neighbors, now, hop, None, effects);
+        neighbors.unset_static(now, hop, effects);
+        fabric.current.static_neighbors.remove(&hop);
     }
     for (key, adjacency) in adjacencies.added.into_iter().chain(adjacencies.changed) {
         fabric.put_adjacency(key, adjacency, neighbors)?;
@@ -121,21 +121,6 @@ fn neighbors_of(desired: &Desired) -> BTreeSet<Hop> {
     let mut hops = desired.hops();
     hops.extend(desired.static_neighbors.keys());
     hops
-}
-
-fn set_static<G>(
-    fabric: &mut Fabric<G>,
-    neighbors: &mut Neighbors,
-    now: Nanos,
-    hop: Hop,
-    mac: Option<MacAddr>,
-    effects: &mut Vec<Effect>,
-) {
-    match mac {
-        Some(mac) => fabric.current.static_neighbors.insert(hop, mac),
-        None => fabric.current.static_neighbors.remove(&hop),
-    };
-    neighbors.set_static(now, hop, mac, effects);
 }
 
 /// Whether a network of `desired` is where the host of a connected prefix can still be.

@@ -143,7 +143,10 @@ impl<G: Grace> Control<G> {
 
     /// The lookup records, in the order of the configuration.
     pub fn lookup_records(&self) -> impl Iterator<Item = (&Tenant, &LookupRecord)> {
-        self.config.tenants.iter().flat_map(|tenant| tenant.records.iter().map(move |record| (tenant, record)))
+        self.config
+            .tenants
+            .iter()
+            .flat_map(|tenant| tenant.records.iter().map(move |record| (tenant, record)))
     }
 
     /// A lookup record, and how packets to it would fare.

@@ -134,10 +134,9 @@ impl Clock {
                 Ok(None)
             }
             PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
-                let interface = self
-                    .interfaces
-                    .get(packet.if_id as usize)
-                    .ok_or_else(|| format!("has a packet of interface {}, which it does not describe", packet.if_id))?;
+                let interface = self.interfaces.get(packet.if_id as usize).ok_or_else(|| {
+                    format!("has a packet of interface {}, which it does not describe", packet.if_id)
+                })?;
                 if !interface.ethernet {
                     return Err(NOT_ETHERNET.into());
                 }
@@ -145,7 +144,8 @@ impl Clock {
                 Ok(Some((interface.time(units), packet.packet_data())))
             }
             PcapBlockOwned::NG(Block::SimplePacket(_)) => {
-                Err("has packets without time stamps (simple packet blocks), which cannot be put in order".into())
+                Err("has packets without time stamps (simple packet blocks), which cannot be put in order"
+                    .into())
             }
             PcapBlockOwned::NG(_) => Ok(None),
         }
@@ -156,7 +156,8 @@ impl Interface {
     /// A time stamp of this interface since the epoch.
     fn time(&self, units: u64) -> Nanos {
         let seconds = (units / self.units_per_second).saturating_add_signed(self.offset);
-        let rest = u128::from(units % self.units_per_second) * u128::from(SECOND) / u128::from(self.units_per_second);
+        let rest = u128::from(units % self.units_per_second) * u128::from(SECOND)
+            / u128::from(self.units_per_second);
         Nanos(seconds.saturating_mul(SECOND).saturating_add(rest as u64))
     }
 }

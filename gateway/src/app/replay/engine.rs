@@ -157,7 +157,9 @@ impl Engine {
         }
         let tagged = usize::from(frame.bytes.get(12..14) == Some(&[0x81, 0x00])) * 4;
         let addresses = frame.bytes.get(26 + tagged..42 + tagged).unwrap_or_default();
-        let word = |at: usize| addresses.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
+        let word = |at: usize| {
+            addresses.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
+        };
         (mix(word(0), word(8)) % self.workers.len() as u64) as usize
     }
 

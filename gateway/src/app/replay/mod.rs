@@ -87,9 +87,10 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Error> {
 
     let output = |path: PathBuf| move |source| Error::Output { path, source };
     fs::create_dir_all(&options.out).map_err(output(options.out.clone()))?;
-    let writers = config.ports.iter().map(|port| {
-        Writer::create(options.out.join(format!("{}.pcap", port.name)), options.fcs)
-    });
+    let writers = config
+        .ports
+        .iter()
+        .map(|port| Writer::create(options.out.join(format!("{}.pcap", port.name)), options.fcs));
     let writers = writers.collect::<Result<_, _>>()?;
 
     let (eal, pool) = buffers(&config)?;
@@ -118,6 +119,7 @@ fn buffers(config: &Config) -> Result<(Eal, Mempool), Error> {
         ..EalOptions::default()
     })?;
     let data_room = (u32::from(mtu) + 64).min(u32::from(u16::MAX) - 256) as u16;
-    let pool = Mempool::new(&eal, "replay", &MempoolOptions { mbufs: BUFFERS, cache: 0, data_room, socket: None })?;
+    let pool =
+        Mempool::new(&eal, "replay", &MempoolOptions { mbufs: BUFFERS, cache: 0, data_room, socket: None })?;
     Ok((eal, pool))
 }

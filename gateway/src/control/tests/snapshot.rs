@@ -1,0 +1,139 @@
+//! Everything a worker can find in the tables, told without identifiers, which differ from run to run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use nvgw_types::{MacAddr, VrfId, Vsid};
+
+use crate::control::Control;
+use crate::control::desired::Desired;
+use crate::control::fabric::mapped;
+use crate::tables::entries::{Inner, InterfaceKind, Reach, Rewrite, ScopedAddress, Target, to_ip};
+use crate::tables::grace::LocalGrace;
+use crate::tables::set::TableReaders;
+
+/// What to look up: every key that one of some configurations has.
+#[derive(Default)]
+pub(super) struct Probes {
+    vlans: BTreeSet<(u16, u16)>,
+    locals: BTreeSet<Ipv4Addr>,
+    vsids: BTreeSet<Vsid>,
+    addresses: BTreeSet<Ipv4Addr>,
+}
+
+impl Probes {
+    pub(super) fn add(&mut self, desired: &Desired) {
+        self.vlans.extend(desired.networks.keys().map(|key| (key.port.0, key.vlan)));
+        self.locals.extend(desired.locals.iter().map(|own| own.address));
+        self.vsids.extend(desired.subnets.keys());
+        self.addresses.extend(desired.records.keys().map(|customer| customer.address));
+        for route in desired.routes.keys() {
+            let (first, last) = (u32::from(route.prefix.network()), u32::from(route.prefix.broadcast()));
+            let around = [first.wrapping_sub(1), first, first.wrapping_add(1), last, last.wrapping_add(1)];
+            self.addresses.extend(around.map(Ipv4Addr::from));
+        }
+    }
+}
+
+/// A way out as the bytes it writes, or why it writes none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Way {
+    reach: Reach,
+    port: u16,
+    mtu: u16,
+    headers: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Local,
+    Discard,
+    Subnet,
+    Via(std::net::IpAddr),
+    Way(Way),
+    Vrf(String),
+}
+
+/// What a worker finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    interfaces: BTreeMap<(u16, u16), (Option<String>, MacAddr)>,
+    locals: BTreeSet<((u16, u16), Ipv4Addr)>,
+    subnets: BTreeMap<Vsid, (String, u128, u128, MacAddr, bool)>,
+    records: BTreeMap<(String, Ipv4Addr), (Vsid, MacAddr, u128, Way)>,
+    routes: BTreeMap<(String, Ipv4Addr), Found>,
+    sizes: [usize; 6],
+}
+
+pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes: &Probes) -> Snapshot {
+    let grace = LocalGrace::new();
+    let mut handle = grace.reader();
+    let section = &handle.section();
+    let names: BTreeMap<VrfId, String> =
+        control.vrfs().into_iter().map(|vrf| (vrf.id, format!("{} {}", vrf.kind, vrf.name))).collect();
+    let way = |rewrite: &Rewrite| {
+        let mut room = [0; Rewrite::ROOM];
+        let used = usize::from(rewrite.plain(&mut room));
+        let headers = room[Rewrite::ROOM - used..].to_vec();
+        Way { reach: rewrite.reach(), port: rewrite.port().0, mtu: rewrite.mtu(), headers }
+    };
+    let mut interfaces = BTreeMap::new();
+    let mut locals = BTreeSet::new();
+    for &(port, vlan) in &probes.vlans {
+        let Some(id) = readers.interfaces.resolve(nvgw_types::PortId(port), vlan) else { continue };
+        let interface = readers.interfaces.get(section, id);
+        let vrf = match interface.kind {
+            InterfaceKind::Provider => None,
+            InterfaceKind::External(vrf) => Some(names[&vrf].clone()),
+        };
+        interfaces.insert((port, vlan), (vrf, interface.mac));
+        for address in &probes.locals {
+            let key = ScopedAddress { scope: id.0.into(), address: mapped(*address) };
+            if readers.locals.get(section, &key).is_some() {
+                locals.insert(((port, vlan), *address));
+            }
+        }
+    }
+    let subnets = probes.vsids.iter().filter_map(|vsid| {
+        let s = readers.subnets.get(section, vsid)?;
+        Some((*vsid, (names[&s.vrf].clone(), s.prefix, s.mask, s.gateway_mac, s.log_only)))
+    });
+    let mut records = BTreeMap::new();
+    let mut routes = BTreeMap::new();
+    for (vrf, name) in &names {
+        for address in &probes.addresses {
+            let key = ScopedAddress { scope: vrf.0, address: mapped(*address) };
+            if let Some(record) = readers.records.get(section, &key) {
+                let rewrite = readers.adjacencies.get(section, record.adjacency().0);
+                let mut room = [0; Rewrite::ROOM];
+                let inner = Inner { length: 100, tos: 0xff, flow: 0xff };
+                let used = usize::from(rewrite.encapsulate(&mut room, record, inner));
+                let headers = room[Rewrite::ROOM - used..].to_vec();
+                let value = (record.vsid(), record.mac(), record.provider(), Way { headers, ..way(rewrite) });
+                records.insert((name.clone(), *address), value);
+            }
+            let leaf = control.fabric.writers.routes.lookup(*vrf, (*address).into());
+            let found = match leaf.map_or(Target::Missing, |(_, _, leaf)| Target::decode(leaf.get())) {
+                Target::Missing => Found::Nothing,
+                Target::Local => Found::Local,
+                Target::Discard => Found::Discard,
+                Target::Subnet => Found::Subnet,
+                Target::Via(id) => Found::Via(to_ip(readers.vias.get(section, id.0).address)),
+                Target::Adjacency(id) => Found::Way(way(readers.adjacencies.get(section, id.0))),
+                Target::Vrf(id) => Found::Vrf(names[&id].clone()),
+            };
+            routes.insert((name.clone(), *address), found);
+        }
+    }
+    let writers = &control.fabric.writers;
+    let sizes = [
+        writers.interfaces.len(),
+        writers.locals.len(),
+        writers.subnets.len(),
+        writers.records.len(),
+        writers.routes.len(),
+        writers.adjacencies.len() + writers.vias.len(),
+    ];
+    Snapshot { interfaces, locals, subnets: subnets.collect(), records, routes, sizes }
+}

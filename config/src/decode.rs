@@ -44,9 +44,7 @@ pub(crate) trait Object: Decode + JsonSchema {
                 for member in members {
                     if !Self::KEYS.contains(&&*member.key) {
                         let hint = did_you_mean(&member.key, Self::KEYS.iter().copied())
-                            .unwrap_or_else(|| {
-                                format!("the keys here are {}", Self::KEYS.join(", "))
-                            });
+                            .unwrap_or_else(|| format!("the keys here are {}", Self::KEYS.join(", ")));
                         let wrong = Wrong::new("unknown key", hint);
                         reader.key_problem(node, &member.key, member.mark, wrong);
                     }
@@ -56,10 +54,7 @@ pub(crate) trait Object: Decode + JsonSchema {
             Content::Broken => None,
             _ => {
                 let message = format!("{} where a mapping belongs", reader.describe(node));
-                let hint = format!(
-                    "write keys and values; the keys here are {}",
-                    Self::KEYS.join(", ")
-                );
+                let hint = format!("write keys and values; the keys here are {}", Self::KEYS.join(", "));
                 reader.problem(node, Wrong::new(message, hint));
                 None
             }
@@ -73,10 +68,7 @@ impl<T: Leaf> Decode for T {
         let wrong = match tree.content(node) {
             Content::Broken => return None,
             Content::Scalar { text, plain } if !(*plain && is_null(text)) => {
-                match T::read(Scalar {
-                    text,
-                    plain: *plain,
-                }) {
+                match T::read(Scalar { text, plain: *plain }) {
                     Ok(value) => return Some(value),
                     Err(wrong) => wrong,
                 }
@@ -146,22 +138,11 @@ impl Members<'_> {
     }
 
     /// A key that may be left out, with what is then taken, as it would be written.
-    pub(crate) fn default<T: Leaf>(
-        self,
-        reader: &mut Reader<'_>,
-        key: &str,
-        default: &str,
-    ) -> Field<T> {
+    pub(crate) fn default<T: Leaf>(self, reader: &mut Reader<'_>, key: &str, default: &str) -> Field<T> {
         self.read(reader, key).unwrap_or_else(|| {
-            let scalar = Scalar {
-                text: default,
-                plain: true,
-            };
+            let scalar = Scalar { text: default, plain: true };
             match T::read(scalar) {
-                Ok(value) => Field::Given(Spanned {
-                    node: self.node,
-                    value,
-                }),
+                Ok(value) => Field::Given(Spanned { node: self.node, value }),
                 Err(wrong) => {
                     reader.problem(self.node, wrong);
                     Field::Broken
@@ -212,12 +193,7 @@ pub(crate) struct ObjectSchema {
 
 impl ObjectSchema {
     pub(crate) fn new(title: &'static str, doc: &[&str]) -> Self {
-        Self {
-            title,
-            description: prose(doc),
-            properties: Map::new(),
-            required: Vec::new(),
-        }
+        Self { title, description: prose(doc), properties: Map::new(), required: Vec::new() }
     }
 
     pub(crate) fn required<T: Decode>(
@@ -274,11 +250,7 @@ impl ObjectSchema {
         doc: &[&str],
     ) {
         let object = generator.subschema_for::<T>();
-        self.property(
-            key,
-            doc,
-            json_schema!({ "anyOf": [object, { "type": "null" }] }),
-        );
+        self.property(key, doc, json_schema!({ "anyOf": [object, { "type": "null" }] }));
     }
 
     fn property(&mut self, key: &str, doc: &[&str], mut schema: Schema) {

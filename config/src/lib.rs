@@ -1,7 +1,7 @@
 //! The YAML document that describes a gateway: parsed, validated into a type that cannot be wrong, explained.
 //!
-//! A document goes through three hands: [`tree`] gives every node its place, [`document`] says which keys there are
-//! and reads single values, [`validate`] holds the values against each other and builds the [`Config`]. Each reports
+//! A document goes through three hands: `tree` gives every node its place, `document` says which keys there are
+//! and reads single values, `validate` holds the values against each other and builds the [`Config`]. Each reports
 //! what it finds and goes on, so that one run shows every mistake.
 
 mod decode;
@@ -32,16 +32,11 @@ pub use problems::{LoadError, Problem, Problems};
 /// A file that cannot be read, and every mistake in one that can.
 pub fn load(path: &Path) -> Result<Config, LoadError> {
     let read = std::fs::read(path);
-    let bytes = read.map_err(|source| LoadError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let bytes = read.map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
     let origin = path.display().to_string();
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(parse(text, &origin)?),
-        Err(error) => {
-            Err(Problems::single(&origin, not_utf8(&bytes[..error.valid_up_to()])).into())
-        }
+        Err(error) => Err(Problems::single(&origin, not_utf8(&bytes[..error.valid_up_to()])).into()),
     }
 }
 
@@ -52,8 +47,7 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
 pub fn parse(text: &str, origin: &str) -> Result<Config, Problems> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut problems = Vec::new();
-    let tree =
-        tree::parse(text, &mut problems).map_err(|problem| Problems::single(origin, problem))?;
+    let tree = tree::parse(text, &mut problems).map_err(|problem| Problems::single(origin, problem))?;
     let mut reader = Reader::new(&tree, problems);
     let document = document::Document::decode(&mut reader, NodeId::ROOT);
     let config = document.and_then(|document| validate::validate(&mut reader, &document));
@@ -67,8 +61,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Config, Problems> {
                 path: "document".to_owned(),
                 line: 1,
                 column: 1,
-                message: "the configuration cannot be built, though no mistake was found"
-                    .to_owned(),
+                message: "the configuration cannot be built, though no mistake was found".to_owned(),
                 hint: "report this file as a defect of nvgw".to_owned(),
             },
         )),
@@ -79,18 +72,16 @@ pub fn parse(text: &str, origin: &str) -> Result<Config, Problems> {
 #[must_use]
 pub fn schema() -> serde_json::Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
-    generator
-        .into_root_schema_for::<document::Document>()
-        .to_value()
+    generator.into_root_schema_for::<document::Document>().to_value()
 }
 
 /// The problem of a file that is no UTF-8 after `valid`.
 fn not_utf8(valid: &[u8]) -> Problem {
     let valid = String::from_utf8_lossy(valid);
-    let line = valid.rsplit('\n').next().unwrap_or("");
+    let line = tree::lines(&valid).last().unwrap_or("");
     Problem {
         path: "document".to_owned(),
-        line: valid.matches('\n').count() + 1,
+        line: tree::lines(&valid).count(),
         column: line.chars().count() + 1,
         message: "not UTF-8 text".to_owned(),
         hint: "save the file as UTF-8".to_owned(),

@@ -111,6 +111,14 @@ pub enum Device {
     Vdev(String),
 }
 
+impl std::fmt::Display for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pci(name) | Self::Vdev(name) => f.write_str(name),
+        }
+    }
+}
+
 /// The provider network: a routing table of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Provider {

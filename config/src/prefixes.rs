@@ -31,9 +31,7 @@ impl<V: Copy + Ord> Prefixes<V> {
         let mut overlaps = Vec::new();
         for inner in entries {
             match covers.last() {
-                Some(&outer) if outer.0.contains(&inner.0) => {
-                    overlaps.push(Overlap { inner, outer })
-                }
+                Some(&outer) if outer.0.contains(&inner.0) => overlaps.push(Overlap { inner, outer }),
                 _ => covers.push(inner),
             }
         }
@@ -42,9 +40,7 @@ impl<V: Copy + Ord> Prefixes<V> {
 
     /// The prefix that holds an address.
     pub(crate) fn find(&self, address: Ipv4Addr) -> Option<(Ipv4Net, V)> {
-        let after = self
-            .covers
-            .partition_point(|(net, _)| net.network() <= address);
+        let after = self.covers.partition_point(|(net, _)| net.network() <= address);
         let (net, value) = *self.covers.get(after.checked_sub(1)?)?;
         net.contains(&address).then_some((net, value))
     }
@@ -52,13 +48,8 @@ impl<V: Copy + Ord> Prefixes<V> {
     /// A prefix that holds `net` or is held by it.
     pub(crate) fn overlapping(&self, net: Ipv4Net) -> Option<(Ipv4Net, V)> {
         self.find(net.network()).or_else(|| {
-            let next = self
-                .covers
-                .partition_point(|(cover, _)| cover.network() < net.network());
-            self.covers
-                .get(next)
-                .copied()
-                .filter(|(cover, _)| net.contains(cover))
+            let next = self.covers.partition_point(|(cover, _)| cover.network() < net.network());
+            self.covers.get(next).copied().filter(|(cover, _)| net.contains(cover))
         })
     }
 }

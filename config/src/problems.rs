@@ -35,18 +35,12 @@ impl Problems {
             return None;
         }
         problems.sort_by_key(|problem| (problem.line, problem.column));
-        Some(Self {
-            origin: origin.to_owned(),
-            problems,
-        })
+        Some(Self { origin: origin.to_owned(), problems })
     }
 
     /// The problem of a document that cannot be read at all.
     pub(crate) fn single(origin: &str, problem: Problem) -> Self {
-        Self {
-            origin: origin.to_owned(),
-            problems: vec![problem],
-        }
+        Self { origin: origin.to_owned(), problems: vec![problem] }
     }
 
     /// Where the document came from: what stands before the line numbers.
@@ -77,18 +71,8 @@ impl fmt::Display for Problems {
             if i > 0 {
                 f.write_str("\n")?;
             }
-            let Problem {
-                path,
-                line,
-                column,
-                message,
-                hint,
-            } = problem;
-            write!(
-                f,
-                "{}:{line}:{column}: {path}: {message}; {hint}",
-                self.origin
-            )?;
+            let Problem { path, line, column, message, hint } = problem;
+            write!(f, "{}:{line}:{column}: {path}: {message}; {hint}", self.origin)?;
         }
         Ok(())
     }

@@ -33,11 +33,7 @@ impl<'t> Reader<'t> {
 
     fn add(&mut self, path: String, mark: Mark, wrong: Wrong) {
         self.problems.push(Problem {
-            path: if path.is_empty() {
-                "document".to_owned()
-            } else {
-                path
-            },
+            path: if path.is_empty() { "document".to_owned() } else { path },
             line: mark.line as usize,
             column: mark.column as usize,
             message: wrong.message,
@@ -47,11 +43,7 @@ impl<'t> Reader<'t> {
 
     /// How a later problem speaks of an earlier node.
     pub(crate) fn place(&self, node: NodeId) -> String {
-        format!(
-            "{} (line {})",
-            self.tree.path(node),
-            self.tree.mark(node).line
-        )
+        format!("{} (line {})", self.tree.path(node), self.tree.mark(node).line)
     }
 
     pub(crate) fn is_null(&self, node: NodeId) -> bool {
@@ -82,10 +74,7 @@ pub(crate) struct Wrong {
 
 impl Wrong {
     pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Self { message: message.into(), hint: hint.into() }
     }
 
     /// A part of the document that a later version brings.

@@ -1,10 +1,7 @@
 //! "Did you mean …": the closest of the names that exist.
 
 /// A hint that names the candidate closest to `written`, if one is close enough to be a slip.
-pub(crate) fn did_you_mean<'a>(
-    written: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<String> {
+pub(crate) fn did_you_mean<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     let most = (written.chars().count() / 3).max(1);
     let (_, best) = candidates
         .filter(|candidate| candidate.len().abs_diff(written.len()) <= 4 * most)
@@ -18,15 +15,7 @@ pub(crate) fn did_you_mean<'a>(
 /// the other; case and the kind of dash do not count.
 fn distance(a: &str, b: &str) -> usize {
     let fold = |text: &str| -> Vec<char> {
-        text.chars()
-            .map(|c| {
-                if c == '_' {
-                    '-'
-                } else {
-                    c.to_ascii_lowercase()
-                }
-            })
-            .collect()
+        text.chars().map(|c| if c == '_' { '-' } else { c.to_ascii_lowercase() }).collect()
     };
     let (a, b) = (fold(a), fold(b));
     let mut before_last: Vec<usize> = Vec::new();
@@ -71,14 +60,8 @@ mod tests {
     #[test]
     fn suggests_only_what_is_close() {
         let keys = || ["name", "device", "mtu"].into_iter();
-        assert_eq!(
-            did_you_mean("devise", keys()).as_deref(),
-            Some("did you mean device?")
-        );
-        assert_eq!(
-            did_you_mean("mut", keys()).as_deref(),
-            Some("did you mean mtu?")
-        );
+        assert_eq!(did_you_mean("devise", keys()).as_deref(), Some("did you mean device?"));
+        assert_eq!(did_you_mean("mut", keys()).as_deref(), Some("did you mean mtu?"));
         assert_eq!(did_you_mean("colour", keys()), None);
     }
 }

@@ -135,3 +135,9 @@ pub(crate) fn quote(text: &str) -> String {
         Some((end, _)) => format!("{:?}…", &text[..end]),
     }
 }
+
+/// The lines of a text as YAML counts them: LF, CR LF and CR end one.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.split('\n');
+    lines.flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+}

@@ -5,10 +5,7 @@ use nvgw_config::{Device, EXAMPLES, Hugepages, parse, schema};
 use serde_json::Value;
 
 fn example(name: &str) -> &'static str {
-    let (_, text) = EXAMPLES
-        .iter()
-        .find(|(other, _)| *other == name)
-        .expect("the example is shipped");
+    let (_, text) = EXAMPLES.iter().find(|(other, _)| *other == name).expect("the example is shipped");
     text
 }
 
@@ -26,13 +23,7 @@ fn every_file_is_shipped() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
     let mut files: Vec<String> = std::fs::read_dir(folder)
         .expect("the folder is there")
-        .map(|entry| {
-            entry
-                .expect("it can be read")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned())
         .collect();
     files.sort();
     let mut shipped: Vec<&str> = EXAMPLES.iter().map(|(name, _)| *name).collect();
@@ -49,26 +40,12 @@ fn examples_say_what_they_are_for() {
 
     let two = parse(example("two-nics.yaml"), "").expect("it parses");
     let devices: Vec<&Device> = two.ports.iter().map(|port| &port.device).collect();
-    assert_eq!(
-        devices,
-        [
-            &Device::Pci("0000:3b:00.0".into()),
-            &Device::Pci("0000:3b:00.1".into())
-        ]
-    );
-    assert_eq!(
-        two.tenants[0].records[0].address,
-        two.tenants[1].records[0].address
-    );
+    assert_eq!(devices, [&Device::Pci("0000:3b:00.0".into()), &Device::Pci("0000:3b:00.1".into())]);
+    assert_eq!(two.tenants[0].records[0].address, two.tenants[1].records[0].address);
 
     let laptop = parse(example("laptop.yaml"), "").expect("it parses");
     assert_eq!(laptop.system.hugepages, Hugepages::Off);
-    assert!(
-        laptop
-            .ports
-            .iter()
-            .all(|port| matches!(port.device, Device::Vdev(_)))
-    );
+    assert!(laptop.ports.iter().all(|port| matches!(port.device, Device::Vdev(_))));
 }
 
 /// Walks a document and its schema side by side: every key is known, every key that must be there is, every value
@@ -80,16 +57,11 @@ fn conforms(value: &Value, schema: &Value, root: &Value, place: &str) {
         return conforms(value, target, root, place);
     }
     if let Some(options) = schema.get("anyOf").and_then(Value::as_array) {
-        let option = options
-            .iter()
-            .find(|option| (option["type"] == "null") == value.is_null());
+        let option = options.iter().find(|option| (option["type"] == "null") == value.is_null());
         return conforms(value, option.expect("one option fits"), root, place);
     }
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
-        assert!(
-            options.contains(value),
-            "{place}: {value} is none of {options:?}"
-        );
+        assert!(options.contains(value), "{place}: {value} is none of {options:?}");
         return;
     }
     let types = match &schema["type"] {
@@ -104,10 +76,7 @@ fn conforms(value: &Value, schema: &Value, root: &Value, place: &str) {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    assert!(
-        types.contains(&Value::from(type_of)),
-        "{place}: {type_of} is none of {types:?}"
-    );
+    assert!(types.contains(&Value::from(type_of)), "{place}: {type_of} is none of {types:?}");
     match value {
         Value::Array(items) => {
             for (i, item) in items.iter().enumerate() {
@@ -115,21 +84,13 @@ fn conforms(value: &Value, schema: &Value, root: &Value, place: &str) {
             }
         }
         Value::Object(members) => {
-            assert_eq!(
-                schema["additionalProperties"],
-                Value::Bool(false),
-                "{place}"
-            );
+            assert_eq!(schema["additionalProperties"], Value::Bool(false), "{place}");
             for key in schema["required"].as_array().expect("a list") {
-                assert!(
-                    members.contains_key(key.as_str().expect("a key")),
-                    "{place}: no {key}"
-                );
+                assert!(members.contains_key(key.as_str().expect("a key")), "{place}: no {key}");
             }
             for (key, member) in members {
                 let property = schema["properties"].get(key);
-                let property =
-                    property.unwrap_or_else(|| panic!("{place}.{key} is not in the schema"));
+                let property = property.unwrap_or_else(|| panic!("{place}.{key} is not in the schema"));
                 conforms(member, property, root, &format!("{place}.{key}"));
             }
         }
@@ -149,10 +110,7 @@ fn examples_conform_to_the_schema() {
 #[test]
 fn schema_explains_itself() {
     let schema = schema();
-    assert_eq!(
-        schema["$schema"],
-        "https://json-schema.org/draft/2020-12/schema"
-    );
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert_eq!(schema["required"], serde_json::json!(["ports", "provider"]));
     let port = &schema["$defs"]["Port"];
     assert_eq!(port["required"], serde_json::json!(["name", "device"]));
@@ -161,10 +119,7 @@ fn schema_explains_itself() {
     let system = &schema["$defs"]["System"]["properties"];
     assert_eq!(system["worker-cores"]["default"], serde_json::json!([1]));
     assert_eq!(system["state-dir"]["default"], "/var/lib/nvgw");
-    assert_eq!(
-        system["hugepages"]["enum"],
-        serde_json::json!(["auto", "required", "off"])
-    );
+    assert_eq!(system["hugepages"]["enum"], serde_json::json!(["auto", "required", "off"]));
     let mut objects = vec![&schema];
     objects.extend(schema["$defs"].as_object().expect("definitions").values());
     for object in objects {

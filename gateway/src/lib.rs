@@ -1,10 +1,16 @@
 //! nvgw: a multi-tenant NVGRE gateway (RFC 7637) on DPDK.
 //!
 //! The modules are the architecture, and arrows between them point one way:
-//! `packet` ← `tables` ← `telemetry` ← `datapath`, `control` ← `api` ← `cli`. `datapath` and `control` do not
-//! know each other; they meet in `tables`.
+//! `packet` ← `tables` ← `telemetry` ← `datapath`, `control` ← `api` ← `cli` ← `app`. `datapath` and `control` do
+//! not know each other; they meet in `tables`.
 
 pub mod api;
+#[cfg(feature = "dpdk")]
+pub mod app;
 pub mod cli;
+pub mod control;
+#[cfg(feature = "dpdk")]
+pub mod datapath;
 pub mod packet;
+pub mod tables;
 pub mod telemetry;

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use gateway::app::{replay, run};
 use gateway::cli::{self, Cli, Command};
 
 fn main() -> ExitCode {
@@ -19,7 +20,8 @@ fn main() -> ExitCode {
 
 fn dispatch(command: &Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
-        Command::Run(_) | Command::Replay(_) => Err("this build carries no datapath".into()),
+        Command::Run(options) => Ok(run::run(options).map(|()| ExitCode::SUCCESS)?),
+        Command::Replay(options) => Ok(replay::replay(options).map(|()| ExitCode::SUCCESS)?),
         Command::Tool(tool) => Ok(cli::execute(tool, &mut BufWriter::new(io::stdout().lock()))?),
     }
 }

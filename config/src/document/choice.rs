@@ -32,28 +32,19 @@ impl<T: Choice> Leaf for OneOf<T> {
                 Some(slip) => format!("write {} ({slip})", T::WANTED),
                 None => format!("write {}", T::WANTED),
             };
-            Wrong::new(
-                format!("{} is none of the values here", quote(scalar.text)),
-                hint,
-            )
+            Wrong::new(format!("{} is none of the values here", quote(scalar.text)), hint)
         })
     }
 
     fn leaf_schema() -> Schema {
-        let names: Vec<Value> = T::OPTIONS
-            .iter()
-            .map(|(name, _)| Value::from(*name))
-            .collect();
+        let names: Vec<Value> = T::OPTIONS.iter().map(|(name, _)| Value::from(*name)).collect();
         json_schema!({ "enum": names })
     }
 }
 
 impl Choice for Hugepages {
-    const OPTIONS: &'static [(&'static str, Self)] = &[
-        ("auto", Self::Auto),
-        ("required", Self::Required),
-        ("off", Self::Off),
-    ];
+    const OPTIONS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("required", Self::Required), ("off", Self::Off)];
     const WANTED: &'static str = "auto, required or off";
 }
 
@@ -77,11 +68,8 @@ pub(crate) enum SenderCheck {
 }
 
 impl Choice for SenderCheck {
-    const OPTIONS: &'static [(&'static str, Self)] = &[
-        ("strict", Self::Strict),
-        ("log-only", Self::LogOnly),
-        ("learn", Self::Learn),
-    ];
+    const OPTIONS: &'static [(&'static str, Self)] =
+        &[("strict", Self::Strict), ("log-only", Self::LogOnly), ("learn", Self::Learn)];
     const WANTED: &'static str = "strict or log-only";
 }
 
@@ -90,8 +78,7 @@ impl Choice for SenderCheck {
 pub(crate) struct Dscp(pub(crate) DscpMode);
 
 impl Leaf for Dscp {
-    const WANTED: &'static str =
-        "uniform, or pipe:<value> with a value from 0 to 63, as in pipe:46";
+    const WANTED: &'static str = "uniform, or pipe:<value> with a value from 0 to 63, as in pipe:46";
 
     fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
         let text = scalar.text;

@@ -24,10 +24,9 @@ impl PortDevice {
     pub(crate) fn interface(&self) -> Option<&str> {
         match &self.0 {
             Device::Pci(_) => None,
-            Device::Vdev(vdev) => vdev
-                .split(',')
-                .skip(1)
-                .find_map(|argument| argument.strip_prefix("iface=")),
+            Device::Vdev(vdev) => {
+                vdev.split(',').skip(1).find_map(|argument| argument.strip_prefix("iface="))
+            }
         }
     }
 }
@@ -71,9 +70,8 @@ fn pci(text: &str) -> Option<String> {
         [bus, device] => ("0000", bus, device),
         _ => return None,
     };
-    let hexadecimal = |text: &str, length| {
-        text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
+    let hexadecimal =
+        |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let right = hexadecimal(domain, 4)
         && hexadecimal(bus, 2)
         && hexadecimal(device, 2)
@@ -85,8 +83,7 @@ fn pci(text: &str) -> Option<String> {
 fn is_vdev(text: &str) -> bool {
     let name = text.split(',').next().unwrap_or("");
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    name.strip_prefix("net_")
-        .is_some_and(|rest| !rest.is_empty() && rest.chars().all(word))
+    name.strip_prefix("net_").is_some_and(|rest| !rest.is_empty() && rest.chars().all(word))
         && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
@@ -94,9 +91,7 @@ fn is_interface_name(text: &str) -> bool {
     // IFNAMSIZ, less the terminating zero.
     (1..=15).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
 }
 
 #[cfg(test)]

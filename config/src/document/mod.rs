@@ -10,9 +10,7 @@ mod text;
 
 pub(crate) use choice::{Dscp, OneOf, SenderCheck};
 pub(crate) use device::PortDevice;
-pub(crate) use net::{
-    Address, InterfaceAddress, Mac, PoolRange, Prefix, is_edge, is_special, usable,
-};
+pub(crate) use net::{Address, InterfaceAddress, Mac, PoolRange, Prefix, is_edge, is_special, usable};
 pub(crate) use number::{Bool, Core, Int, Vlan, VsidNumber, WorkerCores};
 pub(crate) use text::{AbsolutePath, Guid, Label, Listen, Name, Off};
 
@@ -208,6 +206,7 @@ object! {
         /// The gateway's own Ethernet address in the tenant's subnets.
         "gateway-mac" => gateway_mac: Mac, default("02:00:5e:00:01:01");
         /// What happens to a packet whose sender no lookup record vouches for: dropped, or counted and forwarded.
+        /// Learning is not supported yet.
         "sender-check" => sender_check: OneOf<SenderCheck>, default("strict");
         /// Virtual subnets.
         "subnets" => subnets: List<Subnet>, list;

@@ -36,10 +36,7 @@ impl Leaf for Prefix {
     fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
         let net = prefix(scalar.text, 32)?;
         if net.addr() != net.network() {
-            return Err(Wrong::new(
-                format!("{net} has host bits set"),
-                format!("write {}", net.trunc()),
-            ));
+            return Err(Wrong::new(format!("{net} has host bits set"), format!("write {}", net.trunc())));
         }
         Ok(Self(net))
     }
@@ -67,11 +64,7 @@ impl Leaf for InterfaceAddress {
         }
         if is_edge(net, net.addr()) {
             return Err(Wrong::new(
-                format!(
-                    "{} is the network or broadcast address of {}",
-                    net.addr(),
-                    net.trunc()
-                ),
+                format!("{} is the network or broadcast address of {}", net.addr(), net.trunc()),
                 usable(net),
             ));
         }
@@ -124,18 +117,12 @@ impl Leaf for Mac {
         let hint = format!("write {}", Self::WANTED);
         match scalar.text.parse::<MacAddr>() {
             Ok(mac) if mac.is_station() => Ok(Self(mac)),
-            Ok(MacAddr::ZERO) => Err(Wrong::new(
-                format!("{} belongs to no station", MacAddr::ZERO),
-                hint,
-            )),
+            Ok(MacAddr::ZERO) => Err(Wrong::new(format!("{} belongs to no station", MacAddr::ZERO), hint)),
             Ok(mac) => {
                 let message = format!("{mac} is a group address: its first byte is odd");
                 Err(Wrong::new(message, hint))
             }
-            Err(_) => Err(Wrong::new(
-                format!("{} is no Ethernet address", quote(scalar.text)),
-                hint,
-            )),
+            Err(_) => Err(Wrong::new(format!("{} is no Ethernet address", quote(scalar.text)), hint)),
         }
     }
 
@@ -164,10 +151,7 @@ pub(crate) fn usable(net: Ipv4Net) -> String {
 
 /// Whether no packet can be sent to such an address as to a station's.
 pub(crate) fn is_special(address: Ipv4Addr) -> bool {
-    address.octets()[0] == 0
-        || address.is_loopback()
-        || address.is_multicast()
-        || address.is_broadcast()
+    address.octets()[0] == 0 || address.is_loopback() || address.is_multicast() || address.is_broadcast()
 }
 
 fn address(text: &str, wanted: &str) -> Result<Ipv4Addr, Wrong> {
@@ -180,10 +164,7 @@ fn address(text: &str, wanted: &str) -> Result<Ipv4Addr, Wrong> {
                 format!("{net} is a prefix, not an address"),
                 format!("write {} without its length", net.addr()),
             ),
-            Err(_) => Wrong::new(
-                format!("{} is no address", quote(text)),
-                format!("write {wanted}"),
-            ),
+            Err(_) => Wrong::new(format!("{} is no address", quote(text)), format!("write {wanted}")),
         }),
     }
 }
@@ -207,10 +188,9 @@ fn prefix(text: &str, likely: u8) -> Result<Ipv4Net, Wrong> {
                 format!("{address} has no prefix length"),
                 format!("add it, as in {address}/{likely}"),
             ),
-            Err(_) => Wrong::new(
-                format!("{} is no prefix", quote(text)),
-                format!("write {}", Prefix::WANTED),
-            ),
+            Err(_) => {
+                Wrong::new(format!("{} is no prefix", quote(text)), format!("write {}", Prefix::WANTED))
+            }
         }),
     }
 }

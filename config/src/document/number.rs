@@ -87,9 +87,8 @@ impl Leaf for VsidNumber {
         };
         let vsid = Vsid::new(number).map_err(|_| wrong())?;
         if vsid == Vsid::VENDOR {
-            let message = format!(
-                "VSID {number} is the vendor-specific one, which carries no tenant (RFC 7637)"
-            );
+            let message =
+                format!("VSID {number} is the vendor-specific one, which carries no tenant (RFC 7637)");
             return Err(Wrong::new(message, format!("write {}", Self::WANTED)));
         }
         Ok(Self(vsid))
@@ -132,8 +131,7 @@ impl Leaf for Bool {
 /// A whole number of YAML's core schema: decimal, `0x` or `0o`.
 fn whole_number(scalar: Scalar<'_>, min: u64, max: u64) -> Result<u64, Wrong> {
     let Scalar { text, plain } = scalar;
-    let is_decimal =
-        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_decimal = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let decimal = is_decimal(text);
     if !plain {
         let hint = if decimal {
@@ -141,10 +139,7 @@ fn whole_number(scalar: Scalar<'_>, min: u64, max: u64) -> Result<u64, Wrong> {
         } else {
             format!("write a whole number from {min} to {max}, without quotes")
         };
-        return Err(Wrong::new(
-            format!("{} is text, not a number", quote(text)),
-            hint,
-        ));
+        return Err(Wrong::new(format!("{} is text, not a number", quote(text)), hint));
     }
     if decimal && text.len() > 1 && text.starts_with('0') {
         // Octal in YAML 1.1, decimal in YAML 1.2: whoever wrote it meant one of them.
@@ -171,10 +166,7 @@ fn whole_number(scalar: Scalar<'_>, min: u64, max: u64) -> Result<u64, Wrong> {
             } else {
                 format!("write a whole number from {min} to {max}")
             };
-            return Err(Wrong::new(
-                format!("{} is no whole number", quote(text)),
-                hint,
-            ));
+            return Err(Wrong::new(format!("{} is no whole number", quote(text)), hint));
         }
     };
     parsed.map_err(|_| out_of_range(text, min, max))

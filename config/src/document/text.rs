@@ -105,26 +105,17 @@ impl Leaf for AbsolutePath {
 pub(crate) struct Guid(pub(crate) String);
 
 impl Leaf for Guid {
-    const WANTED: &'static str =
-        "a GUID in quotes, as in \"{6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}\"";
+    const WANTED: &'static str = "a GUID in quotes, as in \"{6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}\"";
 
     fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
         let text = scalar.text;
-        let inner = text
-            .strip_prefix('{')
-            .and_then(|text| text.strip_suffix('}'))
-            .unwrap_or(text);
+        let inner = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
         let groups: Vec<&str> = inner.split('-').collect();
         let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-        if lengths == [8, 4, 4, 4, 12]
-            && groups.concat().bytes().all(|byte| byte.is_ascii_hexdigit())
-        {
+        if lengths == [8, 4, 4, 4, 12] && groups.concat().bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(Self(format!("{{{inner}}}")));
         }
-        Err(Wrong::new(
-            format!("{} is no GUID", quote(text)),
-            format!("write {}", Self::WANTED),
-        ))
+        Err(Wrong::new(format!("{} is no GUID", quote(text)), format!("write {}", Self::WANTED)))
     }
 
     fn leaf_schema() -> Schema {
@@ -146,14 +137,10 @@ impl Leaf for Listen {
         if scalar.text == "off" {
             return Ok(Self(None));
         }
-        scalar
-            .text
-            .parse()
-            .map(|address| Self(Some(address)))
-            .map_err(|_| {
-                let message = format!("{} is nowhere to listen", quote(scalar.text));
-                Wrong::new(message, format!("write {}", Self::WANTED))
-            })
+        scalar.text.parse().map(|address| Self(Some(address))).map_err(|_| {
+            let message = format!("{} is nowhere to listen", quote(scalar.text));
+            Wrong::new(message, format!("write {}", Self::WANTED))
+        })
     }
 
     fn leaf_schema() -> Schema {
@@ -182,21 +169,14 @@ impl Decode for Off {
 
 /// Whether YAML 1.2 reads a plain scalar as something else than text.
 fn is_number_or_boolean(text: &str) -> bool {
-    let boolean = ["true", "false"]
-        .iter()
-        .any(|word| word.eq_ignore_ascii_case(text));
+    let boolean = ["true", "false"].iter().any(|word| word.eq_ignore_ascii_case(text));
     let radix = |prefix, digits: &[char]| {
         text.strip_prefix(prefix).is_some_and(|rest: &str| {
-            !rest.is_empty()
-                && rest
-                    .chars()
-                    .all(|c| digits.contains(&c.to_ascii_lowercase()))
+            !rest.is_empty() && rest.chars().all(|c| digits.contains(&c.to_ascii_lowercase()))
         })
     };
     let hexadecimal: Vec<char> = "0123456789abcdef".chars().collect();
-    let starts_as_number = text
-        .trim_start_matches(['+', '-', '.'])
-        .starts_with(|c: char| c.is_ascii_digit());
+    let starts_as_number = text.trim_start_matches(['+', '-', '.']).starts_with(|c: char| c.is_ascii_digit());
     boolean
         || radix("0x", &hexadecimal)
         || radix("0o", &hexadecimal[..8])

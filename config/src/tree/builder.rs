@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
-use super::{Content, Mark, Member, Node, NodeId, Tree, push_key, quote};
+use super::{Content, Mark, Member, Node, NodeId, Tree, lines, push_key, quote};
 use crate::problems::Problem;
 
 /// No configuration nests deeper; what does is refused before anything recursive sees it.
@@ -19,13 +19,8 @@ const MANY_KEYS: usize = 16;
 /// # Errors
 /// What is no YAML, holds nothing or holds two documents: one problem.
 pub(crate) fn parse<'t>(text: &'t str, problems: &mut Vec<Problem>) -> Result<Tree<'t>, Problem> {
-    let mut builder = Builder {
-        text,
-        tree: Tree { nodes: Vec::new() },
-        open: Vec::new(),
-        documents: 0,
-        problems,
-    };
+    let mut builder =
+        Builder { text, tree: Tree { nodes: Vec::new() }, open: Vec::new(), documents: 0, problems };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| syntax(text, &error))?;
@@ -36,16 +31,8 @@ pub(crate) fn parse<'t>(text: &'t str, problems: &mut Vec<Problem>) -> Result<Tr
 
 /// A collection that is not yet complete.
 enum Open<'t> {
-    Sequence {
-        node: NodeId,
-        items: Vec<NodeId>,
-    },
-    Mapping {
-        node: NodeId,
-        members: Vec<Member<'t>>,
-        key: Key<'t>,
-        seen: HashSet<Cow<'t, str>>,
-    },
+    Sequence { node: NodeId, items: Vec<NodeId> },
+    Mapping { node: NodeId, members: Vec<Member<'t>>, key: Key<'t>, seen: HashSet<Cow<'t, str>> },
 }
 
 /// Where an open mapping stands.
@@ -72,7 +59,7 @@ impl<'t> Builder<'t, '_> {
                 self.documents += 1;
                 if self.documents > 1 {
                     return Err(whole(
-                        within(self.text, span.start),
+                        within(self.text, span.start).0,
                         "a second document begins here",
                         "keep one document in the file: remove the --- line, or split the file",
                     ));
@@ -93,10 +80,7 @@ impl<'t> Builder<'t, '_> {
             Event::SequenceStart(anchor, tag) => {
                 self.decoration(mark, anchor, tag.is_some());
                 let node = self.begin(mark)?;
-                self.open.push(Open::Sequence {
-                    node,
-                    items: Vec::new(),
-                });
+                self.open.push(Open::Sequence { node, items: Vec::new() });
             }
             Event::MappingStart(anchor, tag) => {
                 self.decoration(mark, anchor, tag.is_some());
@@ -145,13 +129,7 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn scalar(&mut self, text: Cow<'t, str>, plain: bool, tagged: bool, mark: Mark) {
-        if let Some(Open::Mapping {
-            key: key @ Key::Expected,
-            members,
-            seen,
-            ..
-        }) = self.open.last_mut()
-        {
+        if let Some(Open::Mapping { key: key @ Key::Expected, members, seen, .. }) = self.open.last_mut() {
             if tagged {
                 *key = Key::Refused;
                 return;
@@ -167,18 +145,16 @@ impl<'t> Builder<'t, '_> {
             }
             if let Some(first) = given_before(members, seen, &text) {
                 *key = Key::Refused;
+                let mut path = self.path();
+                push_key(&mut path, &text);
                 let message = format!("key {} is given twice, first at line {first}", quote(&text));
-                self.problem(mark, &message, "keep one of them");
+                self.problems.push(problem(path, mark, &message, "keep one of them"));
                 return;
             }
             *key = Key::Read(text, mark);
             return;
         }
-        let content = if tagged {
-            Content::Broken
-        } else {
-            Content::Scalar { text, plain }
-        };
+        let content = if tagged { Content::Broken } else { Content::Scalar { text, plain } };
         self.complete(mark, content);
     }
 
@@ -217,12 +193,7 @@ impl<'t> Builder<'t, '_> {
             Some(Open::Mapping { node, members, .. }) => (*node, members.len()),
         };
         let id = NodeId(self.tree.nodes.len() as u32);
-        self.tree.nodes.push(Node {
-            mark,
-            parent,
-            position: position as u32,
-            content,
-        });
+        self.tree.nodes.push(Node { mark, parent, position: position as u32, content });
         id
     }
 
@@ -231,9 +202,7 @@ impl<'t> Builder<'t, '_> {
         match self.open.last_mut() {
             None => {}
             Some(Open::Sequence { items, .. }) => items.push(value),
-            Some(Open::Mapping {
-                members, key, seen, ..
-            }) => match std::mem::replace(key, Key::Expected) {
+            Some(Open::Mapping { members, key, seen, .. }) => match std::mem::replace(key, Key::Expected) {
                 Key::Read(key, mark) => {
                     if members.len() >= MANY_KEYS {
                         if seen.is_empty() {
@@ -271,10 +240,7 @@ impl<'t> Builder<'t, '_> {
         for open in &self.open {
             match open {
                 Open::Sequence { items, .. } => path.push_str(&format!("[{}]", items.len())),
-                Open::Mapping {
-                    key: Key::Read(key, _),
-                    ..
-                } => push_key(&mut path, key),
+                Open::Mapping { key: Key::Read(key, _), .. } => push_key(&mut path, key),
                 Open::Mapping { .. } => {}
             }
         }
@@ -292,32 +258,25 @@ fn given_before(members: &[Member<'_>], seen: &HashSet<Cow<'_, str>>, key: &str)
 }
 
 fn mark(marker: Marker) -> Mark {
-    Mark {
-        line: marker.line() as u32,
-        column: marker.col() as u32 + 1,
-    }
+    Mark { line: marker.line() as u32, column: marker.col() as u32 + 1 }
 }
 
-/// A marker's place, held within the text: at its end the parser may point beyond it.
-fn within(text: &str, marker: Marker) -> Mark {
+/// A marker's place, held within the text: at its end the parser may point beyond it. Gives the line's text, too.
+fn within(text: &str, marker: Marker) -> (Mark, &str) {
     let mark = mark(marker);
-    let last = text.lines().count().max(1) as u32;
-    let line = mark.line.clamp(1, last);
-    let width = text
-        .lines()
-        .nth(line as usize - 1)
-        .unwrap_or("")
-        .chars()
-        .count() as u32;
-    Mark {
-        line,
+    let last = lines(text).count() as u32;
+    let number = mark.line.clamp(1, last);
+    let line = lines(text).nth(number as usize - 1).unwrap_or("");
+    let width = line.chars().count() as u32;
+    let mark = Mark {
+        line: number,
         column: mark.column.clamp(1, width + 1),
-    }
+    };
+    (mark, line)
 }
 
 fn syntax(text: &str, error: &ScanError) -> Problem {
-    let mark = within(text, *error.marker());
-    let line = text.lines().nth(mark.line as usize - 1).unwrap_or("");
+    let (mark, line) = within(text, *error.marker());
     let indent = line.len() - line.trim_start().len();
     let hint = if line[..indent].contains('\t') {
         "indent with spaces: YAML allows no tabs there"
@@ -333,11 +292,7 @@ fn whole(mark: Mark, message: &str, hint: &str) -> Problem {
 
 fn problem(path: String, mark: Mark, message: &str, hint: &str) -> Problem {
     Problem {
-        path: if path.is_empty() {
-            "document".to_owned()
-        } else {
-            path
-        },
+        path: if path.is_empty() { "document".to_owned() } else { path },
         line: mark.line as usize,
         column: mark.column as usize,
         message: message.to_owned(),

@@ -37,19 +37,12 @@ pub(super) fn networks(
     networks: &mut Networks,
     used: &mut Used,
 ) -> External {
-    let mut external = External {
-        networks: Vec::new(),
-        owners: Vec::new(),
-    };
+    let mut external = External { networks: Vec::new(), owners: Vec::new() };
     for (i, Spanned { node, value }) in list.items().iter().enumerate() {
-        networks
-            .names
-            .add(reader, &value.name, NetworkRef::External(ExternalIndex(i)));
+        networks.names.add(reader, &value.name, NetworkRef::External(ExternalIndex(i)));
         let owner = match &value.tenant {
             Field::Absent => Owner::Shared,
-            tenant => tenants
-                .resolve(reader, tenant)
-                .map_or(Owner::Unknown, Owner::Tenant),
+            tenant => tenants.resolve(reader, tenant).map_or(Owner::Unknown, Owner::Tenant),
         };
         external.owners.push(owner);
         let connected = connected(reader, value, owner);
@@ -58,14 +51,7 @@ pub(super) fn networks(
             connected.check_neighbor(reader, "gateway", gateway);
         }
         let routes = routes(reader, value, &connected, used);
-        external.networks.extend(network(
-            reader,
-            ports,
-            networks,
-            (*node, value),
-            owner,
-            routes,
-        ));
+        external.networks.extend(network(reader, ports, networks, (*node, value), owner, routes));
         networks.external.push(connected);
     }
     external
@@ -79,28 +65,13 @@ fn network(
     owner: Owner,
     routes: Vec<ExternalRoute>,
 ) -> Option<ExternalNetwork> {
-    let interface = networks.interface(
-        reader,
-        ports,
-        node,
-        &network.port,
-        &network.vlan,
-        &network.mtu,
-    )?;
+    let interface = networks.interface(reader, ports, node, &network.port, &network.vlan, &network.mtu)?;
     Some(ExternalNetwork {
         name: network.name.value()?.0.clone(),
         port: interface.port,
         vlan: interface.vlan,
-        addresses: network
-            .addresses
-            .items()
-            .iter()
-            .map(|address| IpNet::V4(address.value.0))
-            .collect(),
-        gateway: network
-            .gateway
-            .optional()?
-            .map(|gateway| IpAddr::V4(gateway.0)),
+        addresses: network.addresses.items().iter().map(|address| IpNet::V4(address.value.0)).collect(),
+        gateway: network.gateway.optional()?.map(|gateway| IpAddr::V4(gateway.0)),
         routes,
         tenant: match owner {
             Owner::Shared => None,
@@ -127,10 +98,7 @@ fn connected(reader: &mut Reader<'_>, network: &document::External, owner: Owner
         && addresses.is_empty()
     {
         let hint = "add an address with its prefix length, as in 198.18.0.2/24";
-        reader.problem(
-            list.node,
-            Wrong::new("the network gives the gateway no address", hint),
-        );
+        reader.problem(list.node, Wrong::new("the network gives the gateway no address", hint));
     }
     connected
 }
@@ -150,11 +118,7 @@ fn routes(
         used.external_routes.take(*node);
         if let Some(prefix) = route.prefix.given() {
             destinations.add(reader, prefix, ());
-            check_not_connected(
-                reader,
-                prefix,
-                connected.prefixes.iter().map(|(net, _)| *net),
-            );
+            check_not_connected(reader, prefix, connected.prefixes.iter().map(|(net, _)| *net));
         }
         if let Some(next_hop) = route.next_hop.given() {
             connected.check_neighbor(reader, "next hop", next_hop);

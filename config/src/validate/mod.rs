@@ -27,36 +27,22 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
     let tenant_names = Names::of(
         reader,
         "tenant",
-        document
-            .tenants
-            .items()
-            .iter()
-            .map(|tenant| &tenant.value.name),
+        document.tenants.items().iter().map(|tenant| &tenant.value.name),
         document.tenants.is_whole(),
         TenantIndex,
     );
     let provider = document.provider.value();
     let mut networks = Networks::new(document);
     let sites = provider::sites(reader, provider, &ports, &mut networks);
-    let external = external::networks(
-        reader,
-        &document.external,
-        &ports,
-        &tenant_names,
-        &mut networks,
-        &mut limits,
-    );
+    let external =
+        external::networks(reader, &document.external, &ports, &tenant_names, &mut networks, &mut limits);
     networks.check_overlaps(reader);
     let encapsulation = provider.and_then(|provider| provider.encapsulation.given());
     let (encapsulation, allow_reserved) = provider::encapsulation(reader, encapsulation, &networks);
     let tenants = tenants::tenants(
         reader,
         &document.tenants,
-        &Surroundings {
-            networks: &networks,
-            owners: &external.owners,
-            allow_reserved,
-        },
+        &Surroundings { networks: &networks, owners: &external.owners, allow_reserved },
         &mut limits,
     );
     let provider_routes = provider::routes(reader, provider, &networks, &tenants.subnets);
@@ -65,11 +51,7 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
     Some(Config {
         system: system?,
         ports: ports.ports,
-        provider: Provider {
-            sites,
-            routes: provider_routes,
-            encapsulation: encapsulation?,
-        },
+        provider: Provider { sites, routes: provider_routes, encapsulation: encapsulation? },
         external: external.networks,
         tenants: tenants.tenants,
         neighbors,

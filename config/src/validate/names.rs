@@ -21,11 +21,7 @@ pub(super) struct Names<T> {
 
 impl<T: Copy> Names<T> {
     pub(super) fn new(kind: &'static str, whole: bool) -> Self {
-        Self {
-            kind,
-            by_name: HashMap::new(),
-            whole,
-        }
+        Self { kind, by_name: HashMap::new(), whole }
     }
 
     /// The names of a list's items, each standing for its place in the list.
@@ -54,12 +50,10 @@ impl<T: Copy> Names<T> {
                 entry.insert((*node, meaning));
             }
             Entry::Occupied(entry) => {
-                let message = format!(
-                    "the {} name {} is taken by {}",
-                    self.kind,
-                    value.0,
-                    reader.place(entry.get().0)
-                );
+                // The name that was meant may be spoken of elsewhere.
+                self.whole = false;
+                let message =
+                    format!("the {} name {} is taken by {}", self.kind, value.0, reader.place(entry.get().0));
                 reader.problem(*node, Wrong::new(message, "write a name of its own"));
             }
         }

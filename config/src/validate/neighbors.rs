@@ -22,15 +22,10 @@ pub(super) fn neighbors(
         let (Some(network), Some(address)) = (network, neighbor.address.given()) else {
             continue;
         };
-        networks
-            .get(network)
-            .check_neighbor(reader, "neighbour", address);
+        networks.get(network).check_neighbor(reader, "neighbour", address);
         if let Some(first) = seen.insert((network, address.value), address.node) {
-            let message = format!(
-                "neighbour {} is given twice, first by {}",
-                address.value.0,
-                reader.place(first)
-            );
+            let message =
+                format!("neighbour {} is given twice, first by {}", address.value.0, reader.place(first));
             reader.problem(address.node, Wrong::new(message, "keep one of them"));
         }
         neighbors.extend(neighbor.mac.value().map(|mac| StaticNeighbor {

@@ -1,6 +1,6 @@
 //! What sites and external networks have in common: an interface on a port, addresses of ours, neighbours.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -48,50 +48,27 @@ impl Networks {
     /// The site whose subnet holds an address.
     pub(super) fn sites_by_address(&self) -> Prefixes<SiteIndex> {
         let subnets = self.sites.iter().enumerate();
-        let subnets = subnets.flat_map(|(i, site)| {
-            site.prefixes
-                .iter()
-                .map(move |(net, _)| (*net, SiteIndex(i)))
-        });
+        let subnets =
+            subnets.flat_map(|(i, site)| site.prefixes.iter().map(move |(net, _)| (*net, SiteIndex(i))));
         Prefixes::new(subnets).0
     }
 
     /// The external network whose connected prefix holds an address.
     pub(super) fn external_by_address(&self) -> Prefixes<ExternalIndex> {
         let connected = self.external.iter().enumerate();
-        let connected = connected.flat_map(|(i, network)| {
-            network
-                .prefixes
-                .iter()
-                .map(move |(net, _)| (*net, ExternalIndex(i)))
-        });
+        let connected = connected
+            .flat_map(|(i, network)| network.prefixes.iter().map(move |(net, _)| (*net, ExternalIndex(i))));
         Prefixes::new(connected).0
-    }
-
-    /// All of our own provider addresses.
-    pub(super) fn own_provider_addresses(&self) -> HashSet<Ipv4Addr> {
-        self.sites
-            .iter()
-            .flat_map(|site| site.own.keys().copied())
-            .collect()
     }
 
     /// Reports sites, and shared external networks, that overlap. Tenants' hand-offs are worlds of their own.
     pub(super) fn check_overlaps(&self, reader: &mut Reader<'_>) {
-        let shared: Vec<&Connected> = self
-            .external
-            .iter()
-            .filter(|network| network.shared)
-            .collect();
+        let shared: Vec<&Connected> = self.external.iter().filter(|network| network.shared).collect();
         let sites: Vec<&Connected> = self.sites.iter().collect();
         for world in [sites, shared] {
             let prefixes = world.iter().enumerate();
-            let prefixes = prefixes.flat_map(|(i, network)| {
-                network
-                    .prefixes
-                    .iter()
-                    .map(move |(net, node)| (*net, (*node, i)))
-            });
+            let prefixes = prefixes
+                .flat_map(|(i, network)| network.prefixes.iter().map(move |(net, node)| (*net, (*node, i))));
             for overlap in Prefixes::new(prefixes).1 {
                 let (inner, (inner_node, inner_network)) = overlap.inner;
                 let (outer, (outer_node, outer_network)) = overlap.outer;
@@ -105,10 +82,7 @@ impl Networks {
                     (outer, outer_node, inner, inner_node)
                 };
                 let message = format!("{net} overlaps {other} of {}", reader.place(other_node));
-                reader.problem(
-                    node,
-                    Wrong::new(message, "write prefixes that do not overlap"),
-                );
+                reader.problem(node, Wrong::new(message, "write prefixes that do not overlap"));
             }
         }
     }
@@ -138,10 +112,7 @@ impl Networks {
         if let Some(other) = self.interfaces.insert((port_id, vlan_id), node) {
             let (what, hint) = match vlan_id {
                 Some(vlan) => (format!("VLAN {vlan}"), "write another VLAN or another port"),
-                None => (
-                    "untagged traffic".to_owned(),
-                    "give one of them a vlan, or write another port",
-                ),
+                None => ("untagged traffic".to_owned(), "give one of them a vlan, or write another port"),
             };
             let message = format!("{what} of this port is taken by {}", reader.place(other));
             reader.problem(at, Wrong::new(message, hint));
@@ -216,11 +187,7 @@ impl Connected {
     }
 
     fn not_connected(&self, what: &str, address: Ipv4Addr) -> Wrong {
-        let nets: Vec<String> = self
-            .prefixes
-            .iter()
-            .map(|(net, _)| net.to_string())
-            .collect();
+        let nets: Vec<String> = self.prefixes.iter().map(|(net, _)| net.to_string()).collect();
         Wrong::new(
             format!("{what} {address} is on no connected network"),
             format!("write an address inside {}", nets.join(" or ")),

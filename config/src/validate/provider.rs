@@ -1,6 +1,6 @@
 //! The provider network: sites, routes, encapsulation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -30,14 +30,13 @@ pub(super) fn sites(
         return Vec::new();
     };
     if list.value.items.is_empty() && list.value.whole {
-        let hint = "add a site: { name: provider, port: wire0, subnet: 100.64.20.0/24, addresses: [100.64.20.10] }";
+        let hint =
+            "add a site: { name: provider, port: wire0, subnet: 100.64.20.0/24, addresses: [100.64.20.10] }";
         reader.problem(list.node, Wrong::new("there is no site", hint));
     }
     let mut sites = Vec::new();
     for (i, Spanned { node, value }) in list.value.items.iter().enumerate() {
-        networks
-            .names
-            .add(reader, &value.name, NetworkRef::Site(SiteIndex(i)));
+        networks.names.add(reader, &value.name, NetworkRef::Site(SiteIndex(i)));
         let (connected, addresses) = site_addresses(reader, *node, value);
         sites.extend(site(reader, ports, networks, (*node, value), addresses));
         networks.sites.push(connected);
@@ -55,16 +54,12 @@ fn site(
     let interface = networks.interface(reader, ports, node, &site.port, &site.vlan, &site.mtu)?;
     if interface.mtu < LEAST_MTU {
         let (at, hint) = match site.mtu.given() {
-            Some(mtu) => (
-                mtu.node,
-                format!("write {LEAST_MTU} or more, 1600 to carry packets of 1500 bytes"),
-            ),
+            Some(mtu) => {
+                (mtu.node, format!("write {LEAST_MTU} or more, 1600 to carry packets of 1500 bytes"))
+            }
             None => (node, format!("raise the port's mtu to {LEAST_MTU} or more")),
         };
-        let message = format!(
-            "mtu {} leaves no room for a tenant's packet in NVGRE",
-            interface.mtu
-        );
+        let message = format!("mtu {} leaves no room for a tenant's packet in NVGRE", interface.mtu);
         reader.problem(at, Wrong::new(message, hint));
     }
     Some(Site {
@@ -72,14 +67,8 @@ fn site(
         port: interface.port,
         vlan: interface.vlan,
         subnet: IpNet::V4(site.subnet.value()?.0),
-        addresses: addresses
-            .into_iter()
-            .map(|address| ProviderAddr(IpAddr::V4(address)))
-            .collect(),
-        gateway: site
-            .gateway
-            .optional()?
-            .map(|gateway| IpAddr::V4(gateway.0)),
+        addresses: addresses.into_iter().map(|address| ProviderAddr(IpAddr::V4(address))).collect(),
+        gateway: site.gateway.optional()?.map(|gateway| IpAddr::V4(gateway.0)),
         mtu: interface.mtu,
     })
 }
@@ -109,7 +98,7 @@ fn site_addresses(
     }
     if let Some(Spanned { node, value: pool }) = site.pool.given() {
         let gateway = site.gateway.value().map(|gateway| gateway.0);
-        for address in taken(reader, *node, pool, subnet, |address| {
+        for address in taken(reader, pool, subnet, |address| {
             connected.own.contains_key(&address) || gateway == Some(address)
         }) {
             connected.own.insert(address, *node);
@@ -121,10 +110,7 @@ fn site_addresses(
             Some(host) => format!("add addresses: [{host}], or a pool with take: 1"),
             None => "add addresses, or a pool with take: 1".to_owned(),
         };
-        reader.problem(
-            node,
-            Wrong::new("the site gives the gateway no provider address", hint),
-        );
+        reader.problem(node, Wrong::new("the site gives the gateway no provider address", hint));
     }
     if let Some(gateway) = site.gateway.given() {
         connected.check_neighbor(reader, "gateway", gateway);
@@ -135,7 +121,6 @@ fn site_addresses(
 /// The addresses that a pool gives.
 fn taken(
     reader: &mut Reader<'_>,
-    node: NodeId,
     pool: &document::Pool,
     subnet: Option<Ipv4Net>,
     passed_over: impl Fn(Ipv4Addr) -> bool,
@@ -143,10 +128,7 @@ fn taken(
     let (Some(range), Some(subnet)) = (pool.range.given(), subnet) else {
         return Vec::new();
     };
-    let Spanned {
-        node: range_node,
-        value,
-    } = range;
+    let Spanned { node: range_node, value } = range;
     for end in [value.first, value.last] {
         if !subnet.contains(&end) || is_edge(subnet, end) {
             let message = format!("{end} is no station's address of the site's subnet {subnet}");
@@ -164,15 +146,9 @@ fn taken(
         .take(wanted)
         .collect();
     if addresses.len() < wanted {
-        let message = format!(
-            "the range has {} free addresses, not {wanted}",
-            addresses.len()
-        );
+        let message = format!("the range has {} free addresses, not {wanted}", addresses.len());
         let hint = format!("write {} or less, or a wider range", addresses.len());
-        reader.problem(
-            if take.node > node { take.node } else { node },
-            Wrong::new(message, hint),
-        );
+        reader.problem(take.node, Wrong::new(message, hint));
     }
     addresses
 }
@@ -188,13 +164,7 @@ pub(super) fn check_station_subnet(reader: &mut Reader<'_>, node: NodeId, subnet
     } else {
         return;
     };
-    reader.problem(
-        node,
-        Wrong::new(
-            message,
-            "write a unicast prefix from /1 to /31, as in 10.0.1.0/24",
-        ),
-    );
+    reader.problem(node, Wrong::new(message, "write a unicast prefix from /1 to /31, as in 10.0.1.0/24"));
 }
 
 /// Whether a station of a subnet can have the address; reports why not.
@@ -250,27 +220,20 @@ fn peers(
     encapsulation: &document::Encapsulation,
     networks: &Networks,
 ) -> Vec<Peer> {
-    let own = networks.own_provider_addresses();
+    let addresses = PeerAddresses::new(networks);
     let mut seen = HashMap::new();
     let mut peers = Vec::new();
     for Spanned { node, value: peer } in encapsulation.peers.items() {
         if let Some(Spanned { node, value }) = peer.provider_address.given() {
-            check_peer_address(reader, *node, value.0, &own);
+            addresses.check(reader, *node, value.0);
             if let Some(first) = seen.insert(value.0, *node) {
-                let message = format!(
-                    "peer {} is given twice, first by {}",
-                    value.0,
-                    reader.place(first)
-                );
+                let message = format!("peer {} is given twice, first by {}", value.0, reader.place(first));
                 reader.problem(*node, Wrong::new(message, "keep one of them"));
             }
         }
         if matches!((&peer.flow_id, &peer.ecn), (Field::Absent, Field::Absent)) {
             let hint = "add flow-id or ecn, or leave the peer out";
-            reader.problem(
-                *node,
-                Wrong::new("the peer wants nothing else than all others", hint),
-            );
+            reader.problem(*node, Wrong::new("the peer wants nothing else than all others", hint));
         }
         let build = || {
             Some(Peer {
@@ -284,19 +247,39 @@ fn peers(
     peers
 }
 
-/// Reports a peer's provider address that is one of ours.
-pub(super) fn check_peer_address(
-    reader: &mut Reader<'_>,
-    node: NodeId,
-    address: Ipv4Addr,
-    own: &std::collections::HashSet<Ipv4Addr>,
-) {
-    if own.contains(&address) {
-        let message = format!("provider address {address} is our own");
-        reader.problem(
-            node,
-            Wrong::new(message, "write the provider address of the compute host"),
-        );
+/// What provider addresses of others are held against.
+pub(super) struct PeerAddresses {
+    own: HashSet<Ipv4Addr>,
+    sites: Prefixes<SiteIndex>,
+}
+
+impl PeerAddresses {
+    pub(super) fn new(networks: &Networks) -> Self {
+        let own = networks.sites.iter().flat_map(|site| site.own.keys());
+        Self {
+            own: own.copied().collect(),
+            sites: networks.sites_by_address(),
+        }
+    }
+
+    /// Reports an address that no compute host can have.
+    pub(super) fn check(&self, reader: &mut Reader<'_>, node: NodeId, address: Ipv4Addr) {
+        let wrong = if self.own.contains(&address) {
+            Wrong::new(
+                format!("provider address {address} is our own"),
+                "write the provider address of the compute host",
+            )
+        } else if let Some((net, _)) = self.sites.find(address)
+            && is_edge(net, address)
+        {
+            Wrong::new(
+                format!("provider address {address} is the network or broadcast address of {net}"),
+                usable(net),
+            )
+        } else {
+            return;
+        };
+        reader.problem(node, wrong);
     }
 }
 
@@ -309,16 +292,11 @@ pub(super) fn routes(
 ) -> Vec<ProviderRoute> {
     let sites = networks.sites_by_address();
     let external = networks.external_by_address();
-    let subnets: Vec<Ipv4Net> = networks
-        .sites
-        .iter()
-        .flat_map(|site| &site.prefixes)
-        .map(|(net, _)| *net)
-        .collect();
+    let subnets: Vec<Ipv4Net> =
+        networks.sites.iter().flat_map(|site| &site.prefixes).map(|(net, _)| *net).collect();
     let mut destinations = Destinations::new();
     let mut routes = Vec::new();
-    for Spanned { value: route, .. } in provider.map_or(&[][..], |provider| provider.routes.items())
-    {
+    for Spanned { value: route, .. } in provider.map_or(&[][..], |provider| provider.routes.items()) {
         if let (Some(prefix), Some(metric)) = (route.prefix.given(), route.metric.value()) {
             destinations.add(reader, prefix, metric.0);
             check_not_connected(reader, prefix, subnets.iter().copied());
@@ -330,16 +308,10 @@ pub(super) fn routes(
         let Some((_, site)) = sites.find(address) else {
             if let Some((_, network)) = external.find(address) {
                 let place = reader.place(networks.external[network.0].prefixes[0].1);
-                reader.problem(
-                    next_hop.node,
-                    led_astray(next_hop, &format!("an external network, {place}")),
-                );
+                reader.problem(next_hop.node, led_astray(next_hop, &format!("an external network, {place}")));
             } else if let Some((_, subnet)) = overlay.find(address) {
                 let place = reader.place(subnet);
-                reader.problem(
-                    next_hop.node,
-                    led_astray(next_hop, &format!("the overlay, {place}")),
-                );
+                reader.problem(next_hop.node, led_astray(next_hop, &format!("the overlay, {place}")));
             } else if networks.whole && networks.sites.iter().all(|site| site.whole) {
                 let message = format!("next hop {address} is on no connected network");
                 let hint = "write an address inside a site's subnet, or add the site";

@@ -16,9 +16,7 @@ pub(super) struct Destinations<K> {
 
 impl<K: Eq + Hash> Destinations<K> {
     pub(super) fn new() -> Self {
-        Self {
-            seen: HashMap::new(),
-        }
+        Self { seen: HashMap::new() }
     }
 
     /// Adds a route's destination. Reports one that is there already, and one that no packet is routed to.
@@ -27,10 +25,7 @@ impl<K: Eq + Hash> Destinations<K> {
         let net = value.0;
         if net.network().is_multicast() || net.network().is_loopback() {
             let message = format!("{net} holds no unicast destination");
-            reader.problem(
-                *node,
-                Wrong::new(message, "write a unicast prefix, as in 10.0.0.0/8"),
-            );
+            reader.problem(*node, Wrong::new(message, "write a unicast prefix, as in 10.0.0.0/8"));
         }
         self.add_at(reader, *node, net, key);
     }

@@ -17,10 +17,7 @@ const MOST_PORTS: usize = 256;
 /// `sun_path` of `sockaddr_un`, less the terminating zero.
 const LONGEST_SOCKET_PATH: usize = 107;
 
-pub(super) fn system(
-    reader: &mut Reader<'_>,
-    system: &Field<document::System>,
-) -> (Option<System>, Used) {
+pub(super) fn system(reader: &mut Reader<'_>, system: &Field<document::System>) -> (Option<System>, Used) {
     let Some(system) = system.value() else {
         return (None, Used::default());
     };
@@ -74,15 +71,8 @@ fn worker_cores(reader: &mut Reader<'_>, system: &document::System) -> Option<Ve
     let mut seen: HashMap<usize, NodeId> = HashMap::new();
     for Spanned { node, value } in &list.items {
         if let Some(first) = seen.insert(value.0, *node) {
-            let message = format!(
-                "core {} is given twice, first by {}",
-                value.0,
-                reader.place(first)
-            );
-            reader.problem(
-                *node,
-                Wrong::new(message, "give each worker a core of its own"),
-            );
+            let message = format!("core {} is given twice, first by {}", value.0, reader.place(first));
+            reader.problem(*node, Wrong::new(message, "give each worker a core of its own"));
         }
         // On a machine with one core there is no other way.
         if control == Some(value.0) && list.items.len() > 1 {
@@ -104,10 +94,7 @@ pub(super) struct Used {
 
 impl Used {
     fn new(limits: Option<Limits>) -> Self {
-        let budget = |limit| Budget {
-            limit,
-            ..Budget::default()
-        };
+        let budget = |limit| Budget { limit, ..Budget::default() };
         Self {
             vsids: budget(limits.map(|limits| limits.vsids)),
             records: budget(limits.map(|limits| limits.records)),
@@ -123,10 +110,8 @@ impl Used {
             (&self.external_routes, "external-routes", "external routes"),
         ] {
             if let (Some(limit), Some(first_over)) = (budget.limit, budget.first_over) {
-                let message = format!(
-                    "{what} are {} in all, system.limits.{key} allows {limit}",
-                    budget.used
-                );
+                let message =
+                    format!("{what} are {} in all, system.limits.{key} allows {limit}", budget.used);
                 let hint = format!("write {} or more for system.limits.{key}", budget.used);
                 reader.problem(first_over, Wrong::new(message, hint));
             }
@@ -179,49 +164,24 @@ pub(super) fn ports(reader: &mut Reader<'_>, field: &Field<List<document::Port>>
             continue;
         };
         let same_device = devices.insert(value.key(), *node);
-        let same_interface = value
-            .interface()
-            .and_then(|interface| interfaces.insert(interface, *node));
+        let same_interface = value.interface().and_then(|interface| interfaces.insert(interface, *node));
         if let Some(first) = same_device {
-            let message = format!(
-                "device {} is the device of {} too",
-                value.key(),
-                reader.place(first)
-            );
+            let message = format!("device {} is the device of {} too", value.key(), reader.place(first));
             reader.problem(
                 *node,
-                Wrong::new(
-                    message,
-                    "write another device; number vdevs, as in net_tap0, net_tap1",
-                ),
+                Wrong::new(message, "write another device; number vdevs, as in net_tap0, net_tap1"),
             );
         } else if let Some(first) = same_interface {
-            let message = format!(
-                "the kernel's interface is that of {} too",
-                reader.place(first)
-            );
-            reader.problem(
-                *node,
-                Wrong::new(message, "write another interface after iface="),
-            );
+            let message = format!("the kernel's interface is that of {} too", reader.place(first));
+            reader.problem(*node, Wrong::new(message, "write another interface after iface="));
         }
     }
     Ports {
-        names: Names::of(
-            reader,
-            "port",
-            items.iter().map(|port| &port.value.name),
-            field.is_whole(),
-            |i| PortId(i as u16),
-        ),
-        mtus: items
-            .iter()
-            .map(|port| port.value.mtu.value().map(|mtu| mtu.0))
-            .collect(),
-        ports: items
-            .iter()
-            .filter_map(|port| build_port(&port.value))
-            .collect(),
+        names: Names::of(reader, "port", items.iter().map(|port| &port.value.name), field.is_whole(), |i| {
+            PortId(i as u16)
+        }),
+        mtus: items.iter().map(|port| port.value.mtu.value().map(|mtu| mtu.0)).collect(),
+        ports: items.iter().filter_map(|port| build_port(&port.value)).collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod subnets;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -10,8 +10,7 @@ use nvgw_types::{CustomerAddr, ProviderAddr};
 
 use crate::document::{self, Address, is_edge, usable};
 use crate::model::{
-    CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SenderCheck, Subnet, Tenant,
-    TenantIndex,
+    CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SenderCheck, Subnet, Tenant, TenantIndex,
 };
 use crate::prefixes::Prefixes;
 use crate::reader::{Field, List, Reader, Spanned, Wrong};
@@ -19,7 +18,7 @@ use crate::tree::NodeId;
 
 use super::external::Owner;
 use super::network::Networks;
-use super::provider::{check_peer_address, check_station};
+use super::provider::{PeerAddresses, check_station};
 use super::routes::{Destinations, check_not_connected};
 use super::system::Used;
 
@@ -46,7 +45,7 @@ pub(super) fn tenants(
     around: &Surroundings<'_>,
     used: &mut Used,
 ) -> Tenants {
-    let own = around.networks.own_provider_addresses();
+    let peers = PeerAddresses::new(around.networks);
     // Every tenant's subnets come first: a record may name another tenant's.
     let subnets = Subnets::read(reader, list, around.allow_reserved, used);
     let mut routing_domains = HashMap::new();
@@ -54,24 +53,14 @@ pub(super) fn tenants(
     for (i, Spanned { value: tenant, .. }) in list.items().iter().enumerate() {
         check_routing_domain(reader, tenant, &mut routing_domains);
         let its_subnets = &subnets.tenants[i];
-        let records = records(reader, tenant, TenantIndex(i), &subnets, &own, used);
+        let records = records(reader, tenant, TenantIndex(i), &subnets, &peers, used);
         let routes = routes(reader, tenant, its_subnets);
         let external = external(reader, tenant, TenantIndex(i), around);
         check_public_prefixes(reader, tenant, its_subnets, external, used);
-        tenants.extend(build(
-            reader,
-            tenant,
-            &its_subnets.subnets,
-            records,
-            routes,
-            external,
-        ));
+        tenants.extend(build(reader, tenant, &its_subnets.subnets, records, routes, external));
     }
     check_public_prefixes_together(reader, list, around.networks);
-    Tenants {
-        tenants,
-        subnets: subnets.all(),
-    }
+    Tenants { tenants, subnets: subnets.all() }
 }
 
 fn build(
@@ -85,26 +74,16 @@ fn build(
     if let Some(Spanned { node, value }) = tenant.nat.given()
         && !value.0
     {
-        reader.problem(
-            *node,
-            Wrong::not_yet("NAT", "leave nat out, or write nat: off"),
-        );
+        reader.problem(*node, Wrong::not_yet("NAT", "leave nat out, or write nat: off"));
     }
-    let sender_check =
-        tenant
-            .sender_check
-            .given()
-            .and_then(|Spanned { node, value }| match value.0 {
-                document::SenderCheck::Strict => Some(SenderCheck::Strict),
-                document::SenderCheck::LogOnly => Some(SenderCheck::LogOnly),
-                document::SenderCheck::Learn => {
-                    reader.problem(
-                        *node,
-                        Wrong::not_yet("sender-check: learn", "write strict or log-only"),
-                    );
-                    None
-                }
-            });
+    let sender_check = tenant.sender_check.given().and_then(|Spanned { node, value }| match value.0 {
+        document::SenderCheck::Strict => Some(SenderCheck::Strict),
+        document::SenderCheck::LogOnly => Some(SenderCheck::LogOnly),
+        document::SenderCheck::Learn => {
+            reader.problem(*node, Wrong::not_yet("sender-check: learn", "write strict or log-only"));
+            None
+        }
+    });
     Some(Tenant {
         name: tenant.name.value()?.0.clone(),
         routing_domain: tenant.routing_domain.optional()?.map(|guid| guid.0.clone()),
@@ -136,15 +115,8 @@ fn check_routing_domain(
         return;
     };
     if let Some(first) = routing_domains.insert(value.0.to_ascii_uppercase(), *node) {
-        let message = format!(
-            "routing domain {} is that of {} too",
-            value.0,
-            reader.place(first)
-        );
-        reader.problem(
-            *node,
-            Wrong::new(message, "write the tenant's own RoutingDomainID"),
-        );
+        let message = format!("routing domain {} is that of {} too", value.0, reader.place(first));
+        reader.problem(*node, Wrong::new(message, "write the tenant's own RoutingDomainID"));
     }
 }
 
@@ -153,18 +125,14 @@ fn records(
     tenant: &document::Tenant,
     index: TenantIndex,
     subnets: &Subnets,
-    own: &HashSet<Ipv4Addr>,
+    peers: &PeerAddresses,
     used: &mut Used,
 ) -> Vec<LookupRecord> {
     let gateway_mac = tenant.gateway_mac.value().map(|mac| mac.0);
     let items = tenant.records.items();
     let mut addresses: HashMap<Ipv4Addr, NodeId> = HashMap::with_capacity(items.len());
     let mut records = Vec::with_capacity(items.len());
-    for Spanned {
-        node,
-        value: record,
-    } in items
-    {
+    for Spanned { node, value: record } in items {
         used.records.take(*node);
         let subnet = subnets.of_record(reader, record, index);
         if let Some(Spanned { node, value }) = record.address.given() {
@@ -174,11 +142,8 @@ fn records(
                 check_not_gateway(reader, "customer address", *node, value.0, subnet.gateway);
             }
             if let Some(first) = addresses.insert(value.0, *node) {
-                let message = format!(
-                    "customer address {} has a record already: {}",
-                    value.0,
-                    reader.place(first)
-                );
+                let message =
+                    format!("customer address {} has a record already: {}", value.0, reader.place(first));
                 reader.problem(*node, Wrong::new(message, "keep one of them"));
             }
         }
@@ -186,13 +151,10 @@ fn records(
             && Some(value.0) == gateway_mac
         {
             let message = format!("{} is the tenant's gateway-mac", value.0);
-            reader.problem(
-                *node,
-                Wrong::new(message, "write the VM's own Ethernet address"),
-            );
+            reader.problem(*node, Wrong::new(message, "write the VM's own Ethernet address"));
         }
         if let Some(Spanned { node, value }) = record.provider_address.given() {
-            check_peer_address(reader, *node, value.0, own);
+            peers.check(reader, *node, value.0);
         }
         let build = || {
             Some(LookupRecord {
@@ -222,11 +184,7 @@ fn check_not_gateway(
     }
 }
 
-fn routes(
-    reader: &mut Reader<'_>,
-    tenant: &document::Tenant,
-    subnets: &TenantSubnets,
-) -> Vec<CustomerRoute> {
+fn routes(reader: &mut Reader<'_>, tenant: &document::Tenant, subnets: &TenantSubnets) -> Vec<CustomerRoute> {
     let mut destinations = Destinations::new();
     let mut routes = Vec::new();
     for Spanned { value: route, .. } in tenant.routes.items() {
@@ -248,30 +206,21 @@ fn routes(
     routes
 }
 
-fn check_customer_next_hop(
-    reader: &mut Reader<'_>,
-    next_hop: &Spanned<Address>,
-    subnets: &TenantSubnets,
-) {
+fn check_customer_next_hop(reader: &mut Reader<'_>, next_hop: &Spanned<Address>, subnets: &TenantSubnets) {
     let Spanned { node, value } = next_hop;
     let address = value.0;
     match subnets.by_address.find(address) {
         None if subnets.whole => {
-            let message = format!(
-                "next hop {address} is on no connected network: in no subnet of the tenant"
-            );
+            let message =
+                format!("next hop {address} is on no connected network: in no subnet of the tenant");
             reader.problem(
                 *node,
-                Wrong::new(
-                    message,
-                    "write the address of a VM in one of the tenant's subnets",
-                ),
+                Wrong::new(message, "write the address of a VM in one of the tenant's subnets"),
             );
         }
         None => {}
         Some((net, _)) if is_edge(net, address) => {
-            let message =
-                format!("next hop {address} is the network or broadcast address of {net}");
+            let message = format!("next hop {address} is the network or broadcast address of {net}");
             reader.problem(*node, Wrong::new(message, usable(net)));
         }
         Some((_, gateway)) => check_not_gateway(reader, "next hop", *node, address, gateway),
@@ -335,33 +284,18 @@ fn check_public_prefixes(
     used: &mut Used,
 ) {
     let prefixes = tenant.public_prefixes.items();
-    let behind = tenant
-        .routes
-        .items()
-        .iter()
-        .filter_map(|route| route.value.prefix.value());
+    let behind = tenant.routes.items().iter().filter_map(|route| route.value.prefix.value());
     let reached = subnets.prefixes().chain(behind.map(|prefix| prefix.0));
     let (reached, _) = Prefixes::new(reached.map(|net| (net, ())));
     for Spanned { node, value } in prefixes {
         used.external_routes.take(*node);
         let wrong = if external == Way::None {
-            let message = format!(
-                "{} leads in from nowhere: the tenant has no external network",
-                value.0
-            );
+            let message = format!("{} leads in from nowhere: the tenant has no external network", value.0);
             Wrong::new(message, "add an external network, or leave the prefix out")
-        } else if subnets.whole
-            && tenant.routes.is_whole()
-            && reached.overlapping(value.0).is_none()
-        {
-            let message = format!(
-                "{} leads nowhere: it is in no subnet and no customer route of the tenant",
-                value.0
-            );
-            Wrong::new(
-                message,
-                "write the prefix of a subnet or of a customer route, or add one",
-            )
+        } else if subnets.whole && tenant.routes.is_whole() && reached.overlapping(value.0).is_none() {
+            let message =
+                format!("{} leads nowhere: it is in no subnet and no customer route of the tenant", value.0);
+            Wrong::new(message, "write the prefix of a subnet or of a customer route, or add one")
         } else {
             continue;
         };
@@ -376,18 +310,12 @@ fn check_public_prefixes_together(
     networks: &Networks,
 ) {
     let connected = networks.external_by_address();
-    let prefixes = list
-        .items()
-        .iter()
-        .flat_map(|tenant| tenant.value.public_prefixes.items());
-    let prefixes: Vec<(Ipv4Net, NodeId)> = prefixes
-        .map(|prefix| (prefix.value.0, prefix.node))
-        .collect();
+    let prefixes = list.items().iter().flat_map(|tenant| tenant.value.public_prefixes.items());
+    let prefixes: Vec<(Ipv4Net, NodeId)> = prefixes.map(|prefix| (prefix.value.0, prefix.node)).collect();
     for (net, node) in &prefixes {
         if let Some((other, network)) = connected.overlapping(*net) {
             let place = reader.place(networks.external[network.0].prefixes[0].1);
-            let message =
-                format!("public prefix {net} overlaps {other}, which is connected by {place}");
+            let message = format!("public prefix {net} overlaps {other}, which is connected by {place}");
             let hint = "write a prefix that is routed to the gateway, not one on the external network itself";
             reader.problem(*node, Wrong::new(message, hint));
         }
@@ -398,15 +326,8 @@ fn check_public_prefixes_together(
         } else {
             (overlap.outer, overlap.inner)
         };
-        let message = format!(
-            "public prefix {} overlaps {}, {}",
-            later.0,
-            earlier.0,
-            reader.place(earlier.1)
-        );
-        reader.problem(
-            later.1,
-            Wrong::new(message, "route each prefix to one tenant, once"),
-        );
+        let message =
+            format!("public prefix {} overlaps {}, {}", later.0, earlier.0, reader.place(earlier.1));
+        reader.problem(later.1, Wrong::new(message, "route each prefix to one tenant, once"));
     }
 }

@@ -113,8 +113,6 @@ pub struct NeighborView {
     pub age_seconds: Option<f64>,
     /// Packets that wait for its answer.
     pub held: u64,
-    /// Times it was asked since its last answer.
-    pub tries: u32,
 }
 
 /// Something an operator should look at before packets are lost.

@@ -51,6 +51,9 @@ pub struct ReplayOptions {
     /// How long the clock runs on after the last packet, so that retries and time-outs show
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub settle: Duration,
+    /// Write frames as the wire has them: padded to 60 bytes and followed by their check sequence
+    #[arg(long)]
+    pub fcs: bool,
 }
 
 /// Commands that need no datapath.

@@ -110,7 +110,6 @@ impl Printed for NeighborView {
         Column::text("STATE", |n| n.state.to_string()),
         Column::number("AGE (S)", |n| or_dash(n.age_seconds.map(decimal))),
         Column::number("HELD", |n| grouped(n.held)),
-        Column::number("TRIES", |n| n.tries.to_string()),
     ];
 }
 

@@ -97,3 +97,34 @@ impl Arp {
         Ipv4Addr::from_bits(self.target.get())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// scapy: `ARP(op=1, hwsrc="02:00:00:00:00:01", psrc="10.0.1.5", pdst="10.0.1.1")`
+    const REQUEST: [u8; 28] =
+        [0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 1, 5, 0, 0, 0, 0, 0, 0, 10, 0, 1, 1];
+
+    #[test]
+    fn reads_and_writes_what_another_implementation_does() {
+        let (arp, operation) = Arp::checked(&REQUEST).expect("valid");
+        assert_eq!(operation, Operation::Request);
+        assert_eq!(arp.sender(), Ipv4Addr::new(10, 0, 1, 5));
+        assert_eq!(arp.target(), Ipv4Addr::new(10, 0, 1, 1));
+        let written = Arp::request(arp.sender_mac(), arp.sender(), arp.target());
+        assert_eq!(written.as_bytes(), REQUEST);
+    }
+
+    #[test]
+    fn refuses_other_hardware_protocols_lengths_and_operations() {
+        for (at, value) in [(1, 6), (2, 0x86), (4, 8), (5, 16), (7, 0), (7, 3)] {
+            let mut bytes = REQUEST;
+            bytes[at] = value;
+            assert!(Arp::checked(&bytes).is_none(), "byte {at} = {value}");
+        }
+        for length in 0..LENGTH {
+            assert!(Arp::checked(&REQUEST[..length]).is_none(), "{length} bytes");
+        }
+    }
+}

@@ -47,3 +47,54 @@ pub fn ipv4_header_is_valid(header: &[u8; 20]) -> bool {
 pub const fn replace(checksum: u16, old: u16, new: u16) -> u16 {
     !fold(!checksum as u64 + !old as u64 + new as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_example_of_rfc_1071() {
+        // §3: the sum of these words is 0xddf2.
+        assert_eq!(sum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), 0xddf2);
+        assert_eq!(sum(&[0x12]), 0x1200);
+        assert_eq!(sum(&[]), 0);
+    }
+
+    /// The sum as RFC 1071 words it: add, and add the carry at once.
+    fn naive(bytes: &[u8]) -> u16 {
+        bytes.chunks(2).fold(0, |sum, word| {
+            let word = u16::from_be_bytes([word[0], word.get(1).copied().unwrap_or(0)]);
+            let (sum, carry) = u16::overflowing_add(sum, word);
+            sum + u16::from(carry)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn sums_as_word_by_word(bytes: Vec<u8>) {
+            prop_assert_eq!(sum(&bytes), naive(&bytes));
+        }
+
+        #[test]
+        fn a_header_is_valid_where_its_sum_says_so(mut header: [u8; 20], right: bool) {
+            if right {
+                header[10..12].fill(0);
+                let checksum = !naive(&header);
+                header[10..12].copy_from_slice(&checksum.to_be_bytes());
+            }
+            prop_assert_eq!(ipv4_header_is_valid(&header), naive(&header) == 0xffff);
+        }
+
+        #[test]
+        fn a_replaced_word_is_summed_as_from_the_start(mut bytes: [u8; 20], at in 0..9usize, new: u16) {
+            // A header that is not all zeros, as none is.
+            bytes[19] |= 1;
+            let before = !naive(&bytes);
+            let word = &mut bytes[2 * at..][..2];
+            let old = u16::from_be_bytes([word[0], word[1]]);
+            word.copy_from_slice(&new.to_be_bytes());
+            prop_assert_eq!(replace(before, old, new), !naive(&bytes));
+        }
+    }
+}

@@ -82,3 +82,42 @@ pub const fn why_invalid(word: u32) -> Invalid {
         Invalid::Protocol
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sends_what_rfc_7637_shows() {
+        let vsid = Vsid::new(0x00_1389).expect("VSID");
+        assert_eq!(Gre::new(vsid, FlowId(0x2a)).as_bytes(), [0x20, 0x00, 0x65, 0x58, 0x00, 0x13, 0x89, 0x2a]);
+    }
+
+    /// All 65,536 flag words against the rule in words: C, R, S, s and bit 5 clear, K set, version 0, bits 6 to 12
+    /// ignored.
+    #[test]
+    fn accepts_exactly_the_flags_it_should() {
+        for flags in 0..=u16::MAX {
+            let bit = |number: u32| flags & 0x8000 >> number != 0;
+            let version = flags & 7;
+            let good = !bit(0) && !bit(1) && bit(2) && !bit(3) && !bit(4) && !bit(5) && version == 0;
+            let word = u32::from(flags) << 16 | u32::from(TRANSPARENT_ETHERNET);
+            let gre = Gre { word: U32::new(word), key: U32::new(0) };
+            assert_eq!(gre.is_nvgre(), good, "{flags:#06x}");
+            if !good {
+                let why = gre.why_invalid();
+                assert_ne!(why, Invalid::Protocol, "{flags:#06x}");
+                assert_eq!(why == Invalid::Version, version != 0, "{flags:#06x}");
+            }
+        }
+    }
+
+    #[test]
+    fn carries_ethernet_only() {
+        for protocol in [0x0800_u32, 0x86dd, 0x6559, 0x88be, 0] {
+            let gre = Gre { word: U32::new(0x2000_0000 | protocol), key: U32::new(0) };
+            assert!(!gre.is_nvgre());
+            assert_eq!(gre.why_invalid(), Invalid::Protocol);
+        }
+    }
+}

@@ -40,3 +40,33 @@ pub fn answer_echo(message: &mut [u8]) -> bool {
     echo.checksum = U16::new(checksum::replace(echo.checksum.get(), old, u16::from(ECHO_REPLY) << 8));
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// scapy: `ICMP(type=8, id=0x1234, seq=1)/b"abc"`, and the reply of the same.
+    const REQUEST: [u8; 11] = [0x08, 0x00, 0x21, 0x68, 0x12, 0x34, 0x00, 0x01, 0x61, 0x62, 0x63];
+    const REPLY: [u8; 11] = [0x00, 0x00, 0x29, 0x68, 0x12, 0x34, 0x00, 0x01, 0x61, 0x62, 0x63];
+
+    #[test]
+    fn answers_an_echo() {
+        let mut message = REQUEST;
+        assert!(answer_echo(&mut message));
+        assert_eq!(message, REPLY);
+    }
+
+    #[test]
+    fn answers_nothing_else() {
+        let mut reply = REPLY;
+        assert!(!answer_echo(&mut reply));
+        let mut broken = REQUEST;
+        broken[9] ^= 1;
+        let before = broken;
+        assert!(!answer_echo(&mut broken));
+        assert_eq!(broken, before);
+        for length in 0..HEADER {
+            assert!(!answer_echo(&mut REQUEST[..length].to_vec()));
+        }
+    }
+}

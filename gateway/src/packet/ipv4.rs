@@ -180,3 +180,100 @@ pub const fn may_send(address: u32) -> bool {
 pub const fn is_multicast_or_reserved(address: u32) -> bool {
     address >> 28 >= 0xe
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A header that another implementation made: scapy's `IP(src="10.0.1.5", dst="203.0.113.9", ttl=64)/UDP()`.
+    const UDP_HEADER: [u8; 28] = [
+        0x45, 0x00, 0x00, 0x1c, 0x00, 0x01, 0x00, 0x00, 0x40, 0x11, 0x33, 0xc2, 0x0a, 0x00, 0x01, 0x05, 0xcb,
+        0x00, 0x71, 0x09, 0x00, 0x35, 0x00, 0x35, 0x00, 0x08, 0xb8, 0x65,
+    ];
+
+    #[test]
+    fn reads_what_another_implementation_wrote() {
+        let header = Ipv4::checked(&UDP_HEADER, UDP_HEADER.len()).expect("valid");
+        assert_eq!(header.header_length(), 20);
+        assert_eq!(header.total_length(), 28);
+        assert_eq!(header.protocol(), UDP);
+        assert_eq!(header.source(), 0x0a00_0105);
+        assert_eq!(header.destination(), 0xcb00_7109);
+        assert!(!header.is_fragment());
+    }
+
+    #[test]
+    fn refuses_every_truncation() {
+        for length in 0..UDP_HEADER.len() {
+            let refused = Ipv4::checked(&UDP_HEADER[..length], length);
+            assert_eq!(refused.map(|_| ()), Err(Invalid::Malformed), "{length}");
+        }
+    }
+
+    #[test]
+    fn refuses_contradictions() {
+        let with = |at: usize, value: u8| {
+            let mut packet = UDP_HEADER;
+            packet[at] = value;
+            Ipv4::checked(&packet, packet.len()).map(|_| ()).expect_err("refused")
+        };
+        assert_eq!(with(0, 0x55), Invalid::Malformed, "version 5");
+        assert_eq!(with(0, 0x65), Invalid::Malformed, "version 6");
+        assert_eq!(with(0, 0x44), Invalid::Malformed, "header of 16 bytes");
+        assert_eq!(with(0, 0x48), Invalid::Malformed, "header longer than the packet");
+        assert_eq!(with(3, 19), Invalid::Malformed, "shorter than its header");
+        assert_eq!(with(3, 29), Invalid::Malformed, "longer than the bytes");
+        assert_eq!(with(8, 0x41), Invalid::Checksum, "changed on the way");
+    }
+
+    #[test]
+    fn options_are_summed_too() {
+        // scapy: IP(src="10.0.1.5", dst="203.0.113.9", options=[IPOption_NOP()]*4)/UDP()
+        let mut packet = vec![
+            0x46, 0x00, 0x00, 0x20, 0x00, 0x01, 0x00, 0x00, 0x40, 0x11, 0x30, 0xbc, 0x0a, 0x00, 0x01, 0x05,
+            0xcb, 0x00, 0x71, 0x09, 0x01, 0x01, 0x01, 0x01, 0x00, 0x35, 0x00, 0x35, 0x00, 0x08, 0xb8, 0x65,
+        ];
+        assert_eq!(Ipv4::checked(&packet, 32).map(Ipv4::header_length), Ok(24));
+        packet[21] = 0;
+        assert_eq!(Ipv4::checked(&packet, 32).map(|_| ()), Err(Invalid::Checksum));
+    }
+
+    #[test]
+    fn only_unicast_addresses_may_send() {
+        let address = |text: &str| u32::from(text.parse::<Ipv4Addr>().expect("address"));
+        for martian in
+            ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255"]
+        {
+            assert!(!may_send(address(martian)), "{martian}");
+        }
+        for sender in ["1.0.0.1", "10.0.0.1", "126.255.255.255", "128.0.0.1", "192.0.2.1", "223.255.255.255"]
+        {
+            assert!(may_send(address(sender)), "{sender}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_changes_keeps_the_checksum_right(source: u32, destination: u32, ttl in 1u8.., tos: u8, protocol: u8) {
+            let mut header = Ipv4::new(source.into(), destination.into(), protocol, ttl, 100);
+            prop_assert_eq!(checksum::sum(header.as_bytes()), 0xffff);
+            header.set_tos(tos);
+            header.decrement_ttl();
+            prop_assert_eq!(header.tos, tos);
+            prop_assert_eq!(header.ttl, ttl - 1);
+            let mut bytes = header.as_bytes().to_vec();
+            let incremental = [bytes[10], bytes[11]];
+            bytes[10..12].fill(0);
+            prop_assert_eq!(u16::from_be_bytes(incremental), !checksum::sum(&bytes));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_harm(bytes: Vec<u8>) {
+            if let Ok(header) = Ipv4::checked(&bytes, bytes.len()) {
+                prop_assert!(header.total_length() <= bytes.len());
+                prop_assert!(header.header_length() <= header.total_length());
+            }
+        }
+    }
+}

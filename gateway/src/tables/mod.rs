@@ -1,1 +1,44 @@
-//! What workers read and the control thread writes.
+//! What workers read and the control thread writes: lookup tables, routes and egresses, as containers that never
+//! block a reader.
+//!
+//! Every container is split into a writer half, of which there is one, and a reader half that is cloned to each
+//! worker. Writers change their table in place, entry by entry, with single atomic stores; what a reader may still
+//! look at is retired and used again only after a [grace period](grace).
+
+mod arena;
+mod pool;
+mod prefetch;
+mod slab;
+
+pub mod entries;
+pub mod exchange;
+pub mod fib;
+pub mod grace;
+pub mod hash;
+pub mod interfaces;
+pub mod set;
+pub mod stable;
+
+pub use arena::OutOfMemory;
+pub use fib::{RouteError, RoutesOptions, RoutesReader, RoutesWriter, Shape, routes};
+pub use grace::{Grace, ReadSection};
+pub use hash::{HashReader, HashWriter, Keyed, TableKey, Upserted, hash_table};
+pub use pool::ReadersStalled;
+pub use prefetch::prefetch;
+pub use stable::{StableReader, StableWriter, stable};
+
+use thiserror::Error;
+
+/// Why a table did not take an entry. It is unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TableError {
+    /// Every entry that was promised is in use.
+    #[error("the table is full: it holds the {capacity} entries it was sized for")]
+    Full {
+        /// The entries it was sized for.
+        capacity: usize,
+    },
+    /// Retired entries could not be reclaimed in time.
+    #[error(transparent)]
+    Stalled(#[from] ReadersStalled),
+}

@@ -104,6 +104,16 @@ pub struct StageCounters {
     pub cycles: Counter,
 }
 
+impl StageCounters {
+    /// Counts one run of the stage.
+    #[inline(always)]
+    pub fn add(&self, packets: u64, cycles: u64) {
+        self.calls.add(1);
+        self.packets.add(packets);
+        self.cycles.add(cycles);
+    }
+}
+
 /// All counters of one writer: a worker, or the control thread.
 #[derive(Debug)]
 #[repr(align(128))]

@@ -90,6 +90,7 @@ drop_reasons! {
     // Resources.
     PuntQueueFull = "punt-queue-full", None, "The control thread's queue is full.";
     TransmitFull = "transmit-full", None, "The port did not take the packet in time.";
+    OversizedFrame = "oversized-frame", None, "The frame is longer than the port's MTU allows.";
     NoBuffer = "no-buffer", None, "No packet buffer was left, or the packet has no room for its new headers.";
 }
 

@@ -55,12 +55,8 @@ impl Subnets {
         allow_reserved: Option<bool>,
         used: &mut Used,
     ) -> Self {
-        let mut all = Self {
-            tenants: Vec::new(),
-            by_vsid: HashMap::new(),
-            nodes: Vec::new(),
-            whole: list.is_whole(),
-        };
+        let mut all =
+            Self { tenants: Vec::new(), by_vsid: HashMap::new(), nodes: Vec::new(), whole: list.is_whole() };
         for (i, tenant) in list.items().iter().enumerate() {
             let subnets = &tenant.value.subnets;
             all.whole &= subnets.is_whole();
@@ -69,12 +65,8 @@ impl Subnets {
                 all.add(reader, TenantIndex(i), &subnet.value, allow_reserved);
             }
             all.tenants.push(TenantSubnets::read(reader, subnets));
-            let prefixes = subnets
-                .items()
-                .iter()
-                .filter_map(|subnet| subnet.value.prefix.given());
-            all.nodes
-                .extend(prefixes.map(|prefix| (prefix.value.0, prefix.node)));
+            let prefixes = subnets.items().iter().filter_map(|subnet| subnet.value.prefix.given());
+            all.nodes.extend(prefixes.map(|prefix| (prefix.value.0, prefix.node)));
         }
         all
     }
@@ -93,18 +85,14 @@ impl Subnets {
         let vsid = value.0;
         if vsid.is_reserved() && allow_reserved == Some(false) {
             let message = format!("VSID {vsid} is reserved (RFC 7637)");
-            let hint = "write a VSID from 4096 to 16777214, or set provider.encapsulation.allow-reserved-vsids";
+            let hint =
+                "write a VSID from 4096 to 16777214, or set provider.encapsulation.allow-reserved-vsids";
             reader.problem(*node, Wrong::new(message, hint));
         }
-        let owned = Owned {
-            tenant,
-            node: *node,
-            subnet: reach(subnet),
-        };
+        let owned = Owned { tenant, node: *node, subnet: reach(subnet) };
         if let Some(first) = self.by_vsid.get(&vsid) {
             let message = format!("VSID {vsid} is taken by {}", reader.place(first.node));
-            let hint =
-                "write a VSID of its own: one names exactly one virtual subnet of the gateway";
+            let hint = "write a VSID of its own: one names exactly one virtual subnet of the gateway";
             reader.problem(*node, Wrong::new(message, hint));
         } else {
             self.by_vsid.insert(vsid, owned);
@@ -122,10 +110,7 @@ impl Subnets {
         let vsid = value.0;
         let message = match self.by_vsid.get(&vsid) {
             Some(owned) if owned.tenant == tenant => return owned.subnet,
-            Some(owned) => format!(
-                "VSID {vsid} is another tenant's, {}",
-                reader.place(owned.node)
-            ),
+            Some(owned) => format!("VSID {vsid} is another tenant's, {}", reader.place(owned.node)),
             None if self.whole => format!("VSID {vsid} is in no subnet"),
             None => return None,
         };
@@ -144,14 +129,8 @@ impl Subnets {
         if subnets.is_empty() || subnets.len() > MOST_TO_LIST {
             return "write the VSID of one of the tenant's subnets".to_owned();
         }
-        let vsids: Vec<String> = subnets
-            .iter()
-            .map(|subnet| subnet.vsid.to_string())
-            .collect();
-        format!(
-            "write the VSID of one of the tenant's subnets: {}",
-            vsids.join(", ")
-        )
+        let vsids: Vec<String> = subnets.iter().map(|subnet| subnet.vsid.to_string()).collect();
+        format!("write the VSID of one of the tenant's subnets: {}", vsids.join(", "))
     }
 }
 
@@ -173,12 +152,7 @@ impl TenantSubnets {
             } else {
                 (overlap.outer, overlap.inner)
             };
-            let message = format!(
-                "{} overlaps {}, {}",
-                later.0,
-                earlier.0,
-                reader.place(earlier.1)
-            );
+            let message = format!("{} overlaps {}, {}", later.0, earlier.0, reader.place(earlier.1));
             let hint = "write subnets of one tenant that do not overlap";
             reader.problem(later.1, Wrong::new(message, hint));
         }
@@ -204,10 +178,7 @@ impl TenantSubnets {
 }
 
 fn reach(subnet: &document::Subnet) -> Option<Reach> {
-    Some(Reach {
-        prefix: subnet.prefix.value()?.0,
-        gateway: subnet.gateway.value().map(|gateway| gateway.0),
-    })
+    Some(Reach { prefix: subnet.prefix.value()?.0, gateway: subnet.gateway.value().map(|gateway| gateway.0) })
 }
 
 fn build(subnet: &document::Subnet) -> Option<Subnet> {

@@ -116,8 +116,9 @@ impl Rewrite {
         }
         let (mut sum, mut tos_fixed, mut tos_copied, mut mtu) = (0, 0, 0, spec.mtu);
         if let Some(tunnel) = &spec.tunnel {
-            let mut outer =
-                ipv4::Ipv4::new(tunnel.source, tunnel.destination, ipv4::GRE, tunnel.ttl, 0).as_bytes().to_vec();
+            let mut outer = ipv4::Ipv4::new(tunnel.source, tunnel.destination, ipv4::GRE, tunnel.ttl, 0)
+                .as_bytes()
+                .to_vec();
             // Total length and checksum are patched in for each packet.
             outer[2..4].fill(0);
             outer[10..12].fill(0);

@@ -1,0 +1,129 @@
+/*
+ * DPDK's hot functions are static inlines, which no shared library exports.
+ * These are the ones called about once per burst, where a call costs nothing.
+ */
+#include <stdio.h>
+
+#include "wrapper.h"
+
+int shim_errno(void)
+{
+	return rte_errno;
+}
+
+unsigned int shim_lcore_id(void)
+{
+	return rte_lcore_id();
+}
+
+void shim_log_to_stderr(void)
+{
+	/* Older releases log to standard output and to syslog. */
+	rte_openlog_stream(stderr);
+}
+
+uint16_t shim_eth_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n)
+{
+	return rte_eth_rx_burst(port, queue, mbufs, n);
+}
+
+uint16_t shim_eth_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n)
+{
+	return rte_eth_tx_burst(port, queue, mbufs, n);
+}
+
+int shim_eth_link(uint16_t port, struct shim_link *out)
+{
+	struct rte_eth_link link;
+	int status = rte_eth_link_get_nowait(port, &link);
+
+	if (status != 0)
+		return status;
+	out->speed_mbps = link.link_speed;
+	out->up = link.link_status == RTE_ETH_LINK_UP;
+	out->full_duplex = link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX;
+	return 0;
+}
+
+int shim_eth_has_sibling(uint16_t port, const struct rte_device *device)
+{
+	uint16_t other;
+
+	RTE_ETH_FOREACH_DEV_OF(other, device) {
+		if (other != port)
+			return 1;
+	}
+	return 0;
+}
+
+struct rte_mbuf *shim_pktmbuf_alloc(struct rte_mempool *pool)
+{
+	return rte_pktmbuf_alloc(pool);
+}
+
+int shim_pktmbuf_alloc_bulk(struct rte_mempool *pool, struct rte_mbuf **mbufs, unsigned int n)
+{
+	return rte_pktmbuf_alloc_bulk(pool, mbufs, n);
+}
+
+void shim_pktmbuf_free(struct rte_mbuf *mbuf)
+{
+	rte_pktmbuf_free(mbuf);
+}
+
+int shim_pktmbuf_linearize(struct rte_mbuf *mbuf)
+{
+	return rte_pktmbuf_linearize(mbuf);
+}
+
+void shim_mempool_flush_cache(struct rte_mempool *pool)
+{
+	rte_mempool_cache_flush(NULL, pool);
+}
+
+unsigned int shim_ring_enqueue_burst(struct rte_ring *ring, const void *objects,
+				     unsigned int size, unsigned int n)
+{
+	return rte_ring_enqueue_burst_elem(ring, objects, size, n, NULL);
+}
+
+unsigned int shim_ring_dequeue_burst(struct rte_ring *ring, void *objects,
+				     unsigned int size, unsigned int n)
+{
+	return rte_ring_dequeue_burst_elem(ring, objects, size, n, NULL);
+}
+
+unsigned int shim_ring_count(const struct rte_ring *ring)
+{
+	return rte_ring_count(ring);
+}
+
+unsigned int shim_ring_capacity(const struct rte_ring *ring)
+{
+	return rte_ring_get_capacity(ring);
+}
+
+void shim_rcu_qsbr_online(struct rte_rcu_qsbr *qsbr, unsigned int thread)
+{
+	rte_rcu_qsbr_thread_online(qsbr, thread);
+}
+
+void shim_rcu_qsbr_offline(struct rte_rcu_qsbr *qsbr, unsigned int thread)
+{
+	rte_rcu_qsbr_thread_offline(qsbr, thread);
+}
+
+void shim_rcu_qsbr_quiescent(struct rte_rcu_qsbr *qsbr, unsigned int thread)
+{
+	rte_rcu_qsbr_quiescent(qsbr, thread);
+}
+
+uint64_t shim_rcu_qsbr_start(struct rte_rcu_qsbr *qsbr)
+{
+	return rte_rcu_qsbr_start(qsbr);
+}
+
+int shim_rcu_qsbr_check(struct rte_rcu_qsbr *qsbr, uint64_t token)
+{
+	return rte_rcu_qsbr_check(qsbr, token, false);
+}

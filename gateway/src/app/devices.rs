@@ -1,0 +1,126 @@
+//! From the configuration to started DPDK ports.
+
+use dpdk_bindings::{
+    Eal, EalOptions, Hugepages, LogLevel, Mempool, MempoolOptions, Port, PortOptions, Rss, RxQueue, TxQueue,
+};
+use nvgw_config::{Config, Device};
+use nvgw_types::MacAddr;
+use tracing::{info, warn};
+
+use super::run::Error;
+use crate::control::PortHardware;
+
+/// A port that is up.
+pub(super) struct OpenPort {
+    pub(super) port: Port,
+    pub(super) mac: MacAddr,
+    pub(super) rx_queues: u16,
+    pub(super) tx_queues: u16,
+}
+
+impl OpenPort {
+    pub(super) fn hardware(&self) -> PortHardware {
+        PortHardware { mac: self.mac, check_mac: true }
+    }
+}
+
+/// The queues of one port, by number.
+pub(super) struct Queues {
+    pub(super) receive: Vec<RxQueue>,
+    pub(super) transmit: Vec<TxQueue>,
+}
+
+/// Starts DPDK as the configuration asks, and says what could not be had.
+pub(super) fn start_dpdk(config: &Config) -> Result<Eal, Error> {
+    let system = &config.system;
+    let pci = config.ports.iter().filter_map(|port| match &port.device {
+        Device::Pci(address) => Some(address.clone()),
+        Device::Vdev(_) => None,
+    });
+    let eal = Eal::init(&EalOptions {
+        program: "nvgw".into(),
+        main_lcore: system.control_core,
+        hugepages: match system.hugepages {
+            nvgw_config::Hugepages::Auto => Hugepages::Auto,
+            nvgw_config::Hugepages::Required => Hugepages::Required,
+            nvgw_config::Hugepages::Off => Hugepages::Off,
+        },
+        memory_mb: system.memory_mb,
+        pci: pci.collect(),
+        vdevs: Vec::new(),
+        file_prefix: None,
+        log_level: LogLevel::Warning,
+    })?;
+    if !eal.uses_hugepages() && system.hugepages == nvgw_config::Hugepages::Auto {
+        warn!(
+            "no hugepages: packet memory is in ordinary pages, and physical NICs will not start; \
+             reserve some with scripts/hugepages"
+        );
+    }
+    Ok(eal)
+}
+
+/// The pool that all ports receive into: as many buffers as the memory holds.
+pub(super) fn pool(config: &Config, eal: &Eal) -> Result<Mempool, Error> {
+    /// What a buffer takes beside its data: the mbuf's two cache lines, headroom, pool header and padding.
+    const PER_BUFFER: u64 = 128 + dpdk_bindings::HEADROOM as u64 + 128;
+    /// Ethernet header, one tag, and room for a NIC that keeps the FCS, in whole cache lines.
+    const FRAMING: u16 = 64;
+    /// A pool without this many buffers starves a single worker's queues.
+    const FEWEST: u64 = 4096;
+    let mtu = config.ports.iter().map(|port| port.mtu).max().unwrap_or(1500);
+    let data_room = (mtu + FRAMING).max(2048);
+    // DPDK's own structures, the descriptor rings among them, take the rest.
+    let bytes = u64::from(config.system.memory_mb) * (1 << 20) * 3 / 4;
+    let mbufs = bytes / (u64::from(data_room) + PER_BUFFER);
+    if mbufs < FEWEST {
+        let needed = (FEWEST * (u64::from(data_room) + PER_BUFFER) * 4 / 3).div_ceil(1 << 20);
+        return Err(Error::Memory { memory_mb: config.system.memory_mb, needed });
+    }
+    let options = MempoolOptions { mbufs: mbufs.min(1 << 20) as u32, cache: 256, data_room, socket: None };
+    Ok(Mempool::new(eal, "packets", &options)?)
+}
+
+/// Opens and starts the configured ports, with a transmit queue for each worker.
+pub(super) fn open_ports(
+    config: &Config,
+    eal: &Eal,
+    pool: &Mempool,
+) -> Result<(Vec<OpenPort>, Vec<Queues>), Error> {
+    let workers = config.system.worker_cores.len() as u16;
+    let (mut ports, mut queues) = (Vec::new(), Vec::new());
+    for wanted in &config.ports {
+        let device = match &wanted.device {
+            Device::Pci(name) | Device::Vdev(name) => name,
+        };
+        // The device may have fewer; what it has goes round among the workers.
+        let rx_queues = wanted.rx_queues.unwrap_or(workers);
+        let port = Port::open(eal, device, &PortOptions {
+            rx_queues,
+            tx_queues: workers,
+            rx_descriptors: wanted.rx_descriptors,
+            tx_descriptors: wanted.tx_descriptors,
+            mtu: wanted.mtu,
+            mempools: vec![pool.clone()],
+            promiscuous: false,
+            mac: wanted.mac.map(|mac| mac.0),
+            rss: if rx_queues > 1 { Rss::Innermost } else { Rss::Off },
+            tx_segments: false,
+        })?;
+        let mac = wanted.mac.unwrap_or(MacAddr(port.info().mac));
+        let (receive, transmit) = port.start()?;
+        let rx_queues = receive.len() as u16;
+        info!(
+            port = wanted.name,
+            driver = port.info().driver,
+            %mac,
+            mtu = wanted.mtu,
+            rx_queues,
+            tx_queues = workers,
+            "port started"
+        );
+        ports.push(OpenPort { port, mac, rx_queues, tx_queues: workers });
+        queues.push(Queues { receive, transmit });
+    }
+    Ok((ports, queues))
+}

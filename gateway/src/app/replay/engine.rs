@@ -1,0 +1,214 @@
+//! The gateway on captures: the same datapath, the same control side, one thread, virtual time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dpdk_bindings::{BURST, Burst, Eal, Mempool, Qsbr};
+use nvgw_config::Config;
+use nvgw_types::{MacAddr, PortId};
+
+use super::capture::{Frame, Writer};
+use super::{Error, Totals};
+use crate::control::{Control, Egress, Nanos, PortHardware, table_limits};
+use crate::datapath::{Options, Outputs, Pipeline, QsbrGrace, QsbrReaders};
+use crate::tables::hash::mix;
+use crate::tables::set::tables;
+use crate::telemetry::DropReason;
+use crate::telemetry::counters::Counters;
+
+/// The secret of the hash tables: fixed, so that two runs are the same to the last byte.
+const SEED: u64 = 0x6e76_6777_7265_706c;
+
+/// A gateway whose ports are captures.
+pub(super) struct Engine {
+    control: Control<QsbrGrace>,
+    workers: Vec<VirtualWorker>,
+    pool: Mempool,
+    wires: Wires,
+    /// The longest frame that a port takes, by port: its MTU, Ethernet header and one tag.
+    longest: Vec<usize>,
+    burst: Burst,
+    out: Outputs,
+    /// What ports count before a worker sees a frame.
+    refused: Counters,
+    now: Nanos,
+}
+
+/// A worker that shares the one thread.
+struct VirtualWorker {
+    pipeline: Pipeline,
+    readers: QsbrReaders,
+    counters: Arc<Counters>,
+}
+
+/// The output captures.
+struct Wires {
+    writers: Vec<Writer>,
+    now: Nanos,
+    sent: Vec<(u64, u64)>,
+    failed: Option<Error>,
+}
+
+impl Wires {
+    fn send(&mut self, port: PortId, frame: &[u8]) {
+        let Some(writer) = self.writers.get_mut(port.index()) else { return };
+        if let Err(error) = writer.write(self.now, frame) {
+            self.failed.get_or_insert(error.into());
+        }
+        let sent = &mut self.sent[port.index()];
+        *sent = (sent.0 + 1, sent.1 + frame.len() as u64);
+    }
+}
+
+impl Egress for Wires {
+    fn transmit(&mut self, port: PortId, frame: &[u8]) -> bool {
+        self.send(port, frame);
+        true
+    }
+}
+
+/// The Ethernet address of a port that the configuration gives none: locally administered, by the port's number.
+fn address(port: usize) -> MacAddr {
+    let [high, low] = (port as u16 + 1).to_be_bytes();
+    MacAddr([0x02, 0x00, 0x5e, 0x00, high, low])
+}
+
+impl Engine {
+    /// A gateway in the state it has before its first packet.
+    pub(super) fn new(config: Config, eal: &Eal, pool: Mempool, writers: Vec<Writer>) -> Result<Self, Error> {
+        let hardware = config.ports.iter().enumerate().map(|(number, port)| PortHardware {
+            mac: port.mac.unwrap_or_else(|| address(number)),
+            // A capture of another gateway has that gateway's address as its destination.
+            check_mac: port.mac.is_some(),
+        });
+        let hardware = hardware.collect();
+        let limits = table_limits(&config);
+        let options = Options { allow_reserved_vsids: config.provider.encapsulation.allow_reserved_vsids };
+        let ports = config.ports.len();
+        let longest = config.ports.iter().map(|port| usize::from(port.mtu) + 18).collect();
+        let (table_writers, table_readers) = tables(limits, SEED)?;
+        let qsbr = Qsbr::new(eal, config.system.worker_cores.len() as u32)?;
+        let mut workers = Vec::new();
+        for number in 0..config.system.worker_cores.len() {
+            let counters = Arc::new(Counters::new(ports, limits.vrfs));
+            workers.push(VirtualWorker {
+                pipeline: Pipeline::new(table_readers.clone(), Arc::clone(&counters), options),
+                readers: QsbrReaders::new(qsbr.register(number as u32)?),
+                counters,
+            });
+        }
+        let control = Control::new(config, hardware, table_writers, QsbrGrace::new(qsbr))?;
+        Ok(Self {
+            control,
+            workers,
+            pool,
+            wires: Wires { writers, now: Nanos(0), sent: vec![(0, 0); ports], failed: None },
+            longest,
+            burst: Burst::new(),
+            out: Outputs::new(ports),
+            refused: Counters::new(ports, 0),
+            now: Nanos(0),
+        })
+    }
+
+    /// Runs all frames, which are in the order of time, then lets time pass until nothing is due within `settle`.
+    pub(super) fn run(&mut self, frames: &[Frame], settle: Duration) -> Result<(), Error> {
+        self.advance(frames.first().map_or(Nanos(0), |frame| frame.time));
+        let mut rest = frames;
+        while let Some(first) = rest.first() {
+            while let Some(due) = self.control.next_due().filter(|due| *due <= first.time) {
+                self.tick(due);
+            }
+            self.advance(first.time);
+            let worker = self.worker_of(first);
+            let length = rest
+                .iter()
+                .take(BURST)
+                .take_while(|f| f.time == first.time && f.port == first.port && self.worker_of(f) == worker)
+                .count();
+            let (burst, after) = rest.split_at(length);
+            self.receive(first.port, worker, burst)?;
+            rest = after;
+        }
+        while let Some(due) = self.control.next_due().filter(|due| due.since(self.now) <= settle) {
+            self.tick(due);
+        }
+        match self.wires.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn advance(&mut self, now: Nanos) {
+        self.now = self.now.max(now);
+        self.wires.now = self.now;
+    }
+
+    fn tick(&mut self, due: Nanos) {
+        self.advance(due);
+        self.control.tick(self.now, &mut self.wires);
+    }
+
+    /// The worker whose queue a NIC would choose: by addresses and what follows them, the same for all packets of a
+    /// flow.
+    fn worker_of(&self, frame: &Frame) -> usize {
+        if self.workers.len() == 1 {
+            return 0;
+        }
+        let tagged = usize::from(frame.bytes.get(12..14) == Some(&[0x81, 0x00])) * 4;
+        let addresses = frame.bytes.get(26 + tagged..42 + tagged).unwrap_or_default();
+        let word = |at: usize| addresses.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
+        (mix(word(0), word(8)) % self.workers.len() as u64) as usize
+    }
+
+    /// One burst into one worker, and what becomes of it.
+    fn receive(&mut self, port: PortId, worker: usize, frames: &[Frame]) -> Result<(), Error> {
+        for frame in frames {
+            if frame.bytes.len() > self.longest[port.index()] {
+                self.refused.port(port).rx.add(1, frame.bytes.len() as u64);
+                self.refused.drop(DropReason::OversizedFrame);
+                continue;
+            }
+            let mbuf = self.pool.mbuf_from(&frame.bytes).ok_or(Error::OutOfBuffers)?;
+            if self.burst.push(mbuf).is_err() {
+                return Err(Error::OutOfBuffers);
+            }
+        }
+        let VirtualWorker { pipeline, readers, counters } = &mut self.workers[worker];
+        pipeline.process(&readers.section(), port, &mut self.burst, &mut self.out);
+        readers.rest();
+        for (number, batch) in self.out.transmit.iter_mut().enumerate() {
+            for mbuf in batch.drain() {
+                counters.forwarded.add(1);
+                self.wires.send(PortId(number as u16), mbuf.data());
+            }
+        }
+        for punted in self.out.punts.drain(..) {
+            self.control.handle_punt(self.now, punted.punt, punted.mbuf.data(), &mut self.wires);
+        }
+        // What the packets brought about right now, such as an answer's held packets, is due now.
+        while let Some(due) = self.control.next_due().filter(|due| *due <= self.now) {
+            self.tick(due);
+        }
+        Ok(())
+    }
+
+    /// What happened, in numbers.
+    pub(super) fn totals(&self) -> Totals<'_> {
+        let mut counters: Vec<&Counters> = self.workers.iter().map(|worker| &*worker.counters).collect();
+        counters.push(self.control.counters());
+        counters.push(&self.refused);
+        Totals {
+            control: &self.control,
+            counters,
+            sent: &self.wires.sent,
+            buffers_in_use: self.pool.in_use(),
+            now: self.now,
+        }
+    }
+
+    /// Finishes the output captures.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        self.wires.writers.into_iter().try_for_each(|writer| Ok(writer.finish()?))
+    }
+}

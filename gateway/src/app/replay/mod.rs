@@ -1,0 +1,123 @@
+//! `nvgw replay`: what the gateway would do with this traffic.
+
+mod capture;
+mod engine;
+mod report;
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use dpdk_bindings::{Eal, EalOptions, Hugepages, Mempool, MempoolOptions};
+use nvgw_config::Config;
+use nvgw_types::PortId;
+
+use self::capture::{CaptureError, Writer};
+use self::engine::Engine;
+use crate::cli::ReplayOptions;
+use crate::control::{Control, ControlError, Nanos};
+use crate::datapath::QsbrGrace;
+use crate::tables::OutOfMemory;
+use crate::telemetry::counters::Counters;
+
+/// Why a replay was refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] nvgw_config::LoadError),
+    /// A capture was named for a port that does not exist.
+    #[error("--in {0}=…: the configuration has no port of that name; its ports are {1}")]
+    UnknownPort(String, String),
+    /// A capture cannot be read or written.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// DPDK.
+    #[error(transparent)]
+    Dpdk(#[from] dpdk_bindings::Error),
+    /// The tables cannot be made.
+    #[error(transparent)]
+    Tables(#[from] OutOfMemory),
+    /// The configuration cannot be carried out.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The output folder or the report cannot be written.
+    #[error("{path}: {source}")]
+    Output {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A buffer was lost on the way.
+    #[error("the packet buffers ran out, which is a fault of the gateway")]
+    OutOfBuffers,
+    /// The sum over all packets does not hold.
+    #[error("not every packet is accounted for, which is a fault of the gateway; see {0}")]
+    Unaccounted(PathBuf),
+}
+
+/// Numbers and state at the end of a replay.
+struct Totals<'e> {
+    control: &'e Control<QsbrGrace>,
+    /// Of all workers and the control side.
+    counters: Vec<&'e Counters>,
+    /// Packets and bytes sent, by port.
+    sent: &'e [(u64, u64)],
+    buffers_in_use: u32,
+    now: Nanos,
+}
+
+/// Runs the captures through the gateway that the configuration describes.
+///
+/// # Errors
+/// A configuration or capture that is refused, an output that cannot be written, or a packet that is unaccounted for.
+pub fn replay(options: &ReplayOptions) -> Result<(), Error> {
+    let config = nvgw_config::load(&options.config)?;
+    let mut frames = Vec::new();
+    for (name, path) in &options.inputs {
+        let port = config.ports.iter().position(|port| port.name == *name).ok_or_else(|| {
+            let names: Vec<_> = config.ports.iter().map(|port| port.name.as_str()).collect();
+            Error::UnknownPort(name.clone(), names.join(", "))
+        })?;
+        capture::read(path, PortId(port as u16), &mut frames)?;
+    }
+    // Stable: ties stay in the order of the command line, then of the file.
+    frames.sort_by_key(|frame| frame.time);
+
+    let output = |path: PathBuf| move |source| Error::Output { path, source };
+    fs::create_dir_all(&options.out).map_err(output(options.out.clone()))?;
+    let writers = config.ports.iter().map(|port| {
+        Writer::create(options.out.join(format!("{}.pcap", port.name)), options.fcs)
+    });
+    let writers = writers.collect::<Result<_, _>>()?;
+
+    let (eal, pool) = buffers(&config)?;
+    let mut engine = Engine::new(config, &eal, pool, writers)?;
+    engine.run(&frames, options.settle)?;
+
+    let totals = engine.totals();
+    let report = report::report(&totals);
+    let accounted = report::Balance::of(&totals).holds(&totals);
+    engine.finish()?;
+    let path = options.out.join("report.json");
+    let text = format!("{report:#}\n");
+    fs::write(&path, text).map_err(output(path.clone()))?;
+    if accounted { Ok(()) } else { Err(Error::Unaccounted(path)) }
+}
+
+/// DPDK without hugepages, devices or privileges, and one pool whose buffers take the longest frame of any port.
+fn buffers(config: &Config) -> Result<(Eal, Mempool), Error> {
+    /// More than a burst, what it becomes, and what waits in between.
+    const BUFFERS: u32 = 1023;
+    let mtu = config.ports.iter().map(|port| port.mtu).max().unwrap_or(0);
+    let eal = Eal::init(&EalOptions {
+        program: "nvgw".into(),
+        hugepages: Hugepages::Off,
+        memory_mb: 128,
+        ..EalOptions::default()
+    })?;
+    let data_room = (u32::from(mtu) + 64).min(u32::from(u16::MAX) - 256) as u16;
+    let pool = Mempool::new(&eal, "replay", &MempoolOptions { mbufs: BUFFERS, cache: 0, data_room, socket: None })?;
+    Ok((eal, pool))
+}

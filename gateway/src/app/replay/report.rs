@@ -1,0 +1,121 @@
+//! `report.json`: every counter, and whether every packet is accounted for.
+
+use serde_json::{Map, Value, json};
+
+use super::Totals;
+use crate::telemetry::DropReason;
+use crate::telemetry::counters::{Counters, TrafficTotal};
+use nvgw_types::PortId;
+
+/// Where the packets went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub(super) struct Balance {
+    /// Packets that came in.
+    received: u64,
+    /// Sent on.
+    forwarded: u64,
+    /// Answered or absorbed by the gateway itself.
+    consumed: u64,
+    /// Still waiting for a next hop.
+    held: u64,
+    /// Dropped for a reason.
+    dropped: u64,
+    /// Frames that the gateway made itself.
+    originated: u64,
+}
+
+impl Balance {
+    pub(super) fn of(totals: &Totals<'_>) -> Self {
+        let sum = |of: fn(&Counters) -> u64| totals.counters.iter().map(|c| of(c)).sum();
+        let ports = 0..totals.sent.len();
+        Self {
+            received: ports.map(|port| traffic(totals, PortId(port as u16)).packets).sum(),
+            forwarded: sum(|c| c.forwarded.get()),
+            consumed: sum(|c| c.consumed.get()),
+            held: totals.control.held() as u64,
+            dropped: sum(Counters::dropped_total),
+            originated: sum(|c| c.originated.get()),
+        }
+    }
+
+    /// Whether each packet that came in went exactly one way, and the ports sent what they were given.
+    pub(super) fn holds(&self, totals: &Totals<'_>) -> bool {
+        let sent: u64 = totals.sent.iter().map(|(packets, _)| packets).sum();
+        self.received == self.forwarded + self.consumed + self.held + self.dropped
+            && sent == self.forwarded + self.originated
+            && totals.buffers_in_use == 0
+    }
+}
+
+/// What came in by a port.
+fn traffic(totals: &Totals<'_>, port: PortId) -> TrafficTotal {
+    totals.counters.iter().fold(TrafficTotal::default(), |mut sum, counters| {
+        sum += counters.port(port).rx.get();
+        sum
+    })
+}
+
+/// The report.
+pub(super) fn report(totals: &Totals<'_>) -> Value {
+    let balance = Balance::of(totals);
+    let config = totals.control.config();
+    let ports: Map<_, _> = config
+        .ports
+        .iter()
+        .zip(totals.sent)
+        .enumerate()
+        .map(|(number, (port, (tx_packets, tx_bytes)))| {
+            let rx = traffic(totals, PortId(number as u16));
+            let value = json!({
+                "rx_packets": rx.packets, "rx_bytes": rx.bytes, "tx_packets": tx_packets, "tx_bytes": tx_bytes,
+            });
+            (port.name.clone(), value)
+        })
+        .collect();
+    let (mut tenants, mut external) = (Map::new(), Map::new());
+    for vrf in totals.control.vrfs() {
+        let (mut rx, mut tx) = (TrafficTotal::default(), TrafficTotal::default());
+        for counters in totals.counters.iter().filter_map(|counters| counters.vrf(vrf.id)) {
+            rx += counters.rx.get();
+            tx += counters.tx.get();
+        }
+        let value = json!({
+            "rx_packets": rx.packets, "rx_bytes": rx.bytes, "tx_packets": tx.packets, "tx_bytes": tx.bytes,
+        });
+        let of_tenant = config.tenants.iter().any(|tenant| tenant.name == vrf.name);
+        (if of_tenant { &mut tenants } else { &mut external }).insert(vrf.name.clone(), value);
+    }
+    let drops: Map<_, _> = DropReason::ALL
+        .iter()
+        .map(|reason| (reason, totals.counters.iter().map(|c| c.dropped(*reason)).sum::<u64>()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| (reason.name().to_owned(), count.into()))
+        .collect();
+    let unverified: u64 = totals.counters.iter().map(|c| c.sender_unverified.get()).sum();
+    json!({
+        "ports": ports,
+        "tenants": tenants,
+        "external": external,
+        "drops": drops,
+        "neighbors": neighbors(totals),
+        "nat": {},
+        "packets": balance,
+        "sender_unverified": unverified,
+        "accounted": balance.holds(totals),
+    })
+}
+
+/// Every neighbour, as it was in the end.
+fn neighbors(totals: &Totals<'_>) -> Vec<Value> {
+    let neighbors = totals.control.neighbors(totals.now).into_iter().map(|neighbor| {
+        json!({
+            "network": neighbor.network,
+            "address": neighbor.address,
+            "mac": neighbor.mac,
+            "state": neighbor.state,
+            "age_seconds": neighbor.age.as_secs_f64(),
+            "held": neighbor.held,
+        })
+    });
+    neighbors.collect()
+}

@@ -1,0 +1,264 @@
+//! `nvgw run`: the gateway.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use std::{io, mem};
+
+use core_affinity::CoreId;
+use crossbeam::channel::{self, RecvTimeoutError};
+use dpdk_bindings::ring;
+use dpdk_bindings::{Eal, Qsbr};
+use nvgw_config::Config;
+use nvgw_types::PortId;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+use tracing::{error, info};
+
+use super::devices::{Queues, open_ports, pool, start_dpdk};
+use super::gateway::{Gateway, WorkerHandle};
+use super::worker::{Inject, Worker};
+use crate::api::view::VersionView;
+use crate::api::{ApiOptions, ApiServer, StartError};
+use crate::cli::RunOptions;
+use crate::control::{Control, ControlError, table_limits};
+use crate::datapath::{Options, Pipeline, QsbrGrace, QsbrReaders};
+use crate::tables::OutOfMemory;
+use crate::tables::set::{TableReaders, tables};
+use crate::telemetry::counters::Counters;
+
+/// Why the gateway does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] nvgw_config::LoadError),
+    /// DPDK.
+    #[error(transparent)]
+    Dpdk(#[from] dpdk_bindings::Error),
+    /// The tables cannot be made.
+    #[error(transparent)]
+    Tables(#[from] OutOfMemory),
+    /// The configuration cannot be carried out.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The admin API cannot be offered.
+    #[error(transparent)]
+    Api(#[from] StartError),
+    /// Packet memory is too small.
+    #[error("system.memory-mb is {memory_mb}: at least {needed} MiB are needed for these MTUs")]
+    Memory {
+        /// What is configured, in MiB.
+        memory_mb: u32,
+        /// What is needed, in MiB.
+        needed: u64,
+    },
+    /// A thread cannot be pinned.
+    #[error("core {core} cannot be used (system.{key}): it does not exist here, or this process may not run on it")]
+    Core {
+        /// The core.
+        core: usize,
+        /// The key of the configuration that names it.
+        key: &'static str,
+    },
+    /// A signal handler or a thread cannot be made.
+    #[error("the operating system refuses a signal handler or a thread: {0}")]
+    System(#[from] io::Error),
+    /// A worker's thread ended by itself.
+    #[error("worker {0} stopped by itself, which is a fault of the gateway")]
+    WorkerLost(usize),
+}
+
+/// How many packets may wait for the control thread, for each worker.
+const PUNTS: u32 = 1024;
+/// How many frames of the control thread may wait for a worker.
+const INJECTS: u32 = 4096;
+/// How long the control thread sleeps at most: what an ARP request or a ping to the gateway itself waits at worst.
+const NAP: Duration = Duration::from_millis(1);
+/// How many questions of the API may wait.
+const QUESTIONS: usize = 64;
+
+/// Runs the gateway until SIGTERM or SIGINT. SIGHUP reloads the configuration file.
+///
+/// # Errors
+/// Whatever keeps it from starting. What goes wrong later is logged and counted.
+pub fn run(options: &RunOptions) -> Result<(), Error> {
+    let config = nvgw_config::load(&options.config)?;
+    let signals = Signals::register()?;
+    pin(config.system.control_core, "control-core")?;
+
+    let eal = start_dpdk(&config)?;
+    let pool = pool(&config, &eal)?;
+    let (ports, queues) = open_ports(&config, &eal, &pool)?;
+
+    let limits = table_limits(&config);
+    // Customers choose addresses; what they hash to must not be theirs to know.
+    let (writers, readers) = tables(limits, RandomState::new().hash_one(()))?;
+    let qsbr = Qsbr::new(&eal, config.system.worker_cores.len() as u32)?;
+    let system = config.system.clone();
+    let datapath = Options { allow_reserved_vsids: config.provider.encapsulation.allow_reserved_vsids };
+    let hardware = ports.iter().map(|port| port.hardware()).collect();
+
+    let (injects, handed) = ring::spsc(&eal, "inject-0", INJECTS)?;
+    let setup = Setup { eal: &eal, config: &config, readers, qsbr: &qsbr, vrfs: limits.vrfs, datapath };
+    let (workers, handles) = setup.workers(queues, handed)?;
+    let control = Control::new(config, hardware, writers, QsbrGrace::new(qsbr.clone()))?;
+    let mut gateway = Gateway::new(control, handles, ports, options.config.clone(), pool, injects);
+
+    let (sender, questions) = channel::bounded(QUESTIONS);
+    let version = VersionView { nvgw: env!("CARGO_PKG_VERSION").into(), dpdk: Some(dpdk_bindings::version()) };
+    let api = ApiServer::spawn(ApiOptions::new(system.admin_socket, system.metrics_listen, version), sender)?;
+    let fleet = Fleet::start(&eal, workers, &system.worker_cores)?;
+    info!(workers = system.worker_cores.len(), "forwarding");
+
+    while !signals.stop.load(Ordering::Relaxed) {
+        if signals.reload.swap(false, Ordering::Relaxed) {
+            match gateway.reload() {
+                Ok(applied) => info!(%applied, "configuration reloaded"),
+                Err(refused) => error!("configuration not reloaded, nothing has changed:\n{refused}"),
+            }
+        }
+        if let Some(lost) = fleet.lost() {
+            return Err(Error::WorkerLost(lost));
+        }
+        let nap = if gateway.turn() > 0 { Duration::ZERO } else { gateway.idle_for(NAP) };
+        match questions.recv_timeout(nap) {
+            Ok(question) => question.answer(&mut gateway),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(nap),
+        }
+    }
+    info!("stopping");
+    fleet.stop();
+    drop(api);
+    Ok(())
+}
+
+/// What signals ask for.
+struct Signals {
+    stop: Arc<AtomicBool>,
+    reload: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn register() -> io::Result<Self> {
+        let signals = Self { stop: Arc::default(), reload: Arc::default() };
+        flag::register(SIGTERM, Arc::clone(&signals.stop))?;
+        flag::register(SIGINT, Arc::clone(&signals.stop))?;
+        flag::register(SIGHUP, Arc::clone(&signals.reload))?;
+        Ok(signals)
+    }
+}
+
+/// Pins the calling thread to a core, which `key` of the configuration names.
+fn pin(core: usize, key: &'static str) -> Result<(), Error> {
+    if core_affinity::set_for_current(CoreId { id: core }) { Ok(()) } else { Err(Error::Core { core, key }) }
+}
+
+/// What workers are made from.
+struct Setup<'a> {
+    eal: &'a Eal,
+    config: &'a Config,
+    readers: TableReaders,
+    qsbr: &'a Qsbr,
+    vrfs: usize,
+    datapath: Options,
+}
+
+impl Setup<'_> {
+    /// The workers, and what the control thread keeps of each. Receive queue q of every port goes to worker q modulo
+    /// their number; frames that the control thread makes leave by the first one.
+    fn workers(
+        &self,
+        ports: Vec<Queues>,
+        injects: ring::Consumer<Inject>,
+    ) -> Result<(Vec<Worker>, Vec<WorkerHandle>), Error> {
+        let count = self.config.system.worker_cores.len();
+        let mut injects = Some(injects);
+        let mut receive: Vec<_> = (0..count).map(|_| Vec::new()).collect();
+        let mut transmit: Vec<_> = (0..count).map(|_| Vec::new()).collect();
+        for (number, queues) in ports.into_iter().enumerate() {
+            for queue in queues.receive {
+                receive[usize::from(queue.index()) % count].push((PortId(number as u16), queue));
+            }
+            for (to, queue) in transmit.iter_mut().zip(queues.transmit) {
+                to.push(queue);
+            }
+        }
+        let (mut workers, mut handles) = (Vec::new(), Vec::new());
+        for (number, &core) in self.config.system.worker_cores.iter().enumerate() {
+            let counters = Arc::new(Counters::new(self.config.ports.len(), self.vrfs));
+            let (punts, handed) = ring::spsc(self.eal, &format!("punt-{number}"), PUNTS)?;
+            let receive = mem::take(&mut receive[number]);
+            handles.push(WorkerHandle {
+                core,
+                counters: Arc::clone(&counters),
+                punts: handed,
+                queues: receive.iter().map(|(port, queue)| (*port, queue.index())).collect(),
+            });
+            workers.push(Worker {
+                receive,
+                transmit: mem::take(&mut transmit[number]),
+                pipeline: Pipeline::new(self.readers.clone(), Arc::clone(&counters), self.datapath),
+                punts,
+                injects: injects.take(),
+                readers: QsbrReaders::new(self.qsbr.register(number as u32)?),
+                counters,
+            });
+        }
+        Ok((workers, handles))
+    }
+}
+
+/// The workers' threads.
+struct Fleet {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Fleet {
+    /// Starts every worker on its core, and returns when all of them poll.
+    fn start(eal: &Eal, workers: Vec<Worker>, cores: &[usize]) -> Result<Self, Error> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut fleet = Self { stop: Arc::clone(&stop), threads: Vec::new() };
+        let (ready, started) = channel::bounded(workers.len());
+        for (number, (worker, &core)) in workers.into_iter().zip(cores).enumerate() {
+            let (eal, stop, ready) = (eal.clone(), Arc::clone(&stop), ready.clone());
+            let thread = thread::Builder::new().name(format!("nvgw-worker-{number}")).spawn(move || {
+                let registered = pin(core, "worker-cores").and_then(|()| Ok(eal.register_thread()?));
+                match registered {
+                    Ok(_registration) => {
+                        drop(ready.send(Ok(())));
+                        worker.run(&stop);
+                    }
+                    Err(error) => drop(ready.send(Err(error))),
+                }
+            })?;
+            fleet.threads.push(thread);
+        }
+        drop(ready);
+        let outcome = started.iter().collect::<Result<Vec<()>, Error>>();
+        match outcome {
+            Ok(_) => Ok(fleet),
+            Err(error) => {
+                fleet.stop();
+                Err(error)
+            }
+        }
+    }
+
+    /// The first worker whose thread has ended.
+    fn lost(&self) -> Option<usize> {
+        self.threads.iter().position(JoinHandle::is_finished)
+    }
+
+    /// Tells the workers to stop, and waits until each has finished the burst it was at.
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            drop(thread.join());
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Whether what is desired fits: asked before the first write, so that what does not fit changes nothing.
+
+use std::collections::BTreeMap;
+
+use nvgw_config::Config;
+
+use super::desired::{Desired, VrfKey};
+use super::neighbors::LEARNED_EACH;
+use crate::tables::set::TableLimits;
+
+/// Own provider addresses, interfaces: far beyond what a gateway has, for no memory.
+const MANY: usize = 16_384;
+/// External networks that a reload may add to those there are at the start.
+const MORE_EXTERNAL: usize = 8;
+/// External networks whose hosts can all be learned at the same time.
+const LEARNING: usize = 16;
+/// Routes of a virtual subnet: its prefix, the gateway, network and broadcast address; public prefix, customer
+/// routes and the tenant's default route take the rest.
+const ROUTES_OF_SUBNET: usize = 16;
+
+/// A table does not hold what the configuration asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{needed} {what} are more than the {limit} there is room for: {advice}")]
+pub struct OverCapacity {
+    /// What there are too many of.
+    pub what: &'static str,
+    /// How many there would be.
+    pub needed: usize,
+    /// How many there may be.
+    pub limit: usize,
+    /// What to do about it.
+    pub advice: &'static str,
+}
+
+/// The table sizes that a configuration promises.
+#[must_use]
+pub fn table_limits(config: &Config) -> TableLimits {
+    let limits = &config.system.limits;
+    let shared = config.external.iter().filter(|network| network.tenant.is_none()).count();
+    let external_vrfs = shared + MORE_EXTERNAL;
+    let derived = limits.vsids.max(config.tenants.len()) * ROUTES_OF_SUBNET + MANY;
+    TableLimits {
+        ports: config.ports.len(),
+        interfaces: MANY,
+        vrfs: limits.vsids.max(config.tenants.len()) + external_vrfs,
+        external_vrfs,
+        vsids: limits.vsids,
+        records: limits.records,
+        routes: limits.external_routes + derived + LEARNING * LEARNED_EACH,
+        adjacencies: limits.records + MANY + LEARNING * LEARNED_EACH,
+        vias: derived,
+        locals: MANY,
+    }
+}
+
+/// Checks that the tables hold what they hold now together with what is to come, and keep room for learned hosts;
+/// subnets, records and own addresses that go leave their room first.
+pub(super) fn check(
+    config: &Config,
+    limits: &TableLimits,
+    now: &Desired,
+    new: &Desired,
+) -> Result<(), OverCapacity> {
+    const RAISE: &str = "raise it under system.limits and restart";
+    const FEWER: &str = "make the change in several steps";
+    let fits = |what, needed, limit, advice| {
+        if needed <= limit { Ok(()) } else { Err(OverCapacity { what, needed, limit, advice }) }
+    };
+    let promised = &config.system.limits;
+    let external_routes = config.external.iter().map(|network| network.routes.len()).sum();
+    let hosts = LEARNING * LEARNED_EACH;
+    fits("virtual subnets", new.subnets.len(), limits.vsids, RAISE)?;
+    fits("lookup records", new.records.len(), limits.records, RAISE)?;
+    fits("external routes", external_routes, promised.external_routes, RAISE)?;
+    fits("provider addresses of the gateway", new.locals.len(), limits.locals, FEWER)?;
+    fits("networks", union(&now.networks, &new.networks), limits.interfaces, FEWER)?;
+    fits("routes", union(&now.routes, &new.routes), limits.routes.saturating_sub(hosts), FEWER)?;
+    let ways = union(&now.adjacencies, &new.adjacencies);
+    fits("next hops and peers", ways, limits.adjacencies.saturating_sub(hosts), FEWER)?;
+    fits("customer next hops", now.vias.union(&new.vias).count(), limits.vias, FEWER)?;
+    fits("routing tables", union(&now.vrfs, &new.vrfs), limits.vrfs, FEWER)?;
+    let external = now.vrfs.keys().chain(new.vrfs.keys()).filter(|key| matches!(key, VrfKey::External(_)));
+    let external: std::collections::BTreeSet<_> = external.collect();
+    fits("shared external networks", external.len(), limits.external_vrfs, "restart to have more")
+}
+
+fn union<K: Ord, V>(one: &BTreeMap<K, V>, other: &BTreeMap<K, V>) -> usize {
+    one.len() + other.keys().filter(|key| !one.contains_key(key)).count()
+}

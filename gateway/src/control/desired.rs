@@ -1,0 +1,222 @@
+//! What the tables shall hold, said in names that survive a reload: an interface is its port and VLAN, an adjacency
+//! its peer. Two of these are compared to find what a reload has to touch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use nvgw_types::{MacAddr, PortId, VrfId, Vsid};
+
+use crate::tables::entries::Tunnel;
+
+/// An interface's name: its port and VLAN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceKey {
+    /// The port.
+    pub port: PortId,
+    /// The VLAN; 0: untagged.
+    pub vlan: u16,
+}
+
+/// A next hop's name: an address on an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hop {
+    /// The interface.
+    pub interface: InterfaceKey,
+    /// The address.
+    pub address: Ipv4Addr,
+}
+
+/// A VRF's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VrfKey {
+    /// A tenant's.
+    Tenant(String),
+    /// A shared external network's.
+    External(String),
+}
+
+impl VrfKey {
+    /// The tenant's or the network's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Tenant(name) | Self::External(name) => name,
+        }
+    }
+}
+
+/// What an interface leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A site of the provider network.
+    Site,
+    /// An external network, routed in this VRF.
+    External(VrfId),
+}
+
+/// A network that the gateway is connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// The site's or the external network's name.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+    /// The gateway's own addresses there, each with its prefix length; never empty.
+    pub addresses: Vec<Ipv4Net>,
+    /// The biggest IP packet, in bytes.
+    pub mtu: u16,
+}
+
+impl Network {
+    /// Whether the address is the gateway's own.
+    #[must_use]
+    pub fn owns(&self, address: Ipv4Addr) -> bool {
+        self.addresses.iter().any(|own| own.addr() == address)
+    }
+
+    /// The own address whose prefix holds a host's `address`; `None` for addresses that are on no connected prefix
+    /// and for those that no host can have: network and broadcast address.
+    #[must_use]
+    pub fn own_address_toward(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
+        let holds = |own: &&Ipv4Net| own.contains(&address) && !unassignable(own).contains(&address);
+        self.addresses.iter().find(holds).map(Ipv4Net::addr)
+    }
+}
+
+/// The addresses of a prefix that no host can have: network and broadcast address, which prefixes of 31 and 32 bits
+/// lack (RFC 3021).
+#[must_use]
+pub fn unassignable(prefix: &Ipv4Net) -> Vec<Ipv4Addr> {
+    if prefix.prefix_len() > 30 { Vec::new() } else { vec![prefix.network(), prefix.broadcast()] }
+}
+
+/// A virtual subnet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subnet {
+    /// Its tenant's VRF.
+    pub vrf: VrfId,
+    /// Its prefix.
+    pub prefix: Ipv4Net,
+    /// The gateway's own address there.
+    pub gateway: Ipv4Addr,
+    /// The gateway's own Ethernet address there.
+    pub gateway_mac: MacAddr,
+    /// Whether unknown senders are counted and forwarded.
+    pub log_only: bool,
+}
+
+/// A customer address of a VRF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Customer {
+    /// The VRF.
+    pub vrf: VrfId,
+    /// The address.
+    pub address: Ipv4Addr,
+}
+
+/// A lookup record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// The VSID its frames carry.
+    pub vsid: Vsid,
+    /// The VM's Ethernet address.
+    pub mac: MacAddr,
+    /// The provider address of its host.
+    pub peer: Ipv4Addr,
+    /// The gateway's Ethernet address in its subnet.
+    pub gateway_mac: MacAddr,
+    /// Whether its FlowID is always zero.
+    pub flow_id_zero: bool,
+}
+
+/// A route's name: a prefix of a VRF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RouteKey {
+    /// The VRF.
+    pub vrf: VrfId,
+    /// The prefix, host bits zero.
+    pub prefix: Ipv4Net,
+}
+
+/// Where a route leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Goal {
+    /// To the gateway itself.
+    Local,
+    /// Nowhere, on purpose.
+    Discard,
+    /// Into a virtual subnet.
+    Subnet,
+    /// To a VM that routes.
+    Via(Customer),
+    /// To a next hop on an external network.
+    Hop(Hop),
+    /// To the hosts of a connected prefix, each asked for when it is needed.
+    Connected(InterfaceKey),
+    /// On to another VRF.
+    Vrf(VrfId),
+}
+
+/// An adjacency's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AdjacencyKey {
+    /// The tunnel to a provider address.
+    Peer(Ipv4Addr),
+    /// A next hop or host on an external network.
+    Hop(Hop),
+    /// The hosts of an external network's connected prefixes that are not known yet.
+    Connected(InterfaceKey),
+}
+
+/// What an adjacency is made of, but for the next hop's Ethernet address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adjacency {
+    /// A tunnel that the provider network has no route for.
+    NoRoute,
+    /// A way over a next hop.
+    Hop {
+        /// The next hop.
+        hop: Hop,
+        /// The tunnel, toward a peer.
+        tunnel: Option<Tunnel>,
+    },
+    /// See [`AdjacencyKey::Connected`].
+    Connected(InterfaceKey),
+}
+
+/// Everything the tables shall hold.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Desired {
+    /// The VRFs.
+    pub vrfs: BTreeMap<VrfKey, VrfId>,
+    /// The networks, each one interface.
+    pub networks: BTreeMap<InterfaceKey, Network>,
+    /// The gateway's own provider addresses.
+    pub locals: BTreeSet<Hop>,
+    /// The virtual subnets.
+    pub subnets: BTreeMap<Vsid, Subnet>,
+    /// The lookup records.
+    pub records: BTreeMap<Customer, Record>,
+    /// The routes of all VRFs.
+    pub routes: BTreeMap<RouteKey, Goal>,
+    /// The ways out.
+    pub adjacencies: BTreeMap<AdjacencyKey, Adjacency>,
+    /// Next hops of customer routes.
+    pub vias: BTreeSet<Customer>,
+    /// Neighbours whose Ethernet address the configuration gives.
+    pub static_neighbors: BTreeMap<Hop, MacAddr>,
+}
+
+impl Desired {
+    /// The next hops that some adjacency needs.
+    pub fn hops(&self) -> BTreeSet<Hop> {
+        self.adjacencies
+            .values()
+            .filter_map(|adjacency| match adjacency {
+                Adjacency::Hop { hop, .. } => Some(*hop),
+                Adjacency::NoRoute | Adjacency::Connected(_) => None,
+            })
+            .collect()
+    }
+}

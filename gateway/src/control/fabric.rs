@@ -1,0 +1,414 @@
+//! The tables, and what they hold by name.
+//!
+//! Every method writes a table first and then notes the same in [`Fabric::current`], entry by entry: whatever happens
+//! in between, the next reconciliation starts from what workers really see.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+
+use ipnet::Ipv4Net;
+use nvgw_types::{AdjacencyId, InterfaceId, MacAddr, ViaId, VrfId, Vsid};
+
+use super::PortHardware;
+use super::desired::{
+    Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Record, Role, RouteKey,
+    Subnet, VrfKey,
+};
+use super::neighbors::{Neighbors, hosts_of};
+use crate::tables::entries::{
+    self, Interface, InterfaceKind, Reach, RecordSpec, Rewrite, RewriteSpec, ScopedAddress, Target, Via,
+    ipv4_mapped,
+};
+use crate::tables::set::{LocalAddress, TableWriters, no_way};
+use crate::tables::{Grace, ReadersStalled, RouteError, Shape, TableError};
+
+/// Why a table was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// A table of entries refused.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A routing table refused.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// A worker does not let go of what was replaced.
+    #[error(transparent)]
+    Stalled(#[from] ReadersStalled),
+    /// An entry refers to one that is not there.
+    #[error("the tables hold no {0}")]
+    Missing(&'static str),
+}
+
+type Written = Result<(), WriteError>;
+
+/// The tables, and what they hold by name.
+pub(super) struct Fabric<G> {
+    pub(super) writers: TableWriters,
+    grace: G,
+    hardware: Vec<PortHardware>,
+    /// What the tables hold, learned hosts aside.
+    pub(super) current: Desired,
+    /// Hosts of connected prefixes that were learned, with the VRF of their host route.
+    hosts: BTreeMap<Hop, VrfId>,
+    interfaces: BTreeMap<InterfaceKey, InterfaceId>,
+    keys: BTreeMap<InterfaceId, InterfaceKey>,
+    adjacencies: BTreeMap<AdjacencyKey, AdjacencyId>,
+    /// The adjacencies over each next hop.
+    users: BTreeMap<Hop, BTreeSet<AdjacencyKey>>,
+    vias: BTreeMap<Customer, ViaId>,
+}
+
+/// An IPv4 address as tables know it.
+pub(super) fn mapped(address: std::net::Ipv4Addr) -> u128 {
+    ipv4_mapped(address.into())
+}
+
+impl<G: Grace> Fabric<G> {
+    pub(super) fn new(writers: TableWriters, grace: G, hardware: Vec<PortHardware>) -> Self {
+        Self {
+            writers,
+            grace,
+            hardware,
+            current: Desired::default(),
+            hosts: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            adjacencies: BTreeMap::new(),
+            users: BTreeMap::new(),
+            vias: BTreeMap::new(),
+        }
+    }
+
+    /// Lets tables reuse what no worker holds any more.
+    pub(super) fn reclaim(&mut self) {
+        self.writers.reclaim(&self.grace);
+    }
+
+    /// The name of an interface.
+    pub(super) fn interface_key(&self, id: InterfaceId) -> Option<InterfaceKey> {
+        self.keys.get(&id).copied()
+    }
+
+    /// The network of an interface.
+    pub(super) fn network(&self, key: InterfaceKey) -> Option<&Network> {
+        self.current.networks.get(&key)
+    }
+
+    /// Our Ethernet address on an interface.
+    pub(super) fn mac(&self, key: InterfaceKey) -> MacAddr {
+        self.hardware[key.port.index()].mac
+    }
+
+    /// How many adjacencies lead over a next hop.
+    pub(super) fn users(&self, hop: Hop) -> usize {
+        self.users.get(&hop).map_or(0, BTreeSet::len)
+    }
+
+    /// Hosts of connected prefixes that were learned.
+    pub(super) fn hosts(&self) -> &BTreeMap<Hop, VrfId> {
+        &self.hosts
+    }
+
+    pub(super) fn put_vrf(&mut self, key: VrfKey, id: VrfId) -> Written {
+        let shape = match key {
+            VrfKey::Tenant(_) => Shape::Tenant,
+            VrfKey::External(_) => Shape::External,
+        };
+        self.writers.routes.create_vrf(id, shape, &self.grace)?;
+        self.current.vrfs.insert(key, id);
+        Ok(())
+    }
+
+    pub(super) fn drop_vrf(&mut self, key: &VrfKey) -> Written {
+        if let Some(id) = self.current.vrfs.get(key) {
+            self.writers.routes.remove_vrf(*id, &self.grace)?;
+            self.current.vrfs.remove(key);
+        }
+        Ok(())
+    }
+
+    pub(super) fn put_network(
+        &mut self,
+        key: InterfaceKey,
+        network: Network,
+        neighbors: &Neighbors,
+    ) -> Written {
+        let hardware = self.hardware[key.port.index()];
+        let kind = match network.role {
+            Role::Site => InterfaceKind::Provider,
+            Role::External(vrf) => InterfaceKind::External(vrf),
+        };
+        let value = Interface { kind, port: key.port, mac: hardware.mac, check_mac: hardware.check_mac };
+        match self.interfaces.get(&key) {
+            Some(id) => {
+                if self.writers.interfaces.get(*id) != Some(&value) {
+                    self.writers.interfaces.update(*id, value, &self.grace)?;
+                }
+            }
+            None => {
+                let id = self.writers.interfaces.create(key.vlan, value, &self.grace)?;
+                self.interfaces.insert(key, id);
+                self.keys.insert(id, key);
+            }
+        }
+        let old = self.current.networks.insert(key, network);
+        if old.is_some_and(|old| old.mtu != self.current.networks[&key].mtu) {
+            self.refresh_interface(key, neighbors)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn drop_network(&mut self, key: InterfaceKey) {
+        self.writers.interfaces.remove(key.port, key.vlan, &self.grace);
+        if let Some(id) = self.interfaces.remove(&key) {
+            self.keys.remove(&id);
+        }
+        self.current.networks.remove(&key);
+    }
+
+    pub(super) fn put_local(&mut self, own: Hop) -> Written {
+        let interface = self.interface(own.interface)?;
+        let value = LocalAddress { interface, address: mapped(own.address) };
+        self.writers.locals.upsert(value, &self.grace)?;
+        self.current.locals.insert(own);
+        Ok(())
+    }
+
+    pub(super) fn drop_local(&mut self, own: Hop) {
+        if let Some(id) = self.interfaces.get(&own.interface) {
+            let key = ScopedAddress { scope: id.0.into(), address: mapped(own.address) };
+            self.writers.locals.remove(&key, &self.grace);
+        }
+        self.current.locals.remove(&own);
+    }
+
+    pub(super) fn put_subnet(&mut self, vsid: Vsid, subnet: Subnet) -> Written {
+        let host_bits = u128::from(u32::from(subnet.prefix.hostmask()));
+        let value = entries::Subnet {
+            prefix: mapped(subnet.prefix.network()),
+            mask: !host_bits,
+            vsid,
+            vrf: subnet.vrf,
+            gateway_mac: subnet.gateway_mac,
+            log_only: subnet.log_only,
+        };
+        self.writers.subnets.upsert(value, &self.grace)?;
+        self.current.subnets.insert(vsid, subnet);
+        Ok(())
+    }
+
+    pub(super) fn drop_subnet(&mut self, vsid: Vsid) {
+        self.writers.subnets.remove(&vsid, &self.grace);
+        self.current.subnets.remove(&vsid);
+    }
+
+    pub(super) fn put_record(&mut self, customer: Customer, record: Record) -> Written {
+        let adjacency = self.adjacencies.get(&AdjacencyKey::Peer(record.peer));
+        let value = entries::Record::new(&RecordSpec {
+            vrf: customer.vrf,
+            address: mapped(customer.address),
+            provider: mapped(record.peer),
+            adjacency: *adjacency.ok_or(WriteError::Missing("way to the record's host"))?,
+            vsid: record.vsid,
+            mac: record.mac,
+            gateway_mac: record.gateway_mac,
+            flow_id_zero: record.flow_id_zero,
+        });
+        self.writers.records.upsert(value, &self.grace)?;
+        self.current.records.insert(customer, record);
+        Ok(())
+    }
+
+    pub(super) fn drop_record(&mut self, customer: Customer) {
+        let key = ScopedAddress { scope: customer.vrf.0, address: mapped(customer.address) };
+        self.writers.records.remove(&key, &self.grace);
+        self.current.records.remove(&customer);
+    }
+
+    pub(super) fn put_via(&mut self, via: Customer) -> Written {
+        let id = ViaId(self.writers.vias.create(Via { address: mapped(via.address) }, &self.grace)?);
+        self.vias.insert(via, id);
+        self.current.vias.insert(via);
+        Ok(())
+    }
+
+    pub(super) fn drop_via(&mut self, via: Customer) {
+        if let Some(id) = self.vias.remove(&via) {
+            self.writers.vias.remove(id.0, &self.grace);
+        }
+        self.current.vias.remove(&via);
+    }
+
+    pub(super) fn put_route(&mut self, key: RouteKey, goal: Goal) -> Written {
+        let adjacency =
+            |key| self.adjacencies.get(&key).copied().ok_or(WriteError::Missing("way to the next hop"));
+        let target = match goal {
+            Goal::Local => Target::Local,
+            Goal::Discard => Target::Discard,
+            Goal::Subnet => Target::Subnet,
+            Goal::Vrf(vrf) => Target::Vrf(vrf),
+            Goal::Via(via) => {
+                Target::Via(*self.vias.get(&via).ok_or(WriteError::Missing("customer next hop"))?)
+            }
+            Goal::Hop(hop) => Target::Adjacency(adjacency(AdjacencyKey::Hop(hop))?),
+            Goal::Connected(interface) => Target::Adjacency(adjacency(AdjacencyKey::Connected(interface))?),
+        };
+        self.write_route(key, target)?;
+        self.current.routes.insert(key, goal);
+        Ok(())
+    }
+
+    pub(super) fn drop_route(&mut self, key: RouteKey) {
+        self.erase_route(key);
+        self.current.routes.remove(&key);
+    }
+
+    pub(super) fn put_adjacency(
+        &mut self,
+        key: AdjacencyKey,
+        adjacency: Adjacency,
+        neighbors: &Neighbors,
+    ) -> Written {
+        self.write_adjacency(key, adjacency, neighbors)?;
+        let old = self.current.adjacencies.insert(key, adjacency);
+        self.unlink(key, old);
+        self.link(key, adjacency);
+        Ok(())
+    }
+
+    pub(super) fn drop_adjacency(&mut self, key: AdjacencyKey) {
+        if let Some(id) = self.adjacencies.remove(&key) {
+            self.writers.adjacencies.remove(id.0, &self.grace);
+        }
+        let old = self.current.adjacencies.remove(&key);
+        self.unlink(key, old);
+    }
+
+    /// Gives a host of a connected prefix its way and its host route, unless the configuration routes the address.
+    pub(super) fn put_host(&mut self, hop: Hop, neighbors: &Neighbors) -> Written {
+        let Some(Network { role: Role::External(vrf), .. }) = self.network(hop.interface) else {
+            return Ok(());
+        };
+        let (vrf, key) = (*vrf, AdjacencyKey::Hop(hop));
+        let route = RouteKey { vrf, prefix: hop.address.into() };
+        if self.current.adjacencies.contains_key(&key) || self.current.routes.contains_key(&route) {
+            return Ok(());
+        }
+        let adjacency = Adjacency::Hop { hop, tunnel: None };
+        self.write_adjacency(key, adjacency, neighbors)?;
+        self.link(key, adjacency);
+        self.hosts.insert(hop, vrf);
+        self.write_route(route, Target::Adjacency(self.adjacencies[&key]))
+    }
+
+    /// Takes back what [`Self::put_host`] did: packets for the host go to the control side again.
+    pub(super) fn drop_host(&mut self, hop: Hop) {
+        let Some(vrf) = self.hosts.remove(&hop) else { return };
+        self.erase_route(RouteKey { vrf, prefix: hop.address.into() });
+        self.drop_adjacency(AdjacencyKey::Hop(hop));
+        self.unlink(AdjacencyKey::Hop(hop), Some(Adjacency::Hop { hop, tunnel: None }));
+    }
+
+    /// Rebuilds every way over a next hop, whose Ethernet address has changed.
+    pub(super) fn refresh(&mut self, hop: Hop, neighbors: &Neighbors) -> Written {
+        let keys: Vec<_> = self.users.get(&hop).into_iter().flatten().copied().collect();
+        keys.into_iter().try_for_each(|key| self.rewrite_again(key, neighbors))
+    }
+
+    fn refresh_interface(&mut self, interface: InterfaceKey, neighbors: &Neighbors) -> Written {
+        let over = |hop: &Hop| hop.interface == interface;
+        let hops: Vec<_> = self.users.keys().filter(|hop| over(hop)).copied().collect();
+        hops.into_iter().try_for_each(|hop| self.refresh(hop, neighbors))?;
+        self.rewrite_again(AdjacencyKey::Connected(interface), neighbors)
+    }
+
+    fn rewrite_again(&mut self, key: AdjacencyKey, neighbors: &Neighbors) -> Written {
+        let learned = |key| match key {
+            AdjacencyKey::Hop(hop) => self.hosts.get(&hop).map(|_| Adjacency::Hop { hop, tunnel: None }),
+            _ => None,
+        };
+        match self.current.adjacencies.get(&key).copied().or_else(|| learned(key)) {
+            Some(adjacency) => self.write_adjacency(key, adjacency, neighbors),
+            None => Ok(()),
+        }
+    }
+
+    fn link(&mut self, key: AdjacencyKey, adjacency: Adjacency) {
+        if let Adjacency::Hop { hop, .. } = adjacency {
+            self.users.entry(hop).or_default().insert(key);
+        }
+    }
+
+    fn unlink(&mut self, key: AdjacencyKey, adjacency: Option<Adjacency>) {
+        if let Some(Adjacency::Hop { hop, .. }) = adjacency
+            && let Some(users) = self.users.get_mut(&hop)
+        {
+            users.remove(&key);
+            if users.is_empty() {
+                self.users.remove(&hop);
+            }
+        }
+    }
+
+    fn interface(&self, key: InterfaceKey) -> Result<InterfaceId, WriteError> {
+        self.interfaces.get(&key).copied().ok_or(WriteError::Missing("interface"))
+    }
+
+    fn write_adjacency(&mut self, key: AdjacencyKey, adjacency: Adjacency, neighbors: &Neighbors) -> Written {
+        let value = self.rewrite(adjacency, neighbors)?;
+        match self.adjacencies.get(&key) {
+            Some(id) => {
+                if self.writers.adjacencies.get(id.0) != Some(&value) {
+                    self.writers.adjacencies.update(id.0, value, &self.grace)?;
+                }
+            }
+            None => {
+                let id = AdjacencyId(self.writers.adjacencies.create(value, &self.grace)?);
+                self.adjacencies.insert(key, id);
+            }
+        }
+        Ok(())
+    }
+
+    fn rewrite(&self, adjacency: Adjacency, neighbors: &Neighbors) -> Result<Rewrite, WriteError> {
+        let (interface, tunnel, hop) = match adjacency {
+            Adjacency::NoRoute => return Ok(no_way()),
+            Adjacency::Connected(interface) => (interface, None, None),
+            Adjacency::Hop { hop, tunnel } => (hop.interface, tunnel, Some(hop)),
+        };
+        let id = self.interface(interface)?;
+        let network = self.network(interface).ok_or(WriteError::Missing("network"))?;
+        let neighbor = match hop {
+            None => hosts_of(id),
+            Some(hop) => neighbors.id(hop).ok_or(WriteError::Missing("neighbour"))?,
+        };
+        let mac = hop.and_then(|hop| neighbors.mac(hop));
+        Ok(Rewrite::new(&RewriteSpec {
+            reach: if mac.is_some() { Reach::Resolved } else { Reach::Unresolved },
+            port: interface.port,
+            interface: id,
+            vlan: (interface.vlan != 0).then_some(interface.vlan),
+            source: self.mac(interface),
+            destination: mac.unwrap_or(MacAddr::ZERO),
+            mtu: network.mtu,
+            neighbor,
+            tunnel,
+        }))
+    }
+
+    fn write_route(&mut self, key: RouteKey, target: Target) -> Written {
+        let leaf: NonZeroU32 = target.encode().ok_or(WriteError::Missing("place for another way out"))?;
+        let (address, length) = parts(key.prefix);
+        self.writers.routes.insert(key.vrf, address, length, leaf, &self.grace)?;
+        Ok(())
+    }
+
+    fn erase_route(&mut self, key: RouteKey) {
+        let (address, length) = parts(key.prefix);
+        self.writers.routes.remove(key.vrf, address, length, &self.grace);
+    }
+}
+
+fn parts(prefix: Ipv4Net) -> (u32, u8) {
+    (prefix.network().into(), prefix.prefix_len())
+}

@@ -1,0 +1,188 @@
+//! The configuration that tests start from: two ports, one site, two external networks, two tenants with the same
+//! customer addresses.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use nvgw_config::{
+    Config, CustomerRoute, Device, DscpMode, EcnMode, Encapsulation, ExternalIndex, ExternalNetwork,
+    ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NetworkRef, Port, Provider, ProviderRoute,
+    SenderCheck, Site, SiteIndex, StaticNeighbor, Subnet, System, Tenant, TenantIndex,
+};
+use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, Vsid};
+
+use super::{Control, ControlError, Egress, PortHardware, table_limits};
+use crate::tables::grace::LocalGrace;
+use crate::tables::set::{TableReaders, tables};
+
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+pub(crate) fn net(text: &str) -> IpNet {
+    text.parse().expect("a prefix")
+}
+
+pub(crate) fn mac(text: &str) -> MacAddr {
+    text.parse().expect("an Ethernet address")
+}
+
+pub(crate) fn vsid(number: u64) -> Vsid {
+    Vsid::new(number).expect("a VSID")
+}
+
+/// Our Ethernet addresses on both ports.
+pub(crate) const WIRE0: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xa0]);
+pub(crate) const WIRE1: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xa1]);
+
+pub(crate) fn site(name: &str, vlan: u64, subnet: &str, address: &str) -> Site {
+    Site {
+        name: name.into(),
+        port: PortId(0),
+        vlan: Some(VlanId::new(vlan).expect("a VLAN")),
+        subnet: net(subnet),
+        addresses: vec![ProviderAddr(ip(address))],
+        gateway: None,
+        mtu: 1600,
+    }
+}
+
+pub(crate) fn external(name: &str, vlan: u64, address: &str, gateway: &str) -> ExternalNetwork {
+    ExternalNetwork {
+        name: name.into(),
+        port: PortId(1),
+        vlan: Some(VlanId::new(vlan).expect("a VLAN")),
+        addresses: vec![net(address)],
+        gateway: Some(ip(gateway)),
+        routes: vec![],
+        tenant: None,
+        mtu: 1500,
+    }
+}
+
+pub(crate) fn subnet(number: u64, prefix: &str, gateway: &str) -> Subnet {
+    Subnet { vsid: vsid(number), prefix: net(prefix), gateway: CustomerAddr(ip(gateway)) }
+}
+
+pub(crate) fn record(number: u64, address: &str, mac_address: &str, peer: &str) -> LookupRecord {
+    LookupRecord {
+        vsid: vsid(number),
+        address: CustomerAddr(ip(address)),
+        mac: mac(mac_address),
+        provider_address: ProviderAddr(ip(peer)),
+        name: None,
+        flow_id: None,
+    }
+}
+
+pub(crate) fn tenant(name: &str, subnets: Vec<Subnet>, records: Vec<LookupRecord>) -> Tenant {
+    Tenant {
+        name: name.into(),
+        routing_domain: None,
+        gateway_mac: mac("02:00:5e:00:01:01"),
+        sender_check: SenderCheck::Strict,
+        subnets,
+        records,
+        routes: vec![],
+        external: Some(ExternalIndex(0)),
+        public_prefixes: vec![],
+    }
+}
+
+fn port(name: &str, mtu: u16) -> Port {
+    Port {
+        name: name.into(),
+        device: Device::Vdev("net_null0".into()),
+        mtu,
+        mac: None,
+        rx_descriptors: 1024,
+        tx_descriptors: 1024,
+        rx_queues: None,
+    }
+}
+
+/// A gateway with one site (VLAN 20), the internet (VLAN 300), an uplink of tenant red (VLAN 301).
+pub(crate) fn config() -> Config {
+    let mut gateway_site = site("gateway-site", 20, "100.64.20.0/24", "100.64.20.10");
+    gateway_site.gateway = Some(ip("100.64.20.1"));
+    let mut internet = external("internet", 300, "198.18.0.2/24", "198.18.0.1");
+    internet.routes = vec![ExternalRoute { prefix: net("198.18.128.0/17"), next_hop: ip("198.18.0.3") }];
+    let mut uplink = external("red-uplink", 301, "198.18.1.2/24", "198.18.1.1");
+    uplink.tenant = Some(TenantIndex(0));
+    let mut red = tenant(
+        "red",
+        vec![subnet(5001, "10.0.1.0/24", "10.0.1.1"), subnet(5002, "10.0.2.0/24", "10.0.2.1")],
+        vec![
+            record(5001, "10.0.1.5", "02:15:5d:00:00:05", "100.64.20.30"),
+            record(5002, "10.0.2.6", "02:15:5d:00:00:06", "100.64.30.2"),
+        ],
+    );
+    red.routes = vec![CustomerRoute { prefix: net("172.16.0.0/16"), next_hop: CustomerAddr(ip("10.0.1.5")) }];
+    let mut blue = tenant(
+        "blue",
+        vec![subnet(6001, "10.0.1.0/24", "10.0.1.1"), subnet(6002, "203.0.113.0/28", "203.0.113.1")],
+        vec![
+            record(6001, "10.0.1.5", "02:15:5d:00:00:05", "100.64.20.31"),
+            record(6002, "203.0.113.5", "02:15:5d:00:00:07", "100.64.20.31"),
+        ],
+    );
+    blue.public_prefixes = vec![net("203.0.113.0/28")];
+    Config {
+        system: System {
+            control_core: 0,
+            worker_cores: vec![1],
+            hugepages: Hugepages::Off,
+            memory_mb: 64,
+            state_dir: "/var/lib/nvgw".into(),
+            admin_socket: "/run/nvgw/admin.sock".into(),
+            metrics_listen: None,
+            limits: Limits { vsids: 64, records: 256, external_routes: 256, nat_sessions: 0 },
+        },
+        ports: vec![port("wire0", 1600), port("wire1", 1500)],
+        provider: Provider {
+            sites: vec![gateway_site],
+            routes: vec![ProviderRoute {
+                prefix: net("100.64.30.0/24"),
+                next_hop: ip("100.64.20.2"),
+                site: SiteIndex(0),
+                metric: 10,
+            }],
+            encapsulation: Encapsulation {
+                ttl: 64,
+                flow_id: FlowIdMode::Hash,
+                dscp: DscpMode::Uniform,
+                ecn: EcnMode::Normal,
+                allow_reserved_vsids: false,
+                peers: vec![],
+            },
+        },
+        external: vec![internet, uplink],
+        tenants: vec![red, blue],
+        neighbors: vec![
+            neighbor(NetworkRef::Site(SiteIndex(0)), "100.64.20.30", "02:00:00:00:20:1e"),
+            neighbor(NetworkRef::External(ExternalIndex(0)), "198.18.0.1", "02:00:00:00:30:01"),
+        ],
+    }
+}
+
+pub(crate) fn neighbor(network: NetworkRef, address: &str, mac_address: &str) -> StaticNeighbor {
+    StaticNeighbor { network, address: ip(address), mac: mac(mac_address) }
+}
+
+/// Control on tables of its own.
+pub(crate) fn control(config: Config) -> Result<(Control<LocalGrace>, TableReaders), ControlError> {
+    let (writers, readers) = tables(table_limits(&config), 7).expect("memory");
+    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true });
+    Ok((Control::new(config, hardware.to_vec(), writers, LocalGrace::new())?, readers))
+}
+
+/// Frames that were sent, with their port.
+#[derive(Default)]
+pub(crate) struct Sent(pub(crate) Vec<(u16, Vec<u8>)>);
+
+impl Egress for Sent {
+    fn transmit(&mut self, port: PortId, frame: &[u8]) -> bool {
+        self.0.push((port.0, frame.to_vec()));
+        true
+    }
+}

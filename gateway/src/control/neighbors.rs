@@ -1,0 +1,415 @@
+//! Neighbours: who has which address on the connected networks, as ARP tells (RFC 826, RFC 5227).
+//!
+//! A state machine without network and without clock: it is told what was heard and what time it is, and answers
+//! with [`Effect`]s for its owner to carry out, in order. Packets that wait for an answer are held here; every one
+//! leaves again in exactly one effect.
+
+mod entry;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use nvgw_types::{InterfaceId, MacAddr, NeighborId};
+
+use super::desired::{Hop, InterfaceKey};
+use super::time::Nanos;
+use crate::telemetry::DropReason;
+pub use entry::State;
+use entry::{Entry, Phase};
+
+/// Between two requests for the same address.
+const RETRY: Duration = Duration::from_secs(1);
+/// Requests before an address counts as unanswered.
+const TRIES: u8 = 3;
+/// How long a station's answer is good.
+const REACHABLE: Duration = Duration::from_secs(300);
+/// How long an unanswered address is not asked for again.
+const FAILED: Duration = Duration::from_secs(3);
+/// Packets held for one neighbour.
+pub const HELD_EACH: usize = 32;
+/// Packets held in all.
+pub const HELD_TOTAL: usize = 4096;
+/// Neighbours of one network that nobody configured.
+pub const LEARNED_EACH: usize = 4096;
+
+/// From here on, identifiers stand for no entry, but for all hosts of an interface that have none.
+const HOSTS: u32 = u32::MAX - u16::MAX as u32;
+
+/// The identifier under which workers hand over packets for hosts of a connected prefix that no route names yet.
+#[must_use]
+pub const fn hosts_of(interface: InterfaceId) -> NeighborId {
+    NeighborId(HOSTS + interface.0 as u32)
+}
+
+/// The interface of a [`hosts_of`].
+#[must_use]
+pub const fn interface_of_hosts(id: NeighborId) -> Option<InterfaceId> {
+    if id.0 < HOSTS { None } else { Some(InterfaceId((id.0 - HOSTS) as u16)) }
+}
+
+/// What a held packet is, which decides how its end is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It came in on a port and goes on.
+    Transit,
+    /// It is the gateway's answer to a packet that came in.
+    Answer,
+}
+
+/// A finished frame but for its destination Ethernet address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The bytes, from the Ethernet header on.
+    pub bytes: Vec<u8>,
+    /// What it is.
+    pub origin: Origin,
+}
+
+/// What the owner has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask for the address: by broadcast, or of the station that had it last.
+    Ask {
+        /// The address.
+        hop: Hop,
+        /// The station.
+        station: Option<MacAddr>,
+    },
+    /// The Ethernet address is known, or has changed.
+    Resolved(Hop),
+    /// The Ethernet address is not known any more.
+    Lost(Hop),
+    /// A neighbour that nobody configured is gone.
+    Forgotten(Hop),
+    /// Send a frame, complete now.
+    Send(Hop, Frame),
+    /// Packets ended here.
+    Dropped(DropReason, u64),
+}
+
+/// All neighbours.
+#[derive(Debug, Default)]
+pub struct Neighbors {
+    entries: BTreeMap<NeighborId, Entry>,
+    ids: BTreeMap<Hop, NeighborId>,
+    /// What is due when; ties in the order of identifiers.
+    timers: BTreeSet<(Nanos, NeighborId)>,
+    learned: BTreeMap<InterfaceKey, usize>,
+    held: usize,
+    next: u32,
+    refused: u64,
+}
+
+impl Neighbors {
+    /// An identifier that no neighbour has, and none had for the last four billion: a worker may still know those.
+    fn fresh_id(&mut self) -> NeighborId {
+        loop {
+            let id = NeighborId(self.next);
+            self.next = (self.next + 1) % HOSTS;
+            if !self.entries.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// The identifier of a neighbour.
+    #[must_use]
+    pub fn id(&self, hop: Hop) -> Option<NeighborId> {
+        self.ids.get(&hop).copied()
+    }
+
+    /// The address of a neighbour.
+    #[must_use]
+    pub fn hop(&self, id: NeighborId) -> Option<Hop> {
+        self.entries.get(&id).map(|entry| entry.hop)
+    }
+
+    /// The Ethernet address to use for a neighbour, if there is one.
+    #[must_use]
+    pub fn mac(&self, hop: Hop) -> Option<MacAddr> {
+        self.entries.get(self.ids.get(&hop)?)?.mac()
+    }
+
+    /// How a neighbour stands.
+    #[must_use]
+    pub fn state(&self, hop: Hop) -> Option<State> {
+        self.entries.get(self.ids.get(&hop)?).map(Entry::state)
+    }
+
+    /// Packets held now.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Neighbours not learned because their network had [`LEARNED_EACH`] already.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// When [`Self::tick`] has something to do next.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Nanos> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    /// All neighbours, in the order of their networks and addresses.
+    pub fn iter(&self) -> impl Iterator<Item = View> {
+        self.ids.values().filter_map(|id| self.entries.get(id)).map(|entry| View {
+            hop: entry.hop,
+            mac: entry.mac(),
+            state: entry.state(),
+            since: entry.since,
+            held: entry.held(),
+            configured: entry.configured,
+        })
+    }
+
+    /// Keeps an entry for a next hop of the configuration, known or not.
+    pub fn configure(&mut self, now: Nanos, hop: Hop) -> NeighborId {
+        let id = self.id(hop).unwrap_or_else(|| self.insert(now, hop, true));
+        if let Some(entry) = self.entries.get_mut(&id)
+            && !entry.configured
+        {
+            entry.configured = true;
+            self.unlearn(hop.interface);
+        }
+        id
+    }
+
+    /// Gives an entry of [`Self::configure`] its Ethernet address, or takes it back to be asked for.
+    pub fn set_static(&mut self, now: Nanos, hop: Hop, mac: Option<MacAddr>, effects: &mut Vec<Effect>) {
+        let id = self.configure(now, hop);
+        match mac {
+            Some(mac) => self.settle(now, id, Phase::Static(mac), mac, effects),
+            None => {
+                self.enter(now, id, Phase::Idle, None);
+                effects.push(Effect::Lost(hop));
+            }
+        }
+    }
+
+    /// Removes an entry; what it held is dropped.
+    pub fn remove(&mut self, hop: Hop, effects: &mut Vec<Effect>) {
+        let Some(id) = self.ids.remove(&hop) else { return };
+        let Some(entry) = self.entries.remove(&id) else { return };
+        if let Some(due) = entry.due {
+            self.timers.remove(&(due, id));
+        }
+        if !entry.configured {
+            self.unlearn(hop.interface);
+        }
+        self.drop_held(entry.into_held(), effects);
+    }
+
+    /// Takes a frame for a host of a connected network that may have no entry yet.
+    pub fn submit_to_host(&mut self, now: Nanos, hop: Hop, frame: Frame, effects: &mut Vec<Effect>) {
+        match self.id(hop).or_else(|| self.learn(now, hop)) {
+            Some(id) => self.submit(now, id, frame, effects),
+            None => effects.push(Effect::Dropped(DropReason::HoldQueueFull, 1)),
+        }
+    }
+
+    /// Takes a frame for a neighbour: sends it, holds it, or drops it.
+    pub fn submit(&mut self, now: Nanos, id: NeighborId, mut frame: Frame, effects: &mut Vec<Effect>) {
+        let full = self.held >= HELD_TOTAL;
+        let Some(entry) = self.entries.get_mut(&id) else {
+            effects.push(Effect::Dropped(DropReason::NeighborUnresolved, 1));
+            return;
+        };
+        let hop = entry.hop;
+        if let Some(mac) = entry.mac() {
+            frame.address_to(mac);
+            effects.push(Effect::Send(hop, frame));
+            return;
+        }
+        match &mut entry.phase {
+            Phase::Failed => effects.push(Effect::Dropped(DropReason::NeighborUnresolved, 1)),
+            Phase::Asking { held, .. } if full || held.len() >= HELD_EACH => {
+                effects.push(Effect::Dropped(DropReason::HoldQueueFull, 1));
+            }
+            Phase::Asking { held, .. } => {
+                held.push_back(frame);
+                self.held += 1;
+            }
+            _ => {
+                let mut held = VecDeque::new();
+                if full {
+                    effects.push(Effect::Dropped(DropReason::HoldQueueFull, 1));
+                } else {
+                    held.push_back(frame);
+                    self.held += 1;
+                }
+                self.ask_first(now, id, held, effects);
+            }
+        }
+    }
+
+    /// Asks for every configured next hop that is not known and not being asked for, so that one that does not
+    /// answer shows before a packet is lost to it.
+    pub fn ask_for_configured(&mut self, now: Nanos, effects: &mut Vec<Effect>) {
+        let idle = |entry: &Entry| entry.configured && matches!(entry.phase, Phase::Idle);
+        let ids: Vec<_> = self.entries.iter().filter(|(_, entry)| idle(entry)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.ask_first(now, id, VecDeque::new(), effects);
+        }
+    }
+
+    /// Notes that a station said the address is its own. A neighbour that has no entry gets one only where `create`
+    /// is set (the station asked for an address of ours, RFC 826) and its network has room.
+    pub fn heard(&mut self, now: Nanos, hop: Hop, mac: MacAddr, create: bool, effects: &mut Vec<Effect>) {
+        let known = self.id(hop).or_else(|| if create { self.learn(now, hop) } else { None });
+        let Some(id) = known else { return };
+        if self.entries.get(&id).is_some_and(|entry| !matches!(entry.phase, Phase::Static(_))) {
+            self.settle(now, id, Phase::Reachable(mac), mac, effects);
+        }
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Nanos, effects: &mut Vec<Effect>) {
+        while let Some(&(due, id)) = self.timers.first() {
+            if due > now {
+                break;
+            }
+            self.timers.remove(&(due, id));
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.due = None;
+                self.expire(now, id, effects);
+            }
+        }
+    }
+
+    fn expire(&mut self, now: Nanos, id: NeighborId, effects: &mut Vec<Effect>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let hop = entry.hop;
+        match &mut entry.phase {
+            Phase::Asking { asked, .. } if *asked < TRIES => {
+                *asked += 1;
+                self.arm(id, now.after(RETRY));
+                effects.push(Effect::Ask { hop, station: None });
+            }
+            Phase::Asking { .. } => {
+                let held = self.enter(now, id, Phase::Failed, Some(now.after(FAILED)));
+                self.drop_held(held, effects);
+            }
+            &mut Phase::Reachable(mac) => {
+                self.enter(now, id, Phase::Verifying { mac, asked: 1 }, Some(now.after(RETRY)));
+                effects.push(Effect::Ask { hop, station: Some(mac) });
+            }
+            // First of the station itself, then of everyone: the address may have moved without a word.
+            Phase::Verifying { mac, asked } if *asked < 2 * TRIES => {
+                let station = (*asked < TRIES).then_some(*mac);
+                *asked += 1;
+                self.arm(id, now.after(RETRY));
+                effects.push(Effect::Ask { hop, station });
+            }
+            Phase::Verifying { .. } if entry.configured => {
+                self.enter(now, id, Phase::Idle, None);
+                effects.push(Effect::Lost(hop));
+            }
+            Phase::Failed if entry.configured => {
+                self.enter(now, id, Phase::Idle, None);
+            }
+            Phase::Verifying { .. } | Phase::Failed => {
+                self.remove(hop, effects);
+                effects.push(Effect::Forgotten(hop));
+            }
+            Phase::Idle | Phase::Static(_) => {}
+        }
+    }
+
+    fn ask_first(&mut self, now: Nanos, id: NeighborId, held: VecDeque<Frame>, effects: &mut Vec<Effect>) {
+        self.enter(now, id, Phase::Asking { held, asked: 1 }, Some(now.after(RETRY)));
+        if let Some(hop) = self.hop(id) {
+            effects.push(Effect::Ask { hop, station: None });
+        }
+    }
+
+    /// The entry's Ethernet address is `mac`: tells so if it was not before, then sends what waited for it.
+    fn settle(&mut self, now: Nanos, id: NeighborId, phase: Phase, mac: MacAddr, effects: &mut Vec<Effect>) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        let (hop, before) = (entry.hop, entry.mac());
+        let due = matches!(phase, Phase::Reachable(_)).then(|| now.after(REACHABLE));
+        let held = self.enter(now, id, phase, due);
+        if before != Some(mac) {
+            effects.push(Effect::Resolved(hop));
+        }
+        self.held -= held.len();
+        for mut frame in held {
+            frame.address_to(mac);
+            effects.push(Effect::Send(hop, frame));
+        }
+    }
+
+    /// Changes an entry's phase and timer; returns what the old phase held.
+    fn enter(&mut self, now: Nanos, id: NeighborId, phase: Phase, due: Option<Nanos>) -> VecDeque<Frame> {
+        let Some(entry) = self.entries.get_mut(&id) else { return VecDeque::new() };
+        if let Some(old) = entry.due.take() {
+            self.timers.remove(&(old, id));
+        }
+        entry.since = now;
+        let old = std::mem::replace(&mut entry.phase, phase);
+        if let Some(due) = due {
+            self.arm(id, due);
+        }
+        old.into_held()
+    }
+
+    fn arm(&mut self, id: NeighborId, due: Nanos) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.due = Some(due);
+            self.timers.insert((due, id));
+        }
+    }
+
+    fn learn(&mut self, now: Nanos, hop: Hop) -> Option<NeighborId> {
+        let learned = self.learned.entry(hop.interface).or_default();
+        if *learned >= LEARNED_EACH {
+            self.refused += 1;
+            return None;
+        }
+        *learned += 1;
+        Some(self.insert(now, hop, false))
+    }
+
+    fn unlearn(&mut self, interface: InterfaceKey) {
+        if let Some(learned) = self.learned.get_mut(&interface) {
+            *learned -= 1;
+        }
+    }
+
+    fn insert(&mut self, now: Nanos, hop: Hop, configured: bool) -> NeighborId {
+        let id = self.fresh_id();
+        self.entries.insert(id, Entry { hop, configured, phase: Phase::Idle, due: None, since: now });
+        self.ids.insert(hop, id);
+        id
+    }
+
+    fn drop_held(&mut self, held: VecDeque<Frame>, effects: &mut Vec<Effect>) {
+        if !held.is_empty() {
+            self.held -= held.len();
+            effects.push(Effect::Dropped(DropReason::NeighborUnresolved, held.len() as u64));
+        }
+    }
+}
+
+/// A neighbour, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// Its address.
+    pub hop: Hop,
+    /// Its Ethernet address, where known.
+    pub mac: Option<MacAddr>,
+    /// How it stands.
+    pub state: State,
+    /// Since when it stands so; a reachable one, when it was last heard.
+    pub since: Nanos,
+    /// Packets that wait for it.
+    pub held: usize,
+    /// Whether the configuration names it.
+    pub configured: bool,
+}
+
+#[cfg(test)]
+mod tests;

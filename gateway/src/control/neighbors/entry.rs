@@ -1,0 +1,118 @@
+//! One neighbour's state.
+
+use std::collections::VecDeque;
+
+use nvgw_types::MacAddr;
+
+use super::Frame;
+use crate::control::desired::Hop;
+use crate::control::time::Nanos;
+
+/// How a neighbour stands, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The configuration gives its Ethernet address.
+    Static,
+    /// Nobody has asked yet, or it was lost and nobody asked since.
+    Unresolved,
+    /// Asked for; packets wait.
+    Incomplete,
+    /// Known.
+    Reachable,
+    /// Known, and asked whether it is still there.
+    Probing,
+    /// It did not answer; it is not asked for a few seconds.
+    Failed,
+}
+
+impl State {
+    /// The name in commands and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Unresolved => "unresolved",
+            Self::Incomplete => "incomplete",
+            Self::Reachable => "reachable",
+            Self::Probing => "probing",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A state with what belongs to it.
+#[derive(Debug)]
+pub(super) enum Phase {
+    Idle,
+    Static(MacAddr),
+    Asking { held: VecDeque<Frame>, asked: u8 },
+    Reachable(MacAddr),
+    Verifying { mac: MacAddr, asked: u8 },
+    Failed,
+}
+
+impl Phase {
+    pub(super) fn into_held(self) -> VecDeque<Frame> {
+        match self {
+            Self::Asking { held, .. } => held,
+            _ => VecDeque::new(),
+        }
+    }
+}
+
+/// One neighbour.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) hop: Hop,
+    /// Whether the configuration names it: it stays, known or not.
+    pub(super) configured: bool,
+    pub(super) phase: Phase,
+    pub(super) due: Option<Nanos>,
+    pub(super) since: Nanos,
+}
+
+impl Entry {
+    pub(super) fn mac(&self) -> Option<MacAddr> {
+        match self.phase {
+            Phase::Static(mac) | Phase::Reachable(mac) | Phase::Verifying { mac, .. } => Some(mac),
+            Phase::Idle | Phase::Asking { .. } | Phase::Failed => None,
+        }
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self.phase {
+            Phase::Idle => State::Unresolved,
+            Phase::Static(_) => State::Static,
+            Phase::Asking { .. } => State::Incomplete,
+            Phase::Reachable(_) => State::Reachable,
+            Phase::Verifying { .. } => State::Probing,
+            Phase::Failed => State::Failed,
+        }
+    }
+
+    pub(super) fn held(&self) -> usize {
+        match &self.phase {
+            Phase::Asking { held, .. } => held.len(),
+            _ => 0,
+        }
+    }
+
+    pub(super) fn into_held(self) -> VecDeque<Frame> {
+        self.phase.into_held()
+    }
+}
+
+impl Frame {
+    /// Fills in the destination Ethernet address.
+    pub(super) fn address_to(&mut self, mac: MacAddr) {
+        if let Some(destination) = self.bytes.first_chunk_mut() {
+            *destination = mac.0;
+        }
+    }
+}
+
+impl serde::Serialize for State {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}

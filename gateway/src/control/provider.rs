@@ -1,0 +1,175 @@
+//! The provider network's routing table: which site, and which next hop there, leads to a provider address.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use nvgw_config::{Config, SiteIndex};
+
+use super::compile::{Ipv6Unsupported, v4, v4_net};
+
+/// Who put a provider route there; nobody else can remove it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// A site: its connected subnet, or its default gateway.
+    Site,
+    /// The configuration's static routes.
+    Static,
+}
+
+impl Owner {
+    /// The name in commands and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Site => "site",
+            Self::Static => "static",
+        }
+    }
+}
+
+/// A provider route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderRoute {
+    /// The destination.
+    pub prefix: Ipv4Net,
+    /// The next hop; `None`: the destination itself, on the site's subnet.
+    pub next_hop: Option<Ipv4Addr>,
+    /// The site it leads over.
+    pub site: SiteIndex,
+    /// The lower wins among equal prefixes.
+    pub metric: u32,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// The way to a provider address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderPath {
+    /// The site.
+    pub site: SiteIndex,
+    /// The next hop on the site's subnet.
+    pub next_hop: Ipv4Addr,
+}
+
+/// The provider network's routes.
+#[derive(Debug, Clone, Default)]
+pub struct ProviderRoutes {
+    all: Vec<ProviderRoute>,
+    /// The best route of every prefix; the longest prefixes first.
+    best: BTreeMap<Reverse<u8>, BTreeMap<Ipv4Addr, ProviderRoute>>,
+}
+
+impl ProviderRoutes {
+    /// The routes of a configuration: the sites' subnets, the static routes, the sites' default gateways. Subnets
+    /// and default gateways have metric 0, and of equal routes the first in that order wins.
+    ///
+    /// # Errors
+    /// An IPv6 address.
+    pub fn new(config: &Config) -> Result<Self, Ipv6Unsupported> {
+        let sites = || config.provider.sites.iter().enumerate().map(|(index, site)| (SiteIndex(index), site));
+        let mut all = Vec::new();
+        for (index, site) in sites() {
+            all.push(ProviderRoute {
+                prefix: v4_net(site.subnet)?.trunc(),
+                next_hop: None,
+                site: index,
+                metric: 0,
+                owner: Owner::Site,
+            });
+        }
+        for route in &config.provider.routes {
+            all.push(ProviderRoute {
+                prefix: v4_net(route.prefix)?.trunc(),
+                next_hop: Some(v4(route.next_hop)?),
+                site: route.site,
+                metric: route.metric,
+                owner: Owner::Static,
+            });
+        }
+        for (index, site) in sites() {
+            if let Some(gateway) = site.gateway {
+                all.push(ProviderRoute {
+                    prefix: Ipv4Net::default(),
+                    next_hop: Some(v4(gateway)?),
+                    site: index,
+                    metric: 0,
+                    owner: Owner::Site,
+                });
+            }
+        }
+        let mut best = BTreeMap::<_, BTreeMap<_, ProviderRoute>>::new();
+        for route in &all {
+            let prefixes = best.entry(Reverse(route.prefix.prefix_len())).or_default();
+            let winner = prefixes.entry(route.prefix.network()).or_insert(*route);
+            if route.metric < winner.metric {
+                *winner = *route;
+            }
+        }
+        Ok(Self { all, best })
+    }
+
+    /// All routes, those that another one beats included.
+    #[must_use]
+    pub fn all(&self) -> &[ProviderRoute] {
+        &self.all
+    }
+
+    /// The way to `address`: longest prefix, then lowest metric, then first.
+    #[must_use]
+    pub fn lookup(&self, address: Ipv4Addr) -> Option<ProviderPath> {
+        self.best.iter().find_map(|(Reverse(length), prefixes)| {
+            let mask = u32::MAX.checked_shl(32 - u32::from(*length)).unwrap_or(0);
+            let route = prefixes.get(&Ipv4Addr::from(u32::from(address) & mask))?;
+            Some(ProviderPath { site: route.site, next_hop: route.next_hop.unwrap_or(address) })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nvgw_config::ProviderRoute as Static;
+
+    use super::*;
+    use crate::control::fixture;
+
+    fn path(site: usize, next_hop: [u8; 4]) -> Option<ProviderPath> {
+        Some(ProviderPath { site: SiteIndex(site), next_hop: next_hop.into() })
+    }
+
+    fn route(prefix: &str, next_hop: &str, site: usize, metric: u32) -> Static {
+        Static {
+            prefix: prefix.parse().expect("a prefix"),
+            next_hop: next_hop.parse().expect("an address"),
+            site: SiteIndex(site),
+            metric,
+        }
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_then_the_metric_then_the_order() {
+        let mut config = fixture::config();
+        config.provider.sites.push(fixture::site("second", 21, "100.64.21.0/24", "100.64.21.10"));
+        config.provider.routes = vec![
+            route("100.64.30.0/24", "100.64.20.2", 0, 10),
+            route("100.64.30.0/24", "100.64.21.2", 1, 5),
+            route("100.64.30.0/24", "100.64.21.3", 1, 5),
+            route("100.64.30.128/25", "100.64.20.4", 0, 99),
+        ];
+        let routes = ProviderRoutes::new(&config).expect("IPv4");
+        let look = |a: [u8; 4]| routes.lookup(a.into());
+        assert_eq!(look([100, 64, 20, 30]), path(0, [100, 64, 20, 30]), "on the subnet: itself");
+        assert_eq!(look([100, 64, 30, 2]), path(1, [100, 64, 21, 2]), "lower metric, then first");
+        assert_eq!(look([100, 64, 30, 200]), path(0, [100, 64, 20, 4]), "longer prefix whatever its metric");
+        assert_eq!(look([8, 8, 8, 8]), path(0, [100, 64, 20, 1]), "default gateway");
+    }
+
+    #[test]
+    fn without_a_default_gateway_there_may_be_no_route() {
+        let mut config = fixture::config();
+        config.provider.sites[0].gateway = None;
+        let routes = ProviderRoutes::new(&config).expect("IPv4");
+        assert_eq!(routes.lookup([100, 64, 10, 2].into()), None);
+    }
+}

@@ -1,0 +1,20 @@
+//! What a running gateway cannot change.
+
+use nvgw_config::Config;
+
+/// What differs between two configurations that only a restart can change, as paths of the document.
+pub(super) fn needed(running: &Config, new: &Config) -> Vec<&'static str> {
+    let (a, b) = (&running.system, &new.system);
+    let checks = [
+        ("system.control-core", a.control_core == b.control_core),
+        ("system.worker-cores", a.worker_cores == b.worker_cores),
+        ("system.hugepages", a.hugepages == b.hugepages),
+        ("system.memory-mb", a.memory_mb == b.memory_mb),
+        ("system.state-dir", a.state_dir == b.state_dir),
+        ("system.admin-socket", a.admin_socket == b.admin_socket),
+        ("system.metrics-listen", a.metrics_listen == b.metrics_listen),
+        ("system.limits", a.limits == b.limits),
+        ("ports", running.ports == new.ports),
+    ];
+    checks.into_iter().filter(|(_, same)| !same).map(|(path, _)| path).collect()
+}

@@ -1,0 +1,287 @@
+//! What workers hand over: ARP, ICMP echo to the gateway's own addresses, packets whose next hop is not known.
+//!
+//! A reply takes the way that the tables give it, as any packet to its destination would: an echo reply on the
+//! provider network follows the provider routes, one on an external network or in a tenant's VRF that VRF's routes.
+//! An ARP reply goes to who asked.
+
+use std::net::Ipv4Addr;
+
+use nvgw_types::{InterfaceId, NeighborId, VrfId, Vsid};
+use zerocopy::IntoBytes;
+
+use super::desired::{Hop, InterfaceKey, Role};
+use super::fabric::mapped;
+use super::frames::{self, EchoReply, Link};
+use super::neighbors::{Effect, Frame, Origin, interface_of_hosts};
+use super::time::Nanos;
+use super::{Control, Egress};
+use crate::packet::arp::{Arp, Operation};
+use crate::packet::ethernet;
+use crate::tables::Grace;
+use crate::tables::entries::{Reach, Record, Rewrite, ScopedAddress, Target};
+use crate::tables::exchange::Punt;
+use crate::telemetry::DropReason;
+
+/// VRFs that a packet may pass: a tenant's, an external network's, and another tenant's behind it.
+const VRFS: usize = 3;
+
+/// How a packet ended that was not dropped.
+enum End {
+    /// Answered or absorbed.
+    Consumed,
+    /// Given to the neighbours, or its answer was: their effects count it.
+    Passed,
+}
+
+type Ended = Result<End, DropReason>;
+
+impl<G: Grace> Control<G> {
+    /// Takes a packet from a worker. It ends in exactly one way, now or, where it waits for a neighbour, later:
+    /// forwarded, consumed, or dropped for a reason.
+    pub fn handle_punt(&mut self, now: Nanos, punt: Punt, frame: &[u8], out: &mut impl Egress) {
+        let mut effects = Vec::new();
+        let ended = match punt {
+            Punt::Arp { interface } => self.arp(now, interface, frame, &mut effects, out),
+            Punt::Local { interface } => self.local(now, interface, frame, &mut effects),
+            Punt::Overlay { vsid, vrf } => self.overlay(now, vsid, vrf, frame, &mut effects),
+            Punt::Unresolved { neighbor } => {
+                let frame = Frame { bytes: frame.to_vec(), origin: Origin::Transit };
+                self.pass(now, neighbor, frame, &mut effects)
+            }
+        };
+        match ended {
+            Ok(End::Consumed) => self.counters.consumed.add(1),
+            Ok(End::Passed) => {}
+            Err(reason) => self.counters.drops(reason, 1),
+        }
+        self.carry_out(effects, out);
+    }
+
+    fn arp(
+        &mut self,
+        now: Nanos,
+        interface: InterfaceId,
+        frame: &[u8],
+        effects: &mut Vec<Effect>,
+        out: &mut impl Egress,
+    ) -> Ended {
+        const IGNORED: DropReason = DropReason::ArpIgnored;
+        let key = self.fabric.interface_key(interface).ok_or(IGNORED)?;
+        let network = self.fabric.network(key).ok_or(IGNORED)?;
+        let received = frames::read(frame).filter(|r| r.ethertype == ethernet::ARP).ok_or(IGNORED)?;
+        let (arp, operation) = Arp::checked(received.payload).ok_or(IGNORED)?;
+        let (mac, sender, target) = (arp.sender_mac(), arp.sender(), arp.target());
+        if mac == self.fabric.mac(key) {
+            return Err(DropReason::OwnPacket);
+        }
+        if !mac.is_station() {
+            return Err(IGNORED);
+        }
+        if network.owns(sender) {
+            self.note_conflict(Hop { interface: key, address: sender }, mac);
+            return Err(IGNORED);
+        }
+        // A probe asks before its sender has an address (RFC 5227 §2.1.1): there is nothing to learn from it.
+        let probe = sender.is_unspecified() && operation == Operation::Request;
+        if !probe && network.own_address_toward(sender).is_none() {
+            return Err(IGNORED);
+        }
+        let asks_us = operation == Operation::Request && network.owns(target);
+        if !probe {
+            self.neighbors.heard(now, Hop { interface: key, address: sender }, mac, asks_us, effects);
+        }
+        if asks_us {
+            let reply = self.link(key).arp_reply(target, mac, sender);
+            self.originate(key.port, &reply, out);
+        }
+        Ok(End::Consumed)
+    }
+
+    fn local(
+        &mut self,
+        now: Nanos,
+        interface: InterfaceId,
+        frame: &[u8],
+        effects: &mut Vec<Effect>,
+    ) -> Ended {
+        const UNSUPPORTED: DropReason = DropReason::LocalUnsupported;
+        let key = self.fabric.interface_key(interface).ok_or(UNSUPPORTED)?;
+        let network = self.fabric.network(key).ok_or(UNSUPPORTED)?;
+        let reply = echo(frame)?;
+        match network.role {
+            Role::Site if network.owns(reply.asked) => self.answer_provider(now, &reply, effects),
+            Role::Site => Err(UNSUPPORTED),
+            Role::External(vrf) => self.answer(now, vrf, &reply, DropReason::ExternalRouteMissing, effects),
+        }
+    }
+
+    fn overlay(
+        &mut self,
+        now: Nanos,
+        vsid: Vsid,
+        vrf: VrfId,
+        frame: &[u8],
+        effects: &mut Vec<Effect>,
+    ) -> Ended {
+        let arp = frames::read(frame).is_some_and(|received| received.ethertype == ethernet::ARP);
+        if arp {
+            return self.overlay_arp(now, vsid, vrf, frame, effects);
+        }
+        let reply = echo(frame)?;
+        self.answer(now, vrf, &reply, DropReason::VirtualRouteMissing, effects)
+    }
+
+    /// A VM asks for its subnet's gateway address: answered by unicast to the VM's record.
+    fn overlay_arp(
+        &mut self,
+        now: Nanos,
+        vsid: Vsid,
+        vrf: VrfId,
+        frame: &[u8],
+        effects: &mut Vec<Effect>,
+    ) -> Ended {
+        const IGNORED: DropReason = DropReason::ArpIgnored;
+        let received = frames::read(frame).ok_or(IGNORED)?;
+        let (arp, operation) = Arp::checked(received.payload).ok_or(IGNORED)?;
+        let subnet =
+            self.fabric.current.subnets.get(&vsid).filter(|subnet| subnet.vrf == vrf).ok_or(IGNORED)?;
+        let sender = arp.sender();
+        if operation != Operation::Request
+            || arp.target() != subnet.gateway
+            || !subnet.prefix.contains(&sender)
+        {
+            return Err(IGNORED);
+        }
+        let record =
+            self.record(vrf, mapped(sender)).filter(|r| r.mac() == arp.sender_mac()).ok_or(IGNORED)?;
+        let reply = Arp::reply(subnet.gateway_mac, subnet.gateway, arp.sender_mac(), sender);
+        self.wrap(now, &record, ethernet::ARP, 0, reply.as_bytes(), effects)
+    }
+
+    /// Sends an echo reply over the provider network.
+    fn answer_provider(&mut self, now: Nanos, reply: &EchoReply, effects: &mut Vec<Effect>) -> Ended {
+        if self.fabric.current.networks.values().any(|n| n.role == Role::Site && n.owns(reply.asker)) {
+            return Err(DropReason::OwnPacket);
+        }
+        let path = self.provider.lookup(reply.asker).ok_or(DropReason::ProviderRouteMissing)?;
+        let interface = super::compile::site_interface(&self.config, path.site);
+        let network = self.fabric.network(interface).ok_or(DropReason::ProviderRouteMissing)?;
+        if network.own_address_toward(path.next_hop).is_none() {
+            return Err(DropReason::OuterMartianSource);
+        }
+        if reply.packet.len() > usize::from(network.mtu) {
+            return Err(DropReason::MtuExceeded);
+        }
+        let bytes = self.link(interface).frame(nvgw_types::MacAddr::ZERO, ethernet::IPV4, &reply.packet);
+        let hop = Hop { interface, address: path.next_hop };
+        self.neighbors.submit_to_host(now, hop, Frame { bytes, origin: Origin::Answer }, effects);
+        Ok(End::Passed)
+    }
+
+    /// Sends an echo reply in a VRF, where the address asked for is ours there.
+    fn answer(
+        &mut self,
+        now: Nanos,
+        vrf: VrfId,
+        reply: &EchoReply,
+        missing: DropReason,
+        effects: &mut Vec<Effect>,
+    ) -> Ended {
+        if self.route(vrf, reply.asked).1 != Target::Local {
+            return Err(DropReason::LocalUnsupported);
+        }
+        let (vrf, target) = self.route(vrf, reply.asker);
+        let address = match target {
+            Target::Missing | Target::Vrf(_) => return Err(missing),
+            Target::Local => return Err(DropReason::OwnPacket),
+            Target::Discard => return Err(DropReason::MulticastUnsupported),
+            Target::Subnet => mapped(reply.asker),
+            Target::Via(id) => self.fabric.writers.vias.get(id.0).ok_or(missing)?.address,
+            Target::Adjacency(id) => {
+                let rewrite = *self.fabric.writers.adjacencies.get(id.0).ok_or(missing)?;
+                let neighbor = usable(&rewrite, reply.packet.len())?;
+                let frame = Frame { bytes: frames::plain(&rewrite, &reply.packet), origin: Origin::Answer };
+                return self.pass(now, neighbor, frame, effects);
+            }
+        };
+        let record = self.record(vrf, address).ok_or(DropReason::DestinationRecordMissing)?;
+        self.wrap(now, &record, ethernet::IPV4, reply.tos, &reply.packet, effects)
+    }
+
+    /// Sends an answer to a record's VM.
+    fn wrap(
+        &mut self,
+        now: Nanos,
+        record: &Record,
+        ethertype: u16,
+        tos: u8,
+        packet: &[u8],
+        effects: &mut Vec<Effect>,
+    ) -> Ended {
+        let rewrite = self.fabric.writers.adjacencies.get(record.adjacency().0);
+        let rewrite = *rewrite.ok_or(DropReason::ProviderRouteMissing)?;
+        let neighbor = usable(&rewrite, packet.len())?;
+        let bytes = frames::encapsulated(&rewrite, record, ethertype, tos, packet);
+        self.pass(now, neighbor, Frame { bytes, origin: Origin::Answer }, effects)
+    }
+
+    /// Gives a finished frame to its neighbour. One for all hosts of a network that have no entry is for the host
+    /// that the frame's packet names.
+    fn pass(&mut self, now: Nanos, neighbor: NeighborId, frame: Frame, effects: &mut Vec<Effect>) -> Ended {
+        const UNRESOLVED: DropReason = DropReason::NeighborUnresolved;
+        let Some(interface) = interface_of_hosts(neighbor) else {
+            self.neighbors.submit(now, neighbor, frame, effects);
+            return Ok(End::Passed);
+        };
+        let interface = self.fabric.interface_key(interface).ok_or(UNRESOLVED)?;
+        let network = self.fabric.network(interface).ok_or(UNRESOLVED)?;
+        let address = frames::ipv4_destination(&frame.bytes).ok_or(UNRESOLVED)?;
+        if network.owns(address) || network.own_address_toward(address).is_none() {
+            return Err(UNRESOLVED);
+        }
+        self.neighbors.submit_to_host(now, Hop { interface, address }, frame, effects);
+        Ok(End::Passed)
+    }
+
+    /// Where an address leads, followed from VRF to VRF, and in which VRF it does.
+    fn route(&self, mut vrf: VrfId, address: Ipv4Addr) -> (VrfId, Target) {
+        let mut target = Target::Vrf(vrf);
+        for _ in 0..VRFS {
+            let Target::Vrf(next) = target else { break };
+            vrf = next;
+            let found = self.fabric.writers.routes.lookup(vrf, address.into());
+            target = found.map_or(Target::Missing, |(_, _, leaf)| Target::decode(leaf.get()));
+        }
+        (vrf, target)
+    }
+
+    fn record(&self, vrf: VrfId, address: u128) -> Option<Record> {
+        self.fabric.writers.records.get(&ScopedAddress { scope: vrf.0, address }).copied()
+    }
+
+    pub(super) fn link(&self, interface: InterfaceKey) -> Link {
+        Link { mac: self.fabric.mac(interface), vlan: interface.vlan }
+    }
+}
+
+/// The neighbour of a way out that exists and takes a packet of that length.
+fn usable(rewrite: &Rewrite, length: usize) -> Result<NeighborId, DropReason> {
+    if rewrite.reach() == Reach::NoRoute {
+        Err(DropReason::ProviderRouteMissing)
+    } else if length > usize::from(rewrite.mtu()) {
+        Err(DropReason::MtuExceeded)
+    } else {
+        Ok(rewrite.neighbor())
+    }
+}
+
+/// The answer to the echo request in a frame to this station alone; everything else has none.
+fn echo(frame: &[u8]) -> Result<EchoReply, DropReason> {
+    let received =
+        frames::read(frame).filter(|r| r.ethertype == ethernet::IPV4 && !r.destination.is_multicast());
+    let packet = received.map(|received| received.payload);
+    packet.and_then(frames::echo_reply).ok_or(DropReason::LocalUnsupported)
+}
+
+#[cfg(test)]
+mod tests;

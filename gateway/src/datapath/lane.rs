@@ -1,0 +1,132 @@
+//! Lanes and packet state: what stages hand to each other.
+
+use dpdk_bindings::BURST;
+use nvgw_types::{AdjacencyId, InterfaceId, MacAddr, VrfId, Vsid};
+
+/// A list of packets of one burst, by their place in it.
+#[derive(Debug)]
+pub(super) struct Lane {
+    places: [u8; BURST],
+    length: usize,
+}
+
+const _: () = assert!(BURST.is_power_of_two() && BURST <= 256);
+
+impl Lane {
+    pub(super) const fn new() -> Self {
+        Self { places: [0; BURST], length: 0 }
+    }
+
+    /// Appends a packet. A burst's packets enter a lane at most once each, so it never overflows.
+    #[inline(always)]
+    pub(super) fn push(&mut self, place: u8) {
+        debug_assert!(self.length < BURST);
+        self.places[self.length % BURST] = place;
+        self.length += 1;
+    }
+
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    #[inline(always)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = u8> + '_ {
+        self.places[..self.length.min(BURST)].iter().copied()
+    }
+}
+
+/// Where a packet came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A tenant's VM, through NVGRE.
+    Tenant,
+    /// An external network.
+    Outside,
+}
+
+/// What is known of a packet on its way through the stages. Addresses are in host byte order.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Packet {
+    /// Source of the packet that is routed: the inner one for a tenant's.
+    pub(super) source: u32,
+    /// Its destination.
+    pub(super) destination: u32,
+    /// Source of the outer header.
+    pub(super) outer_source: u32,
+    /// The VSID it came with.
+    pub(super) vsid: Vsid,
+    /// The VRF it is routed in.
+    pub(super) vrf: VrfId,
+    /// The VRF of the tenant that sent it.
+    pub(super) tenant: VrfId,
+    /// The leaf that the route lookup found.
+    pub(super) leaf: u32,
+    /// The hash of the key that the next stage looks up.
+    pub(super) hash: u64,
+    /// The customer address whose record leads to the destination, as a table key has it.
+    pub(super) next: u128,
+    /// The way out.
+    pub(super) adjacency: AdjacencyId,
+    /// Where the packet came in.
+    pub(super) interface: InterfaceId,
+    /// Where the routed packet's IP header starts, in bytes from the start of the frame.
+    pub(super) l3: u16,
+    /// Its length in bytes.
+    pub(super) length: u16,
+    /// Inner Ethernet source.
+    pub(super) source_mac: MacAddr,
+    /// Inner Ethernet destination.
+    pub(super) destination_mac: MacAddr,
+    /// DSCP and ECN that the routed packet leaves with.
+    pub(super) tos: u8,
+    /// Time to live it came with.
+    pub(super) ttl: u8,
+    pub(super) origin: Origin,
+    /// Whether it is an ARP packet of the overlay.
+    pub(super) arp: bool,
+}
+
+impl Packet {
+    pub(super) const EMPTY: Self = Self {
+        source: 0,
+        destination: 0,
+        outer_source: 0,
+        vsid: Vsid::VENDOR,
+        vrf: VrfId(0),
+        tenant: VrfId(0),
+        leaf: 0,
+        hash: 0,
+        next: 0,
+        adjacency: AdjacencyId(0),
+        interface: InterfaceId(0),
+        l3: 0,
+        length: 0,
+        source_mac: MacAddr::ZERO,
+        destination_mac: MacAddr::ZERO,
+        tos: 0,
+        ttl: 0,
+        origin: Origin::Outside,
+        arp: false,
+    };
+}
+
+/// The state of all packets of a burst.
+pub(super) struct Packets(pub(super) [Packet; BURST]);
+
+impl std::ops::Index<u8> for Packets {
+    type Output = Packet;
+
+    #[inline(always)]
+    fn index(&self, place: u8) -> &Packet {
+        &self.0[usize::from(place) % BURST]
+    }
+}
+
+impl std::ops::IndexMut<u8> for Packets {
+    #[inline(always)]
+    fn index_mut(&mut self, place: u8) -> &mut Packet {
+        &mut self.0[usize::from(place) % BURST]
+    }
+}

@@ -1,0 +1,67 @@
+//! What a burst became: frames for ports, packets for the control thread.
+
+use arrayvec::ArrayVec;
+use dpdk_bindings::{BURST, Burst, Mbuf, TxBatch};
+use nvgw_types::PortId;
+
+use crate::tables::exchange::Punt;
+use crate::telemetry::DropReason;
+use crate::telemetry::counters::Counters;
+
+/// A packet for the control thread.
+#[derive(Debug)]
+pub struct Punted {
+    /// Why, and what is known of it.
+    pub punt: Punt,
+    /// The packet, from where `punt` says that its bytes start.
+    pub mbuf: Mbuf,
+}
+
+/// What a burst became. Whoever runs the pipeline empties it after every burst.
+#[derive(Debug)]
+pub struct Outputs {
+    /// Finished frames by port.
+    pub transmit: Box<[TxBatch]>,
+    /// Packets for the control thread.
+    pub punts: ArrayVec<Punted, BURST>,
+}
+
+impl Outputs {
+    /// Room for so many ports.
+    #[must_use]
+    pub fn new(ports: usize) -> Self {
+        Self { transmit: (0..ports).map(|_| TxBatch::new()).collect(), punts: ArrayVec::new() }
+    }
+
+    /// Hands a finished frame to a port.
+    #[inline(always)]
+    pub(super) fn transmit(&mut self, counters: &Counters, port: PortId, mbuf: Mbuf) {
+        let taken = match self.transmit.get_mut(port.index()) {
+            Some(batch) => batch.push(mbuf).is_ok(),
+            None => false,
+        };
+        if !taken {
+            counters.drop(DropReason::TransmitFull);
+        }
+    }
+
+    /// Takes a packet out of the burst for the control thread, without its first `strip` bytes.
+    #[cold]
+    pub(super) fn punt(&mut self, counters: &Counters, burst: &mut Burst, place: u8, strip: u16, punt: Punt) {
+        let Some(mut mbuf) = burst.take(usize::from(place)) else { return };
+        if mbuf.adj(strip) {
+            self.punt_frame(counters, mbuf, punt);
+        } else {
+            counters.drop(DropReason::Malformed);
+        }
+    }
+
+    /// Hands a packet to the control thread.
+    #[cold]
+    pub(super) fn punt_frame(&mut self, counters: &Counters, mbuf: Mbuf, punt: Punt) {
+        match self.punts.try_push(Punted { punt, mbuf }) {
+            Ok(()) => counters.punted.add(1),
+            Err(_) => counters.drop(DropReason::PuntQueueFull),
+        }
+    }
+}

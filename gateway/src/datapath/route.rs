@@ -1,0 +1,109 @@
+//! Routing: the VRF's table, and the one it leads to.
+
+use dpdk_bindings::Burst;
+
+use super::lane::{Lane, Origin, Packets};
+use super::meter::Meter;
+use super::output::Outputs;
+use super::pipeline::Stages;
+use crate::packet::ethernet;
+use crate::tables::ReadSection;
+use crate::tables::entries::{ScopedAddress, Target, ipv4_mapped};
+use crate::tables::exchange::Punt;
+use crate::telemetry::DropReason;
+
+/// Looks every packet up in its own VRF, and asks ahead for the table that the route leads to.
+#[inline(always)]
+pub(super) fn look_up(stages: &Stages<'_>, packets: &mut Packets, lane: &Lane) {
+    for place in lane.iter() {
+        let packet = &mut packets[place];
+        packet.leaf = stages.tables.routes.lookup(packet.vrf, packet.destination);
+        if let Target::Vrf(vrf) = Target::decode(packet.leaf) {
+            stages.tables.routes.prefetch(vrf, packet.destination);
+        }
+    }
+}
+
+/// The lanes that leave the routing stage.
+pub(super) struct Ways<'a> {
+    /// By an external network's next hop.
+    pub(super) plain: &'a mut Lane,
+    /// By a lookup record.
+    pub(super) overlay: &'a mut Lane,
+}
+
+/// Follows routes into other VRFs to their end and sorts the packets by the way they leave.
+#[inline(always)]
+pub(super) fn decide<S: ReadSection>(
+    stages: &Stages<'_>,
+    section: &S,
+    packets: &mut Packets,
+    burst: &mut Burst,
+    lane: &Lane,
+    ways: Ways<'_>,
+    out: &mut Outputs,
+) {
+    let tables = stages.tables;
+    let mut entered = Meter::new(stages.counters, |vrf| &vrf.rx);
+    let mut left = Meter::new(stages.counters, |vrf| &vrf.tx);
+    for place in lane.iter() {
+        let packet = &mut packets[place];
+        let mut target = Target::decode(packet.leaf);
+        // The longest way: a tenant's VRF, the shared external network's, another tenant's public prefix.
+        let mut hops = 0;
+        while let Target::Vrf(vrf) = target {
+            if hops == 2 {
+                break;
+            }
+            if hops == 0 && packet.origin == Origin::Outside {
+                entered.count(packet.vrf, packet.length);
+            }
+            hops += 1;
+            packet.vrf = vrf;
+            target = Target::decode(tables.routes.lookup(vrf, packet.destination));
+        }
+        let reason = match (target, packet.origin) {
+            (Target::Local, Origin::Tenant) => {
+                let punt = Punt::Overlay { vsid: packet.vsid, vrf: packet.tenant };
+                out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
+                continue;
+            }
+            (Target::Local, Origin::Outside) => {
+                out.punt(stages.counters, burst, place, 0, Punt::Local { interface: packet.interface });
+                continue;
+            }
+            // For the gateway itself time to live does not count; from here on it does.
+            (Target::Adjacency(_) | Target::Subnet | Target::Via(_), _) if packet.ttl <= 1 => {
+                DropReason::TtlExpired
+            }
+            (Target::Adjacency(adjacency), Origin::Tenant) => {
+                if hops > 0 {
+                    left.count(packet.vrf, packet.length);
+                }
+                packet.adjacency = adjacency;
+                ways.plain.push(place);
+                continue;
+            }
+            (Target::Adjacency(_), Origin::Outside) => DropReason::Transit,
+            (Target::Subnet | Target::Via(_), _) => {
+                packet.next = match target {
+                    Target::Via(via) => tables.vias.get(section, via.0).address,
+                    _ => ipv4_mapped(packet.destination),
+                };
+                packet.hash =
+                    tables.records.hash(&ScopedAddress { scope: packet.vrf.0, address: packet.next });
+                tables.records.prefetch(packet.hash);
+                ways.overlay.push(place);
+                continue;
+            }
+            (Target::Discard, _) => DropReason::MulticastUnsupported,
+            (Target::Vrf(_), _) => DropReason::VirtualRouteMissing,
+            (Target::Missing, Origin::Tenant) if hops == 0 => DropReason::VirtualRouteMissing,
+            (Target::Missing, Origin::Outside) if hops > 0 => DropReason::VirtualRouteMissing,
+            (Target::Missing, _) => DropReason::ExternalRouteMissing,
+        };
+        stages.counters.drop(reason);
+    }
+    entered.flush();
+    left.flush();
+}

@@ -1,0 +1,72 @@
+use std::fmt::Debug;
+
+/// Bits of an address that one node stands for.
+pub(super) const STRIDE: u8 = 4;
+
+/// An address of a family, as a number whose highest bit is the first: `u32` for IPv4, `u128` for IPv6.
+pub trait Address: Copy + Ord + Debug + Default + Send + Sync + 'static {
+    /// Its length in bits.
+    const BITS: u8;
+
+    /// The first 32 bits.
+    fn top(self) -> u32;
+
+    /// Four bits from bit `bit` on, a multiple of four below [`BITS`](Self::BITS).
+    fn digit(self, bit: u8) -> usize;
+
+    /// The address with all bits from bit `length` on cleared.
+    #[must_use]
+    fn masked(self, length: u8) -> Self;
+
+    /// How many bits two addresses have in common, from the first.
+    fn common_bits(self, other: Self) -> u8;
+}
+
+macro_rules! address {
+    ($number:ty) => {
+        impl Address for $number {
+            const BITS: u8 = <$number>::BITS as u8;
+
+            #[inline(always)]
+            fn top(self) -> u32 {
+                (self >> (<$number>::BITS - 32)) as u32
+            }
+
+            #[inline(always)]
+            fn digit(self, bit: u8) -> usize {
+                // Masked shift: a bit beyond the address is a wrong answer, not a panic in a worker.
+                let shift = (<Self as Address>::BITS - STRIDE).wrapping_sub(bit);
+                (self.wrapping_shr(u32::from(shift)) & 0xf) as usize
+            }
+
+            fn masked(self, length: u8) -> Self {
+                let cleared = <Self as Address>::BITS.saturating_sub(length);
+                self & <$number>::MAX.checked_shl(u32::from(cleared)).unwrap_or(0)
+            }
+
+            fn common_bits(self, other: Self) -> u8 {
+                (self ^ other).leading_zeros() as u8
+            }
+        }
+    };
+}
+
+address!(u32);
+address!(u128);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_and_masks_count_from_the_first_bit() {
+        let v4 = 0x1234_5678_u32;
+        assert_eq!((v4.digit(0), v4.digit(28), v4.top()), (1, 8, v4));
+        assert_eq!((v4.masked(0), v4.masked(12), v4.masked(32)), (0, 0x1230_0000, v4));
+        assert_eq!((v4.common_bits(v4), v4.common_bits(0x1235_0000), v4.common_bits(!v4)), (32, 15, 0));
+        let v6 = 0x2001_0db8_0000_0000_0000_0000_0000_000f_u128;
+        assert_eq!((v6.digit(0), v6.digit(124), v6.top()), (2, 15, 0x2001_0db8));
+        assert_eq!((v6.masked(0), v6.masked(32)), (0, 0x2001_0db8 << 96));
+        assert_eq!(v6.common_bits(v6), 128);
+    }
+}

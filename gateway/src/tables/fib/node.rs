@@ -1,0 +1,187 @@
+//! Entries and nodes: what readers walk, and what the writer alone knows about it.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use zerocopy::FromZeros;
+
+use super::address::STRIDE;
+use crate::tables::arena::{HugeArc, HugeBox, OutOfMemory};
+use crate::tables::grace::Grace;
+use crate::tables::pool::{IndexPool, ReadersStalled, slack};
+
+/// Entries of a node.
+pub(super) const FANOUT: usize = 1 << STRIDE;
+
+/// The node that says "no route" for everything: the root of tables without routes. It never changes.
+pub(super) const EMPTY_NODE: u32 = 0;
+
+/// Nodes are numbered by what a root word has room for.
+pub(super) const MAX_NODES: usize = 1 << 29;
+
+/// One cache line: the entries of four bits of an address.
+#[derive(FromZeros)]
+#[repr(C, align(64))]
+pub(super) struct Node(pub(super) [AtomicU32; FANOUT]);
+
+const _: () = assert!(size_of::<Node>() == 64);
+
+/// An entry: 0 for no route, a value of 31 bits, or the number of a node with the highest bit set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry(pub(super) u32);
+
+impl Entry {
+    const NODE: u32 = 1 << 31;
+
+    pub(super) const fn to_node(node: u32) -> Self {
+        Self(Self::NODE | node)
+    }
+
+    /// The node it leads to, if it does not end the lookup.
+    #[inline(always)]
+    pub(super) const fn node(self) -> Option<u32> {
+        if self.0 & Self::NODE == 0 { None } else { Some(self.0 & !Self::NODE) }
+    }
+}
+
+/// The end of a lookup as the writer knows it: a value and the length of its prefix, both 0 for no route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Leaf {
+    pub(super) value: u32,
+    pub(super) length: u8,
+}
+
+/// In place of a leaf's length: the entry leads to a node.
+const LEADS_ON: u8 = u8::MAX;
+
+/// Entries side by side, a node or the array of an external root, with the lengths of their leaves. Readers know but
+/// the entries.
+#[derive(Clone, Copy)]
+pub(super) struct Table<'t> {
+    entries: &'t [AtomicU32],
+    lengths: &'t [Cell<u8>],
+}
+
+/// What an entry says.
+#[derive(Clone, Copy)]
+pub(super) enum Says {
+    /// Ask that node.
+    Node(u32),
+    /// This is the answer.
+    Leaf(Leaf),
+}
+
+impl<'t> Table<'t> {
+    pub(super) fn new(entries: &'t [AtomicU32], lengths: &'t [Cell<u8>]) -> Self {
+        Self { entries, lengths }
+    }
+
+    pub(super) fn get(self, slot: usize) -> Says {
+        let entry = Entry(self.entries[slot].load(Ordering::Relaxed));
+        match entry.node() {
+            Some(node) => Says::Node(node),
+            None => Says::Leaf(Leaf { value: entry.0, length: self.lengths[slot].get() }),
+        }
+    }
+
+    pub(super) fn set_leaf(self, slot: usize, leaf: Leaf) {
+        self.entries[slot].store(leaf.value, Ordering::Release);
+        self.lengths[slot].set(leaf.length);
+    }
+
+    pub(super) fn set_node(self, slot: usize, node: u32) {
+        self.entries[slot].store(Entry::to_node(node).0, Ordering::Release);
+        self.lengths[slot].set(LEADS_ON);
+    }
+
+    /// Whether the entry says anything but "no route".
+    pub(super) fn is_used(self, slot: usize) -> bool {
+        self.lengths[slot].get() != 0
+    }
+
+    /// The one leaf that could stand for the whole table, which begins at bit `base`: no prefix ends within.
+    pub(super) fn uniform(self, base: u8) -> Option<Leaf> {
+        if self.lengths.iter().any(|length| length.get() > base) {
+            return None;
+        }
+        match self.get(0) {
+            Says::Leaf(leaf) => Some(leaf),
+            Says::Node(_) => None,
+        }
+    }
+
+    /// The node it leads to, if that is all it says.
+    pub(super) fn only_child(self) -> Option<(usize, u32)> {
+        let mut used = (0..self.lengths.len()).filter(|&slot| self.is_used(slot));
+        match (used.next().map(|slot| (slot, self.get(slot))), used.next()) {
+            (Some((slot, Says::Node(node))), None) => Some((slot, node)),
+            _ => None,
+        }
+    }
+}
+
+/// All nodes, and which are free.
+pub(super) struct Nodes {
+    nodes: HugeArc<Node>,
+    /// The lengths of each node's leaves, which lookups do not need.
+    lengths: HugeBox<[Cell<u8>; FANOUT]>,
+    pool: IndexPool,
+}
+
+impl Nodes {
+    /// Room for `capacity` nodes at a time.
+    pub(super) fn new(capacity: usize) -> Result<Self, OutOfMemory> {
+        let count = capacity.saturating_add(1 + slack(capacity));
+        if count > MAX_NODES {
+            return Err(OutOfMemory::too_large::<Node>(count));
+        }
+        let nodes = HugeArc::zeroed(count)?;
+        let lengths = HugeBox::zeroed(count)?;
+        Ok(Self { nodes, lengths, pool: IndexPool::new(EMPTY_NODE + 1, count as u32) })
+    }
+
+    pub(super) fn shared(&self) -> HugeArc<Node> {
+        self.nodes.clone()
+    }
+
+    pub(super) fn table(&self, node: u32) -> Table<'_> {
+        Table::new(&self.nodes[node as usize].0, &self.lengths[node as usize])
+    }
+
+    /// Makes sure that the next `count` calls of [`create`](Self::create) succeed.
+    pub(super) fn reserve(&mut self, count: usize, grace: &impl Grace) -> Result<(), ReadersStalled> {
+        self.pool.reserve(count, grace)
+    }
+
+    /// A node that says `leaf` for everything, from those reserved.
+    pub(super) fn create(&mut self, leaf: Leaf) -> u32 {
+        let node = self.pool.take().expect("nodes are reserved before a change begins");
+        let table = self.table(node);
+        (0..FANOUT).for_each(|slot| table.set_leaf(slot, leaf));
+        node
+    }
+
+    /// Gives up a node that nothing leads to any more.
+    pub(super) fn retire(&mut self, node: u32, grace: &impl Grace) {
+        self.pool.retire(node, grace);
+    }
+
+    /// Gives up a node that nothing leads to any more, and all below.
+    pub(super) fn retire_tree(&mut self, node: u32, grace: &impl Grace) {
+        for slot in 0..FANOUT {
+            if let Says::Node(child) = self.table(node).get(slot) {
+                self.retire_tree(child, grace);
+            }
+        }
+        self.retire(node, grace);
+    }
+
+    pub(super) fn reclaim(&mut self, grace: &impl Grace) {
+        self.pool.reclaim(grace);
+    }
+
+    /// Bytes that have been touched.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.pool.touched() as usize * size_of::<(Node, [u8; FANOUT])>()
+    }
+}

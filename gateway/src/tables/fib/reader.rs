@@ -1,0 +1,146 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nvgw_types::VrfId;
+
+use super::address::{Address, STRIDE};
+use super::edit::{ARRAY_BITS, array_slot};
+use super::node::{Entry, Node};
+use super::root::{Root, Vrf};
+use crate::tables::arena::HugeArc;
+use crate::tables::prefetch;
+
+/// A worker's view of all routing tables.
+///
+/// It can be used at any time, but an answer is right only if no grace period elapses within the lookup, that is if
+/// the worker reports quiescent states between lookups.
+pub struct RoutesReader<A> {
+    vrfs: HugeArc<Vrf>,
+    arrays: HugeArc<AtomicU32>,
+    nodes: HugeArc<Node>,
+    family: std::marker::PhantomData<fn(A)>,
+}
+
+/// A lookup under way. A burst of them advances together, so that memory answers all at once.
+#[derive(Clone, Copy)]
+pub struct Cursor<'r, A> {
+    /// The entry to be read next, on its way from memory; `None` at the end.
+    next: Option<&'r AtomicU32>,
+    address: A,
+    /// The first bit that the node behind `next`, if there is one, stands for.
+    bit: u8,
+    /// The value for what the trie says nothing about, and in the end the answer.
+    value: u32,
+}
+
+impl<A: Address> RoutesReader<A> {
+    pub(super) fn new(vrfs: HugeArc<Vrf>, arrays: HugeArc<AtomicU32>, nodes: HugeArc<Node>) -> Self {
+        Self { vrfs, arrays, nodes, family: std::marker::PhantomData }
+    }
+
+    /// The value of the longest prefix of a routing table that covers an address, 0 if there is none.
+    #[inline(always)]
+    #[must_use]
+    pub fn lookup(&self, vrf: VrfId, address: A) -> u32 {
+        self.lookup_from(self.root(vrf), address)
+    }
+
+    /// Where the lookups of a routing table start. A table that does not exist has no routes.
+    #[inline(always)]
+    #[must_use]
+    pub fn root(&self, vrf: VrfId) -> Root {
+        self.vrfs.get(vrf.index()).map_or(Root::NONE, Vrf::root)
+    }
+
+    /// As [`lookup`](Self::lookup), from a root that was loaded before, in the same burst.
+    #[inline(always)]
+    #[must_use]
+    pub fn lookup_from(&self, root: Root, address: A) -> u32 {
+        let (first, mut bit) = self.first(root, address);
+        let mut entry = Entry(first.load(Ordering::Acquire));
+        while let Some(node) = entry.node()
+            && bit < A::BITS
+        {
+            entry = Entry(self.entry(node, address, bit).load(Ordering::Acquire));
+            bit += STRIDE;
+        }
+        if entry.0 == 0 { root.default } else { entry.0 }
+    }
+
+    /// Brings the first entry of a lookup near.
+    #[inline(always)]
+    pub fn prefetch(&self, vrf: VrfId, address: A) {
+        prefetch(self.first(self.root(vrf), address).0);
+    }
+
+    /// Begins a lookup, whose first entry is brought near.
+    #[inline(always)]
+    #[must_use]
+    pub fn begin(&self, root: Root, address: A) -> Cursor<'_, A> {
+        let (next, bit) = self.first(root, address);
+        prefetch(next);
+        Cursor { next: Some(next), address, bit, value: root.default }
+    }
+
+    /// Reads the next entry of a lookup, and brings the one after near; whether there is one.
+    #[inline(always)]
+    pub fn advance<'r>(&'r self, cursor: &mut Cursor<'r, A>) -> bool {
+        let Some(next) = cursor.next else {
+            return false;
+        };
+        let entry = Entry(next.load(Ordering::Acquire));
+        if let Some(node) = entry.node()
+            && cursor.bit < A::BITS
+        {
+            let next = self.entry(node, cursor.address, cursor.bit);
+            prefetch(next);
+            cursor.next = Some(next);
+            cursor.bit += STRIDE;
+            return true;
+        }
+        cursor.next = None;
+        if entry.0 != 0 {
+            cursor.value = entry.0;
+        }
+        false
+    }
+
+    /// Brings all lookups to their ends, side by side.
+    #[inline(always)]
+    pub fn finish<'r>(&'r self, cursors: &mut [Cursor<'r, A>]) {
+        while cursors.iter_mut().fold(false, |more, cursor| self.advance(cursor) | more) {}
+    }
+
+    /// The first entry of a lookup, and the first bit that a node behind it stands for.
+    #[inline(always)]
+    fn first(&self, root: Root, address: A) -> (&AtomicU32, u8) {
+        if let Some(array) = root.array() {
+            // SAFETY: roots have numbers of arrays that exist, and the slot is within any array.
+            (unsafe { self.arrays.get_unchecked(array_slot(array, address)) }, ARRAY_BITS)
+        } else {
+            let bit = root.word.bit();
+            (self.entry(root.word.node_for(address), address, bit), bit + STRIDE)
+        }
+    }
+
+    #[inline(always)]
+    fn entry(&self, node: u32, address: A, bit: u8) -> &AtomicU32 {
+        // SAFETY: roots and entries never lead to anything but a node of this array.
+        unsafe { &self.nodes.get_unchecked(node as usize).0[address.digit(bit)] }
+    }
+}
+
+impl<A> Clone for RoutesReader<A> {
+    fn clone(&self) -> Self {
+        let Self { vrfs, arrays, nodes, family } = self;
+        Self { vrfs: vrfs.clone(), arrays: arrays.clone(), nodes: nodes.clone(), family: *family }
+    }
+}
+
+impl<A> Cursor<'_, A> {
+    /// The answer, 0 if no prefix covers the address, once the lookup is at its end.
+    #[inline(always)]
+    #[must_use]
+    pub const fn value(&self) -> u32 {
+        self.value
+    }
+}

@@ -1,0 +1,136 @@
+use super::bucket::{Bucket, tag_of};
+use super::key::{Keyed, TableKey};
+use crate::tables::arena::HugeArc;
+use crate::tables::grace::ReadSection;
+use crate::tables::prefetch;
+use crate::tables::slab::{NONE, SlabReader};
+
+/// A worker's view of a hash table.
+///
+/// [`get`](Self::get) does it all at once. A burst does it in stages, each over all packets, so that memory works
+/// while the processor does: [`hash`](Self::hash) and [`prefetch`](Self::prefetch), then
+/// [`candidate`](Self::candidate), then [`confirm`](Self::confirm).
+pub struct HashReader<T> {
+    buckets: HugeArc<Bucket>,
+    entries: SlabReader<T>,
+    seed: u64,
+}
+
+/// What the tags of a key's home bucket promise.
+pub struct Candidate<'s, T> {
+    entry: Option<&'s T>,
+    /// Whether the key may be elsewhere if `entry` is not it.
+    elsewhere: bool,
+}
+
+impl<T> Clone for Candidate<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Candidate<'_, T> {}
+
+impl<T: Keyed> HashReader<T> {
+    pub(super) fn new(buckets: HugeArc<Bucket>, entries: SlabReader<T>, seed: u64) -> Self {
+        Self { buckets, entries, seed }
+    }
+
+    /// The hash of a key in this table.
+    #[inline(always)]
+    #[must_use]
+    pub fn hash(&self, key: &T::Key) -> u64 {
+        key.hash(self.seed)
+    }
+
+    /// First stage: brings the home bucket near.
+    #[inline(always)]
+    pub fn prefetch(&self, hash: u64) {
+        prefetch(self.bucket(hash as usize));
+    }
+
+    /// Second stage: the first entry whose tag matches in the home bucket, and brings it near.
+    #[inline(always)]
+    #[must_use]
+    pub fn candidate<'s>(&'s self, section: &'s impl ReadSection, hash: u64) -> Candidate<'s, T> {
+        let bucket = self.bucket(hash as usize);
+        let matching = bucket.matching(tag_of(hash));
+        let entry = matching.first().and_then(|position| self.entry(section, bucket, position));
+        if let Some(entry) = entry {
+            prefetch(entry);
+        }
+        Candidate { entry, elsewhere: matching.several() || bucket.was_passed() }
+    }
+
+    /// Third stage: the entry of `key`, whose hash and candidate are given.
+    #[inline(always)]
+    #[must_use]
+    pub fn confirm<'s>(
+        &'s self,
+        section: &'s impl ReadSection,
+        candidate: Candidate<'s, T>,
+        hash: u64,
+        key: &T::Key,
+    ) -> Option<&'s T> {
+        if let Some(entry) = candidate.entry
+            && entry.key() == *key
+        {
+            return Some(entry);
+        }
+        if candidate.elsewhere { self.search(section, hash, key) } else { None }
+    }
+
+    /// The entry of `key`.
+    #[inline(always)]
+    #[must_use]
+    pub fn get<'s>(&'s self, section: &'s impl ReadSection, key: &T::Key) -> Option<&'s T> {
+        let hash = self.hash(key);
+        self.confirm(section, self.candidate(section, hash), hash, key)
+    }
+
+    /// The whole search, for the few keys that are not found by the first tag that matches.
+    #[cold]
+    #[inline(never)]
+    fn search<'s>(&'s self, section: &'s impl ReadSection, hash: u64, key: &T::Key) -> Option<&'s T> {
+        let tag = tag_of(hash);
+        for step in 0..self.buckets.len() {
+            let bucket = self.bucket((hash as usize).wrapping_add(step));
+            let found = bucket
+                .matching(tag)
+                .filter_map(|position| self.entry(section, bucket, position))
+                .find(|entry| entry.key() == *key);
+            if found.is_some() {
+                return found;
+            }
+            if !bucket.was_passed() {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The bucket with a number, modulo the number of buckets.
+    #[inline(always)]
+    fn bucket(&self, number: usize) -> &Bucket {
+        let mask = self.buckets.len() - 1;
+        // SAFETY: the number of buckets is a power of two, so the masked number is below it.
+        unsafe { self.buckets.get_unchecked(number & mask) }
+    }
+
+    #[inline(always)]
+    fn entry<'s>(&'s self, section: &'s impl ReadSection, bucket: &Bucket, position: usize) -> Option<&'s T> {
+        let index = bucket.index(position);
+        if index == NONE {
+            return None;
+        }
+        // SAFETY: the index was loaded from where the writer publishes it, and is not `NONE`. The writer clears or
+        // replaces it before it retires the entry.
+        Some(unsafe { self.entries.get(index, section) })
+    }
+}
+
+impl<T> Clone for HashReader<T> {
+    fn clone(&self) -> Self {
+        Self { buckets: self.buckets.clone(), entries: self.entries.clone(), seed: self.seed }
+    }
+}

@@ -1,0 +1,152 @@
+//! All tables of a gateway together: one writer half for the control side, reader halves for each worker.
+
+use nvgw_types::{InterfaceId, MacAddr, NeighborId, PortId};
+
+use super::entries::{Reach, Record, Rewrite, RewriteSpec, ScopedAddress, Subnet, Via};
+use super::interfaces::{InterfacesReader, InterfacesWriter, interfaces};
+use super::{
+    Grace, HashReader, HashWriter, Keyed, OutOfMemory, RoutesOptions, RoutesReader, RoutesWriter,
+    StableReader, StableWriter, hash_table, routes, stable,
+};
+
+/// What the tables are sized for. Memory is touched by use only, so room costs address space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableLimits {
+    /// Ports.
+    pub ports: usize,
+    /// Interfaces of all ports together.
+    pub interfaces: usize,
+    /// Routing tables; their identifiers are below this.
+    pub vrfs: usize,
+    /// How many of them may be external networks'.
+    pub external_vrfs: usize,
+    /// Virtual subnets.
+    pub vsids: usize,
+    /// Lookup records.
+    pub records: usize,
+    /// Routes of all routing tables together.
+    pub routes: usize,
+    /// Ways out.
+    pub adjacencies: usize,
+    /// Next hops of customer routes.
+    pub vias: usize,
+    /// The gateway's own provider addresses.
+    pub locals: usize,
+}
+
+/// One of the gateway's own provider addresses, on its interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalAddress {
+    /// The site's interface.
+    pub interface: InterfaceId,
+    /// The address as a number, IPv4 in its mapped form.
+    pub address: u128,
+}
+
+impl Keyed for LocalAddress {
+    type Key = ScopedAddress;
+
+    #[inline(always)]
+    fn key(&self) -> ScopedAddress {
+        ScopedAddress { scope: self.interface.0.into(), address: self.address }
+    }
+}
+
+/// A worker's view of all tables.
+#[derive(Clone)]
+pub struct TableReaders {
+    /// Interfaces by port and VLAN.
+    pub interfaces: InterfacesReader,
+    /// The gateway's own provider addresses.
+    pub locals: HashReader<LocalAddress>,
+    /// Virtual subnets by VSID.
+    pub subnets: HashReader<Subnet>,
+    /// Lookup records by VRF and customer address.
+    pub records: HashReader<Record>,
+    /// Routes by VRF; their values are [`Target`](super::entries::Target)s.
+    pub routes: RoutesReader<u32>,
+    /// Next hops of customer routes.
+    pub vias: StableReader<Via>,
+    /// Ways out.
+    pub adjacencies: StableReader<Rewrite>,
+}
+
+/// The only writers of all tables.
+pub struct TableWriters {
+    /// Interfaces by port and VLAN.
+    pub interfaces: InterfacesWriter,
+    /// The gateway's own provider addresses.
+    pub locals: HashWriter<LocalAddress>,
+    /// Virtual subnets by VSID.
+    pub subnets: HashWriter<Subnet>,
+    /// Lookup records by VRF and customer address.
+    pub records: HashWriter<Record>,
+    /// Routes by VRF; their values are [`Target`](super::entries::Target)s.
+    pub routes: RoutesWriter<u32>,
+    /// Next hops of customer routes.
+    pub vias: StableWriter<Via>,
+    /// Ways out.
+    pub adjacencies: StableWriter<Rewrite>,
+    /// What they are sized for.
+    pub limits: TableLimits,
+}
+
+impl TableWriters {
+    /// Makes the memory of removed and replaced entries available again, as far as no reader holds them.
+    pub fn reclaim(&mut self, grace: &impl Grace) {
+        self.interfaces.reclaim(grace);
+        self.locals.reclaim(grace);
+        self.subnets.reclaim(grace);
+        self.records.reclaim(grace);
+        self.routes.reclaim(grace);
+        self.vias.reclaim(grace);
+        self.adjacencies.reclaim(grace);
+    }
+}
+
+/// The tables of a gateway, empty. `seed` keys their hashes: a secret where others choose what is looked up, a
+/// constant where runs must repeat.
+///
+/// # Errors
+/// If the system has not enough memory.
+pub fn tables(limits: TableLimits, seed: u64) -> Result<(TableWriters, TableReaders), OutOfMemory> {
+    let (interfaces_writer, interfaces) = interfaces(limits.ports, limits.interfaces)?;
+    let (locals_writer, locals) = hash_table(limits.locals, seed)?;
+    let (subnets_writer, subnets) = hash_table(limits.vsids, seed)?;
+    let (records_writer, records) = hash_table(limits.records, seed)?;
+    let (routes_writer, routes) = routes(RoutesOptions {
+        vrfs: limits.vrfs,
+        external_vrfs: limits.external_vrfs,
+        routes: limits.routes,
+    })?;
+    let (vias_writer, vias) = stable(limits.vias, Via { address: 0 })?;
+    let (adjacencies_writer, adjacencies) = stable(limits.adjacencies, no_way())?;
+    let writers = TableWriters {
+        interfaces: interfaces_writer,
+        locals: locals_writer,
+        subnets: subnets_writer,
+        records: records_writer,
+        routes: routes_writer,
+        vias: vias_writer,
+        adjacencies: adjacencies_writer,
+        limits,
+    };
+    Ok((writers, TableReaders { interfaces, locals, subnets, records, routes, vias, adjacencies }))
+}
+
+/// The way out of a destination that has none. Its MTU is the largest: a packet is dropped for want of a route, not
+/// for its size.
+#[must_use]
+pub fn no_way() -> Rewrite {
+    Rewrite::new(&RewriteSpec {
+        reach: Reach::NoRoute,
+        port: PortId::default(),
+        interface: InterfaceId::default(),
+        vlan: None,
+        source: MacAddr::ZERO,
+        destination: MacAddr::ZERO,
+        mtu: u16::MAX,
+        neighbor: NeighborId::default(),
+        tunnel: None,
+    })
+}

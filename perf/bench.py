@@ -1,0 +1,147 @@
+#!/usr/bin/python3
+"""One worker core of the gateway beside testpmd on the same capture, in the same run, taking turns.
+
+The figure that counts is the ratio: machines differ, and this one has other things to do.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+import hugepages
+import traffic
+from programs import Bench, Failed, Nvgw, Testpmd
+
+SANE_RATIO = 0.10
+# Below this share of the worker's core, something else ran there.
+BUSY_SHARE = 0.95
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rung", choices=sorted(traffic.RUNGS, key=int), action="append",
+                        help="flows; may be repeated (default: 256 and 65536)")
+    parser.add_argument("--direction", choices=traffic.DIRECTIONS, action="append", help="default: both")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of every program; the median counts (default 3)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of one measurement (default 4)")
+    parser.add_argument("--warm-up", type=float, default=1.0, help="seconds before it (default 1)")
+    parser.add_argument("--seed", type=int, default=1, help="of the order of packets (default 1)")
+    parser.add_argument("--cores", default=None, metavar="CONTROL,WORKER", help="default: the first and the last")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every figure to FILE")
+    parser.add_argument("--references-only", action="store_true", help="testpmd alone")
+    parser.add_argument("--smoke", action="store_true",
+                        help=f"a short sanity check: fails where the ratio to io is below {SANE_RATIO}")
+    options = parser.parse_args()
+    if options.smoke:
+        options.rung, options.rounds, options.seconds, options.warm_up = ["256"], 1, 1.5, 0.5
+    options.rung = options.rung or sorted(traffic.RUNGS, key=int)
+    options.direction = options.direction or list(traffic.DIRECTIONS)
+    usable = sorted(os.sched_getaffinity(0))
+    options.cores = [int(core) for core in options.cores.split(",")] if options.cores else [usable[0], usable[-1]]
+    if len(set(options.cores)) != 2:
+        parser.error("two cores are needed: one for control, one for the worker")
+    return options
+
+
+def measure(program, options):
+    """Packets per second of the worker's CPU time after the warm-up, and how much of its core the worker got.
+
+    By the wall clock, whatever else runs on the core would count as the program's slowness.
+    """
+    with program:
+        program.wait_for_packets()
+        time.sleep(options.warm_up)
+        start = program.sample()
+        time.sleep(options.seconds)
+        end = program.sample()
+        worked = start.worker_seconds(end)
+        return {"pps": (end.packets - start.packets) / worked, "core_share": worked / (end.at - start.at),
+                **program.detail(start, end)}
+
+
+def compare(bench, options, binary):
+    """All programs, taking turns; returns what the median run of each measured, and the clock's rate."""
+    runs, tsc_hz = {}, None
+    for _ in range(options.rounds):
+        programs = [Testpmd(bench, "io"), *([Nvgw(bench, binary)] if binary else []), Testpmd(bench, "csum")]
+        for program in programs:
+            runs.setdefault(program.name, []).append(measure(program, options))
+        tsc_hz = tsc_hz or programs[0].tsc_hz()
+
+    def median_run(results):
+        return {**sorted(results, key=lambda result: result["pps"])[len(results) // 2],
+                "runs": [result["pps"] for result in results]}
+    return {name: median_run(results) for name, results in runs.items()}, tsc_hz
+
+
+def table(results, tsc_hz):
+    """The comparison, for people."""
+    io, csum = results["testpmd-io"]["pps"], results["testpmd-csum"]["pps"]
+    lines = [f"  {'':14} {'Mpps':>8} {'cycles/packet':>14} {'× io':>7} {'× csum':>7} {'core':>6}"]
+    for name, result in results.items():
+        rate = result["pps"]
+        lines.append(f"  {name:14} {rate / 1e6:8.2f} {tsc_hz / rate:14.1f} {rate / io:7.3f} {rate / csum:7.3f} "
+                     f"{result['core_share']:6.0%}")
+    for name, result in results.items():
+        if result.get("stages"):
+            lines.append(f"  {name} by stage: " + ", ".join(f"{stage} {cycles:.1f}"
+                                                           for stage, cycles in result["stages"].items()))
+    if min(result["core_share"] for result in results.values()) < BUSY_SHARE:
+        lines.append("  the machine was busy: caches and clock were shared too, and stages' cycles count others' time")
+    return "\n".join(lines)
+
+
+def main():
+    options = arguments()
+    binary = None
+    if not options.references_only:
+        binary = pathlib.Path(os.environ.get("NVGW", REPOSITORY / "target/release/nvgw")).resolve()
+        if not binary.exists():
+            sys.exit(f"{binary} does not exist (cargo build --release builds it)")
+    report, sane = [], True
+    with contextlib.ExitStack() as undo:
+        pages = undo.enter_context(hugepages.reserved())
+        if not pages:
+            print("no 2 MB hugepages to be had: all programs run on ordinary pages, which costs each of them")
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="nvgw-bench-"))
+        undo.callback(shutil.rmtree, directory, ignore_errors=True)
+        # What asks the programs stays off the worker's core; they get both cores back.
+        os.sched_setaffinity(0, {options.cores[0]})
+        for rung in (traffic.RUNGS[name] for name in options.rung):
+            for direction in options.direction:
+                capture = directory / f"{rung.flows}-{direction}.pcap"
+                traffic.write_capture(capture, rung, direction, options.seed)
+                bench = Bench(directory, capture, rung, direction, *options.cores, pages)
+                print(f"{direction}, {rung.name}, {traffic.frame_bytes(direction)}-byte frames, "
+                      f"median of {options.rounds} × {options.seconds:g} s", flush=True)
+                results, tsc_hz = compare(bench, options, binary)
+                print(table(results, tsc_hz) + "\n", flush=True)
+                report.append({"direction": direction, "flows": rung.flows, "vsids": rung.vsids, "tsc_hz": tsc_hz,
+                               "frame_bytes": traffic.frame_bytes(direction), "seed": options.seed,
+                               "hugepages": pages, "programs": results})
+                if binary and results["nvgw"]["pps"] < SANE_RATIO * results["testpmd-io"]["pps"]:
+                    sane = False
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+    if options.smoke and not sane:
+        sys.exit(f"nvgw reached less than {SANE_RATIO} × testpmd io")
+
+
+if __name__ == "__main__":
+    # Told to end, give hugepages back and take the programs along.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        main()
+    except Failed as failure:
+        sys.exit(str(failure))
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

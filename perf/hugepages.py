@@ -1,0 +1,36 @@
+"""Hugepages for the time of a benchmark; the former setting comes back with its end."""
+
+import contextlib
+import pathlib
+import subprocess
+import tempfile
+
+POOL = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
+PAGES = 768
+
+
+def _mounted():
+    with open("/proc/mounts", encoding="utf-8") as mounts:
+        return any(line.split()[2] == "hugetlbfs" for line in mounts)
+
+
+@contextlib.contextmanager
+def reserved():
+    """Yields whether `PAGES` free pages of 2 MB are there, with hugetlbfs mounted somewhere."""
+    count = POOL / "nr_hugepages"
+    if not count.exists():
+        yield False
+        return
+    former = int(count.read_text())
+    free = int((POOL / "free_hugepages").read_text())
+    with contextlib.ExitStack() as undo:
+        if free < PAGES:
+            undo.callback(count.write_text, str(former))
+            count.write_text(str(former + PAGES - free))
+        enough = int((POOL / "free_hugepages").read_text()) >= PAGES
+        if enough and not _mounted():
+            directory = tempfile.mkdtemp(prefix="nvgw-hugepages-")
+            undo.callback(pathlib.Path(directory).rmdir)
+            subprocess.run(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "nodev", directory], check=True)
+            undo.callback(subprocess.run, ["umount", directory], check=True)
+        yield enough

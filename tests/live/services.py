@@ -1,0 +1,88 @@
+"""What stands on the internet side, and in a VM: nginx with pages of its own, iperf3."""
+
+import hashlib
+import random
+
+from process import wait_until
+
+BIG_FILE_BYTES = 8 * 1024 * 1024
+
+NGINX = """
+daemon off;
+master_process off;
+pid {dir}/nginx.pid;
+error_log {dir}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  default_type application/octet-stream;
+  client_body_temp_path {dir}/tmp-body;
+  proxy_temp_path {dir}/tmp-proxy;
+  fastcgi_temp_path {dir}/tmp-fastcgi;
+  uwsgi_temp_path {dir}/tmp-uwsgi;
+  scgi_temp_path {dir}/tmp-scgi;
+  server {{ listen 80 default_server; root {dir}/pages; }}
+}}
+"""
+
+
+class WebServer:
+    """nginx in a namespace: `/` names the server, `/big` is unlike every other server's `/big`."""
+
+    def __init__(self, namespace, directory):
+        self.namespace = namespace
+        self.name = namespace.short_name
+        self._dir = directory / f"web-{self.name}"
+        pages = self._dir / "pages"
+        pages.mkdir(parents=True)
+        self.greeting = f"this is {self.name}\n"
+        (pages / "index.html").write_text(self.greeting)
+        big = random.Random(self.name).randbytes(BIG_FILE_BYTES)
+        (pages / "big").write_bytes(big)
+        self.big_sha256 = hashlib.sha256(big).hexdigest()
+        self._process = None
+
+    def start(self):
+        config = self._dir / "nginx.conf"
+        config.write_text(NGINX.format(dir=self._dir))
+        self._process = self.namespace.start("nginx", "nginx", "-p", self._dir, "-e", self._dir / "error.log",
+                                             "-c", config, directory=self._dir)
+        wait_for_listener(self.namespace, 80, self._process)
+
+    def stop(self):
+        if self._process:
+            self._process.stop()
+
+
+class IperfServer:
+    """iperf3 in a namespace; it serves one client at a time."""
+
+    PORT = 5201
+
+    def __init__(self, namespace, directory):
+        self._namespace = namespace
+        self._dir = directory / f"iperf-{namespace.short_name}"
+        self._dir.mkdir()
+        self._process = None
+
+    def start(self):
+        self._process = self._namespace.start("iperf3", "iperf3", "--server", "--port", self.PORT, directory=self._dir)
+        wait_for_listener(self._namespace, self.PORT, self._process)
+
+    def stop(self):
+        if self._process:
+            self._process.stop()
+
+
+def wait_for_listener(namespace, port, process):
+    """Waits until `process` has a TCP listener on `port`."""
+    def listening():
+        process.assert_running()
+        return namespace.run("ss", "-Htln", f"sport = :{port}").stdout.strip()
+    wait_until(listening, f"{process.name} of {namespace.short_name} to listen on port {port}")
+
+
+def sha256_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+

@@ -1,0 +1,1 @@
+"""What the replay tests share: captures, a base topology, packets and expectations, assertions."""

@@ -87,11 +87,10 @@ fn neighbors_may_be_none_yet() {
         state: NeighborState::Incomplete,
         age_seconds: None,
         held: 4,
-        tries: 2,
     }];
     let expected = "\
-NETWORK   ADDRESS     MAC  STATE       AGE (S)  HELD  TRIES
-internet  198.18.0.1  -    incomplete        -     4      2
+NETWORK   ADDRESS     MAC  STATE       AGE (S)  HELD
+internet  198.18.0.1  -    incomplete        -     4
 ";
     assert_eq!(ask(&Running::start(fixture), "nvgw show neighbors"), expected);
 }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use nvgw_config::{
-    Config, Device, DscpMode, EcnMode, ExternalIndex, FlowIdMode, Hugepages, Limits, NetworkRef,
-    SenderCheck, SiteIndex, TenantIndex, parse,
+    Config, Device, DscpMode, EcnMode, ExternalIndex, FlowIdMode, Hugepages, Limits, NetworkRef, SenderCheck,
+    SiteIndex, TenantIndex, parse,
 };
 use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, Vsid};
 
@@ -33,25 +33,14 @@ tenants:
 fn the_smallest_document_gets_every_default() {
     let config = config(SMALLEST);
     let system = &config.system;
-    assert_eq!(
-        (system.control_core, &system.worker_cores[..]),
-        (0, &[1][..])
-    );
-    assert_eq!(
-        (system.hugepages, system.memory_mb),
-        (Hugepages::Auto, 1024)
-    );
+    assert_eq!((system.control_core, &system.worker_cores[..]), (0, &[1][..]));
+    assert_eq!((system.hugepages, system.memory_mb), (Hugepages::Auto, 1024));
     assert_eq!(system.state_dir, PathBuf::from("/var/lib/nvgw"));
     assert_eq!(system.admin_socket, PathBuf::from("/run/nvgw/admin.sock"));
     assert_eq!(system.metrics_listen, Some(([127, 0, 0, 1], 9477).into()));
     assert_eq!(
         system.limits,
-        Limits {
-            vsids: 65536,
-            records: 1_000_000,
-            external_routes: 1_000_000,
-            nat_sessions: 1_000_000
-        }
+        Limits { vsids: 65536, records: 1_000_000, external_routes: 1_000_000, nat_sessions: 1_000_000 }
     );
     let port = &config.ports[0];
     assert_eq!((port.mtu, port.mac, port.rx_queues), (1500, None, None));
@@ -59,19 +48,10 @@ fn the_smallest_document_gets_every_default() {
     let site = &config.provider.sites[0];
     assert_eq!((site.mtu, site.gateway), (1500, None));
     let encapsulation = &config.provider.encapsulation;
-    assert_eq!(
-        (encapsulation.ttl, encapsulation.flow_id),
-        (64, FlowIdMode::Hash)
-    );
-    assert_eq!(
-        (encapsulation.dscp, encapsulation.ecn),
-        (DscpMode::Uniform, EcnMode::Normal)
-    );
+    assert_eq!((encapsulation.ttl, encapsulation.flow_id), (64, FlowIdMode::Hash));
+    assert_eq!((encapsulation.dscp, encapsulation.ecn), (DscpMode::Uniform, EcnMode::Normal));
     assert!(!encapsulation.allow_reserved_vsids && encapsulation.peers.is_empty());
-    assert_eq!(
-        (config.external[0].mtu, config.external[0].vlan),
-        (1500, None)
-    );
+    assert_eq!((config.external[0].mtu, config.external[0].vlan), (1500, None));
     let tenant = &config.tenants[0];
     assert_eq!(tenant.gateway_mac, MacAddr([2, 0, 0x5e, 0, 1, 1]));
     assert_eq!(tenant.sender_check, SenderCheck::Strict);
@@ -96,42 +76,21 @@ fn a_whole_document_is_taken_over() {
     assert_eq!(config.ports[0].device, Device::Pci("0000:3b:00.0".into()));
     assert_eq!(config.ports[0].mac, Some(MacAddr([2, 0, 0, 0, 0, 1])));
     assert_eq!(config.ports[0].rx_queues, Some(2));
-    assert_eq!(
-        (
-            config.ports[0].rx_descriptors,
-            config.ports[0].tx_descriptors
-        ),
-        (512, 256)
-    );
-    assert_eq!(
-        config.ports[1].device,
-        Device::Vdev("net_af_packet0,iface=veth0".into())
-    );
+    assert_eq!((config.ports[0].rx_descriptors, config.ports[0].tx_descriptors), (512, 256));
+    assert_eq!(config.ports[1].device, Device::Vdev("net_af_packet0,iface=veth0".into()));
 
     let [rack_a, rack_b] = &config.provider.sites[..] else {
         panic!("{:?}", config.provider.sites);
     };
-    assert_eq!(
-        (rack_a.name.as_str(), rack_a.port, rack_a.mtu),
-        ("rack-a", PortId(0), 1590)
-    );
+    assert_eq!((rack_a.name.as_str(), rack_a.port, rack_a.mtu), ("rack-a", PortId(0), 1590));
     assert_eq!(rack_a.vlan, VlanId::new(20).ok());
-    assert_eq!(
-        addresses(&rack_a.addresses),
-        ["100.64.20.10", "100.64.20.50", "100.64.20.51"]
-    );
+    assert_eq!(addresses(&rack_a.addresses), ["100.64.20.10", "100.64.20.50", "100.64.20.51"]);
     assert_eq!(rack_b.mtu, 1600);
     let routes: Vec<(String, SiteIndex, u32)> = config
         .provider
         .routes
         .iter()
-        .map(|route| {
-            (
-                format!("{} {}", route.prefix, route.next_hop),
-                route.site,
-                route.metric,
-            )
-        })
+        .map(|route| (format!("{} {}", route.prefix, route.next_hop), route.site, route.metric))
         .collect();
     assert_eq!(
         routes,
@@ -141,60 +100,31 @@ fn a_whole_document_is_taken_over() {
         ]
     );
     let peer = &config.provider.encapsulation.peers[0];
-    assert_eq!(
-        (peer.flow_id, peer.ecn),
-        (Some(FlowIdMode::Zero), Some(EcnMode::Compatible))
-    );
+    assert_eq!((peer.flow_id, peer.ecn), (Some(FlowIdMode::Zero), Some(EcnMode::Compatible)));
 
     let [internet, uplink] = &config.external[..] else {
         panic!("{:?}", config.external);
     };
-    assert_eq!(
-        (internet.port, internet.tenant, internet.mtu),
-        (PortId(1), None, 1500)
-    );
+    assert_eq!((internet.port, internet.tenant, internet.mtu), (PortId(1), None, 1500));
     assert_eq!(internet.addresses[0].to_string(), "198.18.0.2/24");
     assert_eq!(internet.routes[0].next_hop.to_string(), "198.18.0.3");
-    assert_eq!(
-        (uplink.tenant, uplink.mtu, uplink.gateway),
-        (Some(TenantIndex(0)), 1400, None)
-    );
+    assert_eq!((uplink.tenant, uplink.mtu, uplink.gateway), (Some(TenantIndex(0)), 1400, None));
 
     let [red, blue] = &config.tenants[..] else {
         panic!("{:?}", config.tenants);
     };
-    assert_eq!(
-        red.external,
-        Some(ExternalIndex(1)),
-        "its own hand-off network comes first"
-    );
-    assert_eq!(
-        red.routing_domain.as_deref(),
-        Some("{6C1A3A52-3d2b-4c0e-9a65-0d7a5f0c9e01}")
-    );
+    assert_eq!(red.external, Some(ExternalIndex(1)), "its own hand-off network comes first");
+    assert_eq!(red.routing_domain.as_deref(), Some("{6C1A3A52-3d2b-4c0e-9a65-0d7a5f0c9e01}"));
     assert_eq!(red.records[0].name.as_deref(), Some("web-1"));
     assert_eq!(red.records[1].flow_id, Some(FlowIdMode::Zero));
     assert_eq!(red.routes[0].next_hop, CustomerAddr([10, 0, 1, 7].into()));
     assert_eq!(blue.external, Some(ExternalIndex(0)));
-    assert_eq!(
-        blue.routing_domain.as_deref(),
-        Some("{7c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e02}")
-    );
+    assert_eq!(blue.routing_domain.as_deref(), Some("{7c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e02}"));
     assert_eq!(Vsid::new(6002), Ok(blue.subnets[1].vsid));
     assert_eq!(blue.public_prefixes[0].to_string(), "203.0.113.0/28");
 
-    let networks: Vec<NetworkRef> = config
-        .neighbors
-        .iter()
-        .map(|neighbor| neighbor.network)
-        .collect();
-    assert_eq!(
-        networks,
-        [
-            NetworkRef::Site(SiteIndex(0)),
-            NetworkRef::External(ExternalIndex(0))
-        ]
-    );
+    let networks: Vec<NetworkRef> = config.neighbors.iter().map(|neighbor| neighbor.network).collect();
+    assert_eq!(networks, [NetworkRef::Site(SiteIndex(0)), NetworkRef::External(ExternalIndex(0))]);
 }
 
 #[test]
@@ -204,15 +134,7 @@ fn a_pool_passes_over_what_is_taken() {
         "addresses: [100.64.20.51], gateway: 100.64.20.53, pool: { range: 100.64.20.50-100.64.20.59, take: 3 } }",
     );
     let site = &config(&text).provider.sites[0];
-    assert_eq!(
-        addresses(&site.addresses),
-        [
-            "100.64.20.51",
-            "100.64.20.50",
-            "100.64.20.52",
-            "100.64.20.54"
-        ]
-    );
+    assert_eq!(addresses(&site.addresses), ["100.64.20.51", "100.64.20.50", "100.64.20.52", "100.64.20.54"]);
 }
 
 #[test]
@@ -220,28 +142,19 @@ fn reserved_vsids_are_a_decision() {
     let subnet = "{ name: red, subnets: [{ vsid: 3000, prefix: 10.0.1.0/24, gateway: 10.0.1.1 }] }";
     let text = SMALLEST.replace("{ name: red }", subnet);
     assert!(parse(&text, "").is_err());
-    let allowed = text.replace(
-        "external:",
-        "  encapsulation: { allow-reserved-vsids: true }\nexternal:",
-    );
-    assert_eq!(
-        Vsid::new(3000),
-        Ok(config(&allowed).tenants[0].subnets[0].vsid)
-    );
+    let allowed = text.replace("external:", "  encapsulation: { allow-reserved-vsids: true }\nexternal:");
+    assert_eq!(Vsid::new(3000), Ok(config(&allowed).tenants[0].subnets[0].vsid));
     let vendor = allowed.replace("vsid: 3000", "vsid: 16777215");
     assert!(parse(&vendor, "").is_err());
 }
 
 #[test]
 fn without_external_networks_there_is_no_way_out() {
-    let text = SMALLEST.replace(
-        "  - { name: internet, port: wire, addresses: [198.18.0.2/24] }\n",
-        "",
-    );
+    let text = SMALLEST.replace("  - { name: internet, port: wire, addresses: [198.18.0.2/24] }\n", "");
     assert_eq!(config(&text).tenants[0].external, None);
     let public = "{ name: red, subnets: [{ vsid: 5001, prefix: 203.0.113.0/28, gateway: 203.0.113.1 }], public-prefixes: [203.0.113.0/28] }";
-    let problems = parse(&text.replace("{ name: red }", public), "")
-        .expect_err("the prefix leads in from nowhere");
+    let problems =
+        parse(&text.replace("{ name: red }", public), "").expect_err("the prefix leads in from nowhere");
     let paths: Vec<&str> = problems.iter().map(|problem| &*problem.path).collect();
     assert_eq!(paths, ["tenants[0].public-prefixes[0]"]);
 }
@@ -253,8 +166,11 @@ fn many_tenants_use_the_same_addresses() {
     let mut text = SMALLEST.replace("  - { name: red }\n", "");
     for tenant in 0..TENANTS {
         let vsid = 5000 + tenant;
-        writeln!(text, "  - name: t{tenant}\n    subnets: [{{ vsid: {vsid}, prefix: 10.0.1.0/24, gateway: 10.0.1.1 }}]")
-            .expect("written");
+        writeln!(
+            text,
+            "  - name: t{tenant}\n    subnets: [{{ vsid: {vsid}, prefix: 10.0.1.0/24, gateway: 10.0.1.1 }}]"
+        )
+        .expect("written");
         writeln!(text, "    records:").expect("written");
         for host in 2..2 + RECORDS {
             writeln!(
@@ -266,10 +182,5 @@ fn many_tenants_use_the_same_addresses() {
     }
     let config = config(&text);
     assert_eq!(config.tenants.len(), TENANTS);
-    assert!(
-        config
-            .tenants
-            .iter()
-            .all(|tenant| tenant.records.len() == RECORDS)
-    );
+    assert!(config.tenants.iter().all(|tenant| tenant.records.len() == RECORDS));
 }

@@ -70,9 +70,9 @@ impl Memory {
     /// A retired pool of that shape to which all buffers have returned.
     fn reuse(shape: &MempoolOptions) -> Option<Self> {
         let mut pools = pools();
-        let pool = pools.iter_mut().find(|pool| {
-            pool.retired && pool.memory.shape == *shape && pool.memory.in_use() == 0
-        })?;
+        let pool = pools
+            .iter_mut()
+            .find(|pool| pool.retired && pool.memory.shape == *shape && pool.memory.in_use() == 0)?;
         pool.retired = false;
         Some(pool.memory)
     }
@@ -112,10 +112,7 @@ impl Memory {
             }
         })?;
         let memory = Self { raw, shape: *shape };
-        pools().push(Known {
-            memory,
-            retired: false,
-        });
+        pools().push(Known { memory, retired: false });
         Ok(memory)
     }
 
@@ -150,10 +147,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.memory.flush_cache();
         let mut pools = pools();
-        if let Some(pool) = pools
-            .iter_mut()
-            .find(|pool| pool.memory.raw == self.memory.raw)
-        {
+        if let Some(pool) = pools.iter_mut().find(|pool| pool.memory.raw == self.memory.raw) {
             pool.retired = true;
         }
     }

@@ -125,8 +125,7 @@ fn compile_shim(flags: &[String]) -> Result<(), String> {
 
 fn load_libclang() -> Result<(), String> {
     clang_sys::load().map_err(|_| {
-        "libclang, which reads DPDK's headers, is missing: run `apt-get install libclang-dev`"
-            .to_owned()
+        "libclang, which reads DPDK's headers, is missing: run `apt-get install libclang-dev`".to_owned()
     })
 }
 

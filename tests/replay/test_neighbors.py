@@ -83,7 +83,7 @@ class Resolution(ReplayTest):
         wrong = [at(30, arp_reply(RED_UPLINK, HOST, HOST_MAC, INTERNET.mac, INTERNET.address))]
         run = self.replay({"wire0": entering([out(0)]), "wire1": wrong})
         self.assertEqual(run.sent("wire1"), [])
-        self.assert_drops(run, {"neighbor-unresolved": 1})
+        self.assert_drops(run, {"neighbor-unresolved": 1, "arp-ignored": 1})
 
     def test_an_answer_for_another_address_does_not_count(self):
         answer = arp_reply(INTERNET, "198.18.0.78", HOST_MAC)

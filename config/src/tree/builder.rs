@@ -268,10 +268,7 @@ fn within(text: &str, marker: Marker) -> (Mark, &str) {
     let number = mark.line.clamp(1, last);
     let line = lines(text).nth(number as usize - 1).unwrap_or("");
     let width = line.chars().count() as u32;
-    let mark = Mark {
-        line: number,
-        column: mark.column.clamp(1, width + 1),
-    };
+    let mark = Mark { line: number, column: mark.column.clamp(1, width + 1) };
     (mark, line)
 }
 

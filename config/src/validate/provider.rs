@@ -215,11 +215,7 @@ pub(super) fn encapsulation(
     (build(), allow_reserved_vsids)
 }
 
-fn peers(
-    reader: &mut Reader<'_>,
-    encapsulation: &document::Encapsulation,
-    networks: &Networks,
-) -> Vec<Peer> {
+fn peers(reader: &mut Reader<'_>, encapsulation: &document::Encapsulation, networks: &Networks) -> Vec<Peer> {
     let addresses = PeerAddresses::new(networks);
     let mut seen = HashMap::new();
     let mut peers = Vec::new();
@@ -256,10 +252,7 @@ pub(super) struct PeerAddresses {
 impl PeerAddresses {
     pub(super) fn new(networks: &Networks) -> Self {
         let own = networks.sites.iter().flat_map(|site| site.own.keys());
-        Self {
-            own: own.copied().collect(),
-            sites: networks.sites_by_address(),
-        }
+        Self { own: own.copied().collect(), sites: networks.sites_by_address() }
     }
 
     /// Reports an address that no compute host can have.

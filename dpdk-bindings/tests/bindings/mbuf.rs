@@ -211,11 +211,7 @@ fn a_pool_gives_what_it_has_and_no_more() {
 
 #[test]
 fn a_thread_that_ends_keeps_no_buffers() {
-    let options = MempoolOptions {
-        mbufs: 63,
-        cache: 32,
-        ..Default::default()
-    };
+    let options = MempoolOptions { mbufs: 63, cache: 32, ..Default::default() };
     let pool = Mempool::new(eal(), "cached", &options).unwrap();
     let take_all = || std::iter::from_fn(|| pool.alloc()).collect::<Vec<Mbuf>>();
     thread::scope(|scope| {

@@ -274,12 +274,8 @@ fn a_port_tells_what_it_is() {
 #[test]
 fn queues_move_to_workers_and_fill_from_their_own_pools() {
     let pools = [pool("worker 0"), pool("worker 1")];
-    let options = PortOptions {
-        rx_queues: 2,
-        tx_queues: 2,
-        mempools: pools.to_vec(),
-        ..PortOptions::default()
-    };
+    let options =
+        PortOptions { rx_queues: 2, tx_queues: 2, mempools: pools.to_vec(), ..PortOptions::default() };
     let port = Port::open(eal(), "net_null6", &options).unwrap();
     let (rx, tx) = port.start().unwrap();
     drop(port);
@@ -296,9 +292,5 @@ fn queues_move_to_workers_and_fill_from_their_own_pools() {
             });
         }
     });
-    assert_eq!(
-        eal().port_by_name("net_null6"),
-        None,
-        "the last queue closed the port"
-    );
+    assert_eq!(eal().port_by_name("net_null6"), None, "the last queue closed the port");
 }

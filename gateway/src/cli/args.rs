@@ -9,7 +9,7 @@ use crate::api::{AlarmFilter, LookupFilter, NeighborFilter, RouteFilter, VrfFilt
 
 /// A multi-tenant NVGRE gateway
 #[derive(Debug, Parser)]
-#[command(name = "nvgw", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "nvgw", version, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -200,6 +200,7 @@ mod tests {
                 inputs: vec![("b".into(), "2.pcap".into()), ("a".into(), "x=1.pcap".into())],
                 out: "out".into(),
                 settle: Duration::from_millis(500),
+                fcs: false,
             }
         );
     }

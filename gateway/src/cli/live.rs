@@ -28,8 +28,8 @@ pub(super) fn version(at: &SocketOption, out: &mut impl Write) -> Result<(), Cli
             let dpdk = dpdk.map(|version| format!(", {version}")).unwrap_or_default();
             writeln!(out, "running at {}: nvgw {nvgw}{dpdk}", at.socket.display())?;
         }
-        // A gateway that does not run is no reason for `version` to fail.
-        Err(CliError::NoGateway { .. }) => writeln!(out, "none running at {}", at.socket.display())?,
+        // A gateway that does not run, or is another user's, is no reason for `version` to fail.
+        Err(error @ CliError::NoGateway { .. }) => writeln!(out, "{error}")?,
         Err(error) => return Err(error),
     }
     Ok(())

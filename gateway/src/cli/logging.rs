@@ -8,7 +8,7 @@ use tracing_subscriber::filter::LevelFilter;
 /// The variable that says what is logged: `debug`, `warn`, `info,gateway::control=debug`, …
 const VARIABLE: &str = "NVGW_LOG";
 
-/// Starts the log: what [`VARIABLE`] says, or else what is worth telling an operator. A word there that makes no
+/// Starts the log: what `NVGW_LOG` says, or else what is worth telling an operator. A word there that makes no
 /// sense is ignored with a warning of its own.
 pub fn init() {
     let filter = EnvFilter::builder()

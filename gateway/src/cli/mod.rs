@@ -46,3 +46,6 @@ pub fn execute(command: &ToolCommand, out: &mut impl Write) -> Result<ExitCode, 
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,3 +165,63 @@ fn print(stats: &StatsView, out: &mut impl Write) -> Result<(), CliError> {
 fn rate(packets: u64, seconds: f64) -> String {
     if seconds > 0.0 { grouped((packets as f64 / seconds).round() as u64) } else { "-".to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(uptime_seconds: f64, packets: u64) -> StatsView {
+        let stage = StageStats { stage: "receive".into(), calls: packets / 10, packets, cycles: packets * 8 };
+        StatsView {
+            tsc_hz: 1000,
+            uptime_seconds,
+            forwarded: packets,
+            consumed: 1,
+            originated: 2,
+            punted: 3,
+            dropped: 4,
+            sender_unverified: 5,
+            workers: vec![WorkerStats {
+                worker: 0,
+                core: 1,
+                rx_packets: packets,
+                tx_packets: packets,
+                busy_cycles: packets * 10,
+                idle_polls: 0,
+                bursts: packets / 10,
+                stages: vec![stage],
+            }],
+        }
+    }
+
+    #[test]
+    fn a_difference_counts_only_what_happened_in_between() {
+        let between = since(&sample(12.0, 500), &sample(10.0, 300));
+        let expected = StatsView {
+            consumed: 0,
+            originated: 0,
+            punted: 0,
+            dropped: 0,
+            sender_unverified: 0,
+            ..sample(2.0, 200)
+        };
+        assert_eq!(between, expected);
+        assert_eq!(since(&sample(1.0, 50), &sample(10.0, 300)), sample(1.0, 50), "it started anew");
+    }
+
+    #[test]
+    fn watch_shows_each_interval_until_a_sample_fails() {
+        let mut samples = [sample(1.0, 100), sample(3.0, 300), sample(4.0, 1_300)].into_iter();
+        let ended = || CliError::NoAnswer { socket: "s".into(), reason: "ended".into() };
+        let mut pauses = 0;
+        let mut out = Vec::new();
+        let result = watch(|| samples.next().ok_or_else(ended), || pauses += 1, false, &mut out);
+        assert!(matches!(result, Err(CliError::NoAnswer { .. })));
+        assert_eq!(pauses, 3);
+        let out = String::from_utf8(out).expect("text");
+        let forwarded: Vec<_> = out.lines().filter(|line| line.starts_with("forwarded")).collect();
+        assert_eq!(forwarded.len(), 2, "{out}");
+        assert!(forwarded[0].split_whitespace().eq(["forwarded", "200", "100"]), "{out}");
+        assert!(forwarded[1].split_whitespace().eq(["forwarded", "1,000", "1,000"]), "{out}");
+    }
+}

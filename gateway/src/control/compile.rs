@@ -48,7 +48,9 @@ pub fn compile(config: &Config, known: &BTreeMap<VrfKey, VrfId>) -> Result<Desir
     compiler.name_vrfs(known);
     compiler.sites()?;
     compiler.external_networks()?;
+    // A tenant's own routes come before its hand-off network's: a default route to its firewall is meant.
     compiler.tenants()?;
+    compiler.external_routes()?;
     compiler.static_neighbors()?;
     compiler.peers()?;
     Ok(compiler.desired)
@@ -159,13 +161,18 @@ impl Compiler<'_> {
             let network = Network { name: network.name.clone(), role, addresses, mtu: network.mtu };
             self.desired.networks.insert(interface, network);
         }
-        for (network, vrf) in networks() {
-            self.external_routes(network, vrf)?;
+        Ok(())
+    }
+
+    fn external_routes(&mut self) -> Result<(), Ipv6Unsupported> {
+        let config = self.config;
+        for (network, vrf) in config.external.iter().zip(self.externals.clone()) {
+            self.routes_of(network, vrf)?;
         }
         Ok(())
     }
 
-    fn external_routes(&mut self, network: &ExternalNetwork, vrf: VrfId) -> Result<(), Ipv6Unsupported> {
+    fn routes_of(&mut self, network: &ExternalNetwork, vrf: VrfId) -> Result<(), Ipv6Unsupported> {
         let interface = interface_key(network.port, network.vlan);
         let mut hops = Vec::new();
         for route in &network.routes {

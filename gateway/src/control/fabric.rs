@@ -175,10 +175,7 @@ impl<G: Grace> Fabric<G> {
     }
 
     pub(super) fn drop_local(&mut self, own: Hop) {
-        if let Some(id) = self.interfaces.get(&own.interface) {
-            let key = ScopedAddress { scope: id.0.into(), address: mapped(own.address) };
-            self.writers.locals.remove(&key, &self.grace);
-        }
+        self.writers.locals.remove(&LocalAddress::key_of(mapped(own.address)), &self.grace);
         self.current.locals.remove(&own);
     }
 

@@ -12,6 +12,7 @@ use crate::packet::ethernet;
 use crate::tables::ReadSection;
 use crate::tables::entries::{Record, ScopedAddress, Subnet, ipv4_mapped};
 use crate::tables::exchange::Punt;
+use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 
 /// The virtual subnets of a burst's packets, by place.
@@ -134,7 +135,7 @@ fn blame<S: ReadSection>(
     packet: &Packet,
     reason: DropReason,
 ) -> DropReason {
-    let ours = ScopedAddress { scope: packet.interface.0.into(), address: ipv4_mapped(packet.outer_source) };
+    let ours = LocalAddress::key_of(ipv4_mapped(packet.outer_source));
     match stages.tables.locals.get(section, &ours) {
         Some(_) => DropReason::OwnPacket,
         None => reason,

@@ -12,8 +12,9 @@ use crate::packet::ethernet::{self, Ethernet};
 use crate::packet::gre::{self, Gre};
 use crate::packet::ipv4::{self, Ipv4};
 use crate::tables::ReadSection;
-use crate::tables::entries::{Interface, InterfaceKind, ScopedAddress, ipv4_mapped};
+use crate::tables::entries::{Interface, InterfaceKind, ipv4_mapped};
 use crate::tables::exchange::Punt;
+use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 
 /// What a packet's outer headers say about its way.
@@ -158,11 +159,11 @@ impl<S: ReadSection> Parser<'_, S> {
 
     /// Whether a provider address is one of ours on the interface.
     fn provider_address(&self, address: u32) -> Result<(), DropReason> {
-        let key = ScopedAddress { scope: self.interface.0.into(), address: ipv4_mapped(address) };
+        let key = LocalAddress::key_of(ipv4_mapped(address));
         match self.stages.tables.locals.get(self.section, &key) {
-            Some(_) => Ok(()),
-            None if ipv4::is_multicast_or_reserved(address) => Err(DropReason::MulticastUnsupported),
-            None => Err(DropReason::OuterDestinationUnknown),
+            Some(local) if local.interface == self.interface => Ok(()),
+            _ if ipv4::is_multicast_or_reserved(address) => Err(DropReason::MulticastUnsupported),
+            _ => Err(DropReason::OuterDestinationUnknown),
         }
     }
 
@@ -183,14 +184,10 @@ impl<S: ReadSection> Parser<'_, S> {
         // Bytes after the outer packet's end are padding, none of the inner frame's.
         let length = outer.total_length();
         let bytes = &bytes[..bytes.len().min(length)];
-        let (gre, after) =
-            bytes.get(header..).and_then(|b| Gre::ref_from_prefix(b).ok()).ok_or_else(|| {
-                // Too short for a key: a GRE header without one says so itself.
-                match bytes.get(header..).and_then(|b| b.first_chunk::<4>()) {
-                    Some(word) => gre_reason(gre::why_invalid(u32::from_be_bytes(*word))),
-                    None => DropReason::OuterMalformed,
-                }
-            })?;
+        let after_outer = bytes.get(header..).unwrap_or_default();
+        let Ok((gre, after)) = Gre::ref_from_prefix(after_outer) else {
+            return Err(truncated_gre(after_outer));
+        };
         if !gre.is_nvgre() {
             return Err(gre_reason(gre.why_invalid()));
         }
@@ -244,6 +241,13 @@ impl<S: ReadSection> Parser<'_, S> {
         packet.ttl = header.ttl;
         Ok(Way::Tenant)
     }
+}
+
+/// A header without a key may say itself that it has none.
+#[cold]
+fn truncated_gre(bytes: &[u8]) -> DropReason {
+    let word = bytes.first_chunk().map(|word| u32::from_be_bytes(*word));
+    word.and_then(gre::fault_of_truncated).map_or(DropReason::OuterMalformed, gre_reason)
 }
 
 #[cold]

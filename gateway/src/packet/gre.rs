@@ -66,9 +66,13 @@ impl Gre {
     }
 }
 
-/// The first word's fault; see [`Gre::why_invalid`]. A truncated header may lack the key, never the first word.
+/// What is wrong with a first word whose key was cut off; `None`: nothing but that.
 #[must_use]
-pub const fn why_invalid(word: u32) -> Invalid {
+pub const fn fault_of_truncated(word: u32) -> Option<Invalid> {
+    if word & SIGNIFICANT == WORD { None } else { Some(why_invalid(word)) }
+}
+
+const fn why_invalid(word: u32) -> Invalid {
     let flags = word >> 16;
     if flags & 0x0007 != 0 {
         Invalid::Version

@@ -43,12 +43,21 @@ pub struct LocalAddress {
     pub address: u128,
 }
 
+impl LocalAddress {
+    /// The key of an address. All sites are one network: no two of them have the same address.
+    #[inline(always)]
+    #[must_use]
+    pub const fn key_of(address: u128) -> ScopedAddress {
+        ScopedAddress { scope: 0, address }
+    }
+}
+
 impl Keyed for LocalAddress {
     type Key = ScopedAddress;
 
     #[inline(always)]
     fn key(&self) -> ScopedAddress {
-        ScopedAddress { scope: self.interface.0.into(), address: self.address }
+        Self::key_of(self.address)
     }
 }
 

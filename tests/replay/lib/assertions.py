@@ -16,7 +16,8 @@ REASONS = frozenset("""
     vsid-vendor no-policy-for-vsid inner-vlan inner-destination-mac unsupported-ethertype malformed ip-checksum
     source-record-missing source-ca-pa-mismatch source-ca-mac-mismatch inner-martian-source destination-record-missing
     destination-ca-pa-mismatch virtual-route-missing provider-route-missing external-route-missing ttl-expired
-    mtu-exceeded congestion-mark neighbor-unresolved hold-queue-full transit multicast-unsupported
+    mtu-exceeded congestion-mark neighbor-unresolved hold-queue-full transit multicast-unsupported arp-ignored
+    local-unsupported outer-protocol-unknown oversized-frame
 """.split())
 
 # What is wrong with the outer packet or its GRE header, whoever sent it and whatever the policy is.

@@ -117,6 +117,7 @@ pub(crate) fn config() -> Config {
             record(5002, "10.0.2.6", "02:15:5d:00:00:06", "100.64.30.2"),
         ],
     );
+    red.external = Some(ExternalIndex(1));
     red.routes = vec![CustomerRoute { prefix: net("172.16.0.0/16"), next_hop: CustomerAddr(ip("10.0.1.5")) }];
     let mut blue = tenant(
         "blue",

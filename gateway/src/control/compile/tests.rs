@@ -87,6 +87,18 @@ fn a_hand_off_network_belongs_to_its_tenants_vrf() {
 }
 
 #[test]
+fn a_tenant_with_a_hand_off_network_may_send_the_rest_elsewhere() {
+    let default = |change: fn(&mut Config)| {
+        let mut config = fixture::config();
+        change(&mut config);
+        desired(&config).routes[&RouteKey { vrf: RED, prefix: EVERYWHERE }]
+    };
+    let firewall = |config: &mut Config| config.tenants[0].routes[0].prefix = net("0.0.0.0/0");
+    assert_eq!(default(firewall), Goal::Via(Customer { vrf: RED, address: address("10.0.1.5") }));
+    assert_eq!(default(|config| config.tenants[0].external = Some(ExternalIndex(0))), Goal::Vrf(INTERNET));
+}
+
+#[test]
 fn a_point_to_point_prefix_has_no_address_to_discard() {
     let mut config = fixture::config();
     config.external[0] = fixture::external("internet", 300, "198.18.0.0/31", "198.18.0.1");

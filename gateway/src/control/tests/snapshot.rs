@@ -10,7 +10,7 @@ use crate::control::desired::Desired;
 use crate::control::fabric::mapped;
 use crate::tables::entries::{Inner, InterfaceKind, Reach, Rewrite, ScopedAddress, Target, to_ip};
 use crate::tables::grace::LocalGrace;
-use crate::tables::set::TableReaders;
+use crate::tables::set::{LocalAddress, TableReaders};
 
 /// What to look up: every key that one of some configurations has.
 #[derive(Default)]
@@ -89,8 +89,8 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
         };
         interfaces.insert((port, vlan), (vrf, interface.mac));
         for address in &probes.locals {
-            let key = ScopedAddress { scope: id.0.into(), address: mapped(*address) };
-            if readers.locals.get(section, &key).is_some() {
+            let own = readers.locals.get(section, &LocalAddress::key_of(mapped(*address)));
+            if own.is_some_and(|own| own.interface == id) {
                 locals.insert(((port, vlan), *address));
             }
         }

@@ -138,6 +138,19 @@ fn hint(reason: Errno) -> &'static str {
 /// DPDK's `SOCKET_ID_ANY`.
 const ANY_SOCKET: i32 = -1;
 
+/// How many buffers of `data_room` bytes take up to `bytes` of memory.
+#[must_use]
+pub fn buffers_in(eal: &Eal, bytes: u64, data_room: u16) -> u32 {
+    /// Beside headroom and data: the pool's header, the mbuf's two cache lines, and padding that spreads buffers over
+    /// memory channels.
+    const OVERHEAD: u64 = 64 + 128 + 128;
+    /// Without hugepages, a buffer does not cross a page.
+    const PAGE: u64 = 4096;
+    let buffer = OVERHEAD + u64::from(HEADROOM) + u64::from(data_room);
+    let each = if eal.uses_hugepages() || buffer > PAGE { buffer } else { PAGE / (PAGE / buffer) };
+    u32::try_from(bytes / each).unwrap_or(u32::MAX).min(MAX_MBUFS)
+}
+
 struct Inner {
     memory: Memory,
     name: String,

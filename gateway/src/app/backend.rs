@@ -313,8 +313,8 @@ impl Backend for Gateway {
                 Ok(ReloadView { file: self.file.display().to_string(), changes: changes(applied) })
             }
             Err(Refused::Load(error)) => Err((&error).into()),
-            Err(Refused::Reload(error)) => {
-                Err(ApiError::new(ErrorKind::Invalid, error.to_string(), "nothing has changed"))
+            Err(refused) => {
+                Err(ApiError::new(ErrorKind::Invalid, refused.to_string(), refused.consequence()))
             }
         }
     }

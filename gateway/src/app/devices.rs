@@ -2,6 +2,7 @@
 
 use dpdk_bindings::{
     Eal, EalOptions, Hugepages, LogLevel, Mempool, MempoolOptions, Port, PortOptions, Rss, RxQueue, TxQueue,
+    buffers_in,
 };
 use nvgw_config::{Config, Device};
 use nvgw_types::MacAddr;
@@ -62,22 +63,21 @@ pub(super) fn start_dpdk(config: &Config) -> Result<Eal, Error> {
 
 /// The pool that all ports receive into: as many buffers as the memory holds.
 pub(super) fn pool(config: &Config, eal: &Eal) -> Result<Mempool, Error> {
-    /// What a buffer takes beside its data: the mbuf's two cache lines, headroom, pool header and padding.
-    const PER_BUFFER: u64 = 128 + dpdk_bindings::HEADROOM as u64 + 128;
     /// Ethernet header, one tag, and room for a NIC that keeps the FCS, in whole cache lines.
     const FRAMING: u16 = 64;
     /// A pool without this many buffers starves a single worker's queues.
-    const FEWEST: u64 = 4096;
+    const FEWEST: u32 = 4096;
     let mtu = config.ports.iter().map(|port| port.mtu).max().unwrap_or(1500);
     let data_room = (mtu + FRAMING).max(2048);
     // DPDK's own structures, the descriptor rings among them, take the rest.
-    let bytes = u64::from(config.system.memory_mb) * (1 << 20) * 3 / 4;
-    let mbufs = bytes / (u64::from(data_room) + PER_BUFFER);
-    if mbufs < FEWEST {
-        let needed = (FEWEST * (u64::from(data_room) + PER_BUFFER) * 4 / 3).div_ceil(1 << 20);
-        return Err(Error::Memory { memory_mb: config.system.memory_mb, needed });
+    let mbufs = |memory_mb| buffers_in(eal, u64::from(memory_mb) * (1 << 20) * 3 / 4, data_room);
+    let memory_mb = config.system.memory_mb;
+    if mbufs(memory_mb) < FEWEST {
+        let needed = (memory_mb..).find(|memory_mb| mbufs(*memory_mb) >= FEWEST).unwrap_or(u32::MAX);
+        return Err(Error::Memory { memory_mb, needed });
     }
-    let options = MempoolOptions { mbufs: mbufs.min(1 << 20) as u32, cache: 256, data_room, socket: None };
+    let options =
+        MempoolOptions { mbufs: mbufs(memory_mb).min(1 << 20), cache: 256, data_room, socket: None };
     Ok(Mempool::new(eal, "packets", &options)?)
 }
 

@@ -11,7 +11,7 @@ use nvgw_types::{PortId, WorkerId};
 
 use super::devices::OpenPort;
 use super::worker::Inject;
-use crate::control::{Applied, Control, Egress, Nanos, ReloadError};
+use crate::control::{Applied, Control, ControlError, Egress, Nanos, ReloadError};
 use crate::datapath::{Punted, QsbrGrace};
 use crate::telemetry::counters::Counters;
 
@@ -32,17 +32,35 @@ pub(super) struct Gateway {
     pub(super) started: Instant,
     pub(super) started_wall: SystemTime,
     pub(super) started_tsc: u64,
+    /// When next hops that are not known are asked for again.
+    ask_at: Nanos,
     out: Injector,
     scratch: Vec<u8>,
 }
 
-/// Why a reload changed nothing.
+/// How often next hops that are not known are asked for, so that one that does not answer is an alarm before a packet
+/// is lost to it.
+const ASK_EVERY: Duration = Duration::from_secs(30);
+
+/// Why a reload was refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
     #[error(transparent)]
     Load(#[from] nvgw_config::LoadError),
     #[error(transparent)]
     Reload(#[from] ReloadError),
+}
+
+impl Refused {
+    /// What that means for the running gateway.
+    pub(super) const fn consequence(&self) -> &'static str {
+        match self {
+            Self::Reload(ReloadError::Refused(ControlError::Incomplete(_))) => {
+                "part of the change is in force; reload again"
+            }
+            Self::Load(_) | Self::Reload(_) => "nothing has changed",
+        }
+    }
 }
 
 /// Frames of the control thread on their way to a worker that sends them.
@@ -75,6 +93,7 @@ impl Gateway {
             started: Instant::now(),
             started_wall: SystemTime::now(),
             started_tsc: dpdk_bindings::clock::tsc(),
+            ask_at: Nanos::default(),
             out: Injector { pool, ring },
             scratch: Vec::new(),
         }
@@ -102,6 +121,10 @@ impl Gateway {
             }
         }
         self.control.tick(now, &mut self.out);
+        if now >= self.ask_at {
+            self.control.ask_for_next_hops(now, &mut self.out);
+            self.ask_at = now.after(ASK_EVERY);
+        }
         packets
     }
 
@@ -114,7 +137,9 @@ impl Gateway {
     pub(super) fn reload(&mut self) -> Result<Applied, Refused> {
         let config = nvgw_config::load(&self.file)?;
         let now = self.now();
-        Ok(self.control.reload(config, now, &mut self.out)?)
+        let applied = self.control.reload(config, now, &mut self.out)?;
+        self.ask_at = now;
+        Ok(applied)
     }
 
     /// All writers of counters: the workers and the control side.

@@ -53,7 +53,7 @@ pub enum Error {
         /// What is configured, in MiB.
         memory_mb: u32,
         /// What is needed, in MiB.
-        needed: u64,
+        needed: u32,
     },
     /// A thread cannot be pinned.
     #[error(
@@ -120,7 +120,7 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
         if signals.reload.swap(false, Ordering::Relaxed) {
             match gateway.reload() {
                 Ok(applied) => info!(%applied, "configuration reloaded"),
-                Err(refused) => error!("configuration not reloaded, nothing has changed:\n{refused}"),
+                Err(refused) => error!("configuration not reloaded, {}:\n{refused}", refused.consequence()),
             }
         }
         if let Some(lost) = fleet.lost() {
@@ -234,6 +234,8 @@ impl Fleet {
                 match registered {
                     Ok(_registration) => {
                         drop(ready.send(Ok(())));
+                        // The last of the senders that goes says that all workers poll.
+                        drop(ready);
                         worker.run(&stop);
                     }
                     Err(error) => drop(ready.send(Err(error))),

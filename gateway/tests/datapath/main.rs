@@ -1,0 +1,9 @@
+//! The datapath as a library: a configuration text becomes tables, bursts of frames become other frames.
+
+mod arbitrary;
+mod harness;
+mod model;
+mod oracle;
+mod property;
+mod traffic;
+mod wire;

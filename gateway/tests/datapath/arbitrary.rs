@@ -237,14 +237,15 @@ pub(crate) fn models() -> impl Strategy<Value = Model> {
                 ecn_compatible,
             };
             for (number, choice) in tenants.into_iter().enumerate() {
-                let mut way = choice.external.index(shared.len() + 1);
+                let ways = shared.len() + usize::from(choice.hand_off.is_some());
+                let mut way = choice.external.index(ways);
                 if let Some(hand_off) = &choice.hand_off {
                     // All hand-offs have the same addresses: they are worlds of their own.
                     let own = vec![Net::new(192, 0, 2, 2, 29)];
                     externals.push(external(externals.len(), own, Some(number), hand_off));
                     way = if way == shared.len() { externals.len() - 1 } else { way };
                 }
-                model.tenants.push(tenant(number, choice, way.min(externals.len() - 1)));
+                model.tenants.push(tenant(number, choice, way));
             }
             model.externals = externals;
             let hops = model.next_hops().into_iter().enumerate();

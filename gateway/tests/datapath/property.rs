@@ -108,7 +108,7 @@ fn check(
         }
         _ => return Err(TestCaseError::fail("another fate")),
     }
-    Ok(match (fate, frame.flow.0) {
+    Ok(match (fate, frame.overlay) {
         (Fate::Waits(_), _) => "waits",
         (Fate::Sent(_, Wrapped { tunnel: true, .. }), true) => "from VM to VM",
         (_, true) => "from tenant to outside",
@@ -186,7 +186,7 @@ fn code(output: Output) -> u16 {
 
 #[test]
 fn every_frame_becomes_what_the_model_says() {
-    const CASES: u32 = 128;
+    const CASES: u32 = 256;
     let config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let seen = RefCell::new(Seen::default());

@@ -98,6 +98,8 @@ struct Tunnel {
     from: Mac,
     tag: Option<u16>,
     ethertype: u16,
+    /// Where the inner frame ends too early.
+    cut: Option<Index>,
 }
 
 /// A frame before its bytes are written.
@@ -117,13 +119,14 @@ impl Draft {
         let packet = match &self.tunnel {
             None => routed,
             Some(tunnel) => {
-                let frame = match tunnel.tag {
+                let mut frame = match tunnel.tag {
                     None => wire::ethernet(tunnel.to, tunnel.from, None, tunnel.ethertype, &routed),
                     Some(tag) => {
                         let inner = [&[0, 5], &tunnel.ethertype.to_be_bytes()[..], &routed].concat();
                         wire::ethernet(tunnel.to, tunnel.from, None, tag, &inner)
                     }
                 };
+                frame.truncate(tunnel.cut.map_or(usize::MAX, |cut| cut.index(frame.len().min(60))));
                 let gre = wire::gre(tunnel.flags, tunnel.protocol, tunnel.vsid, tunnel.flow, &frame);
                 tunnel.ip.packet(&gre)
             }
@@ -137,12 +140,15 @@ impl Draft {
     }
 }
 
-/// A frame, and what says which flow it is of: its order must be kept.
+/// A frame.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
     pub(crate) port: usize,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) flow: (bool, u32, u32),
+    /// Whether it was made as a VM's.
+    pub(crate) overlay: bool,
+    /// VLAN, VSID, source and destination: packets that have these in common keep their order.
+    pub(crate) flow: (Option<u16>, Option<u32>, u32, u32),
 }
 
 impl Choice {
@@ -157,7 +163,9 @@ impl Choice {
             None => draft.bytes(),
             Some(damage) => damage.done_to(&mut draft, model),
         };
-        Frame { port, bytes, flow: (self.overlay, draft.ip.source, draft.ip.destination) }
+        let vsid = draft.tunnel.as_ref().map(|tunnel| tunnel.vsid);
+        let flow = (draft.vlan, vsid, draft.ip.source, draft.ip.destination);
+        Frame { port, bytes, overlay: vsid.is_some(), flow }
     }
 
     fn from_vm(&self, model: &Model, number: u32) -> (usize, Draft) {
@@ -178,6 +186,7 @@ impl Choice {
             from: record.mac,
             tag: None,
             ethertype: IPV4,
+            cut: None,
         };
         let draft = Draft {
             to: PORTS[site.port],

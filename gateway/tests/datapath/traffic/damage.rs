@@ -29,9 +29,12 @@ pub(crate) enum Damage {
     Source(u32),
     Ttl(u8),
     Options(u8),
-    /// A request for the address of someone, instead of an IP packet.
+    /// Only so much of the inner frame, in an outer packet that says so.
+    Cut(Index),
+    /// ARP of the sender instead of an IP packet.
     Arp {
         broadcast: bool,
+        operation: u8,
     },
     /// A bit of the header checksum that is counted from the frame's end.
     Checksum {
@@ -67,7 +70,8 @@ impl Damage {
             macs().prop_map(Self::InnerFrom),
             select(vec![0x8100_u16, 0x88a8, 0x9100]).prop_map(Self::InnerTag),
             select(vec![0x86dd_u16, 0x8847, 0x05dc]).prop_map(Self::InnerEthertype),
-            any::<bool>().prop_map(|broadcast| Self::Arp { broadcast }),
+            any::<Index>().prop_map(Self::Cut),
+            (any::<bool>(), 1..=3_u8).prop_map(|(broadcast, operation)| Self::Arp { broadcast, operation }),
         ];
         let any_packet = prop_oneof![
             select(vec![0x0a00_0005_u32, 0x0a00_0009, 0x7f00_0001, 0, 0xe000_0001, 0xffff_ffff])
@@ -105,6 +109,7 @@ impl Damage {
             (Self::InnerFrom(mac), Some(tunnel)) => tunnel.from = *mac,
             (Self::InnerTag(tag), Some(tunnel)) => tunnel.tag = Some(*tag),
             (Self::InnerEthertype(ethertype), Some(tunnel)) => tunnel.ethertype = *ethertype,
+            (Self::Cut(place), Some(tunnel)) => tunnel.cut = Some(*place),
             (Self::Source(address), _) => draft.ip.source = *address,
             (Self::Ttl(ttl), _) => draft.ip.ttl = *ttl,
             (Self::Options(words), _) => draft.ip.options = *words,
@@ -112,7 +117,9 @@ impl Damage {
         }
         let mut bytes = draft.bytes();
         match self {
-            Self::Arp { broadcast } if draft.tunnel.is_some() => arp(draft, &mut bytes, *broadcast),
+            Self::Arp { broadcast, operation } if draft.tunnel.is_some() => {
+                arp(draft, &mut bytes, *broadcast, *operation);
+            }
             Self::Checksum { outer } => {
                 let routed = bytes.len() - draft.payload.len() - 20 - 4 * usize::from(draft.ip.options);
                 let header = if *outer { draft.l3() } else { routed };
@@ -130,11 +137,11 @@ impl Damage {
     }
 }
 
-/// Makes the inner frame an ARP request of the sender for the destination; the payload stays behind it.
-fn arp(draft: &Draft, bytes: &mut [u8], broadcast: bool) {
+/// Writes ARP of the sender over the inner frame; what is longer stays behind it.
+fn arp(draft: &Draft, bytes: &mut [u8], broadcast: bool, operation: u8) {
     let Some(tunnel) = &draft.tunnel else { return };
     let inner = draft.l3() + 20 + 8;
-    let mut request = vec![0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1];
+    let mut request = vec![0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, operation];
     request.extend(tunnel.from);
     request.extend(draft.ip.source.to_be_bytes());
     if broadcast {

@@ -6,7 +6,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
-use crate::model::{External, Model, Net, Network, ProviderRoute, Record, Site, Subnet, Tenant};
+use crate::model::{External, Model, Net, Network, Peer, ProviderRoute, Record, Site, Subnet, Tenant};
 use crate::wire::Mac;
 
 /// The prefixes that tenants choose from: none overlaps another, all tenants choose from the same.
@@ -43,12 +43,8 @@ const PROVIDER: [Net; 4] = [
     Net::new(0, 0, 0, 0, 0),
 ];
 
-const MACS: [Mac; 4] = [
-    [2, 0x15, 0x5d, 0, 0, 1],
-    [2, 0x15, 0x5d, 0, 0, 2],
-    [2, 0x15, 0x5d, 0, 0, 3],
-    [2, 0x15, 0x5d, 0, 0, 4],
-];
+const MACS: [Mac; 4] =
+    [[2, 0x15, 0x5d, 0, 0, 1], [2, 0x15, 0x5d, 0, 0, 2], [2, 0x15, 0x5d, 0, 0, 3], [2, 0x15, 0x5d, 0, 0, 4]];
 
 /// Where compute hosts are: on a site or one that may not be there, behind a provider route, behind none.
 pub(crate) fn hosts() -> impl Strategy<Value = u32> {
@@ -68,7 +64,8 @@ pub(crate) fn macs() -> impl Strategy<Value = Mac> {
 }
 
 fn sites() -> impl Strategy<Value = Vec<Site>> {
-    let choice = (0..2_usize, any::<bool>(), any::<bool>(), any::<bool>(), select(vec![1400_u16, 1542, 1600]));
+    let choice =
+        (0..2_usize, any::<bool>(), any::<bool>(), any::<bool>(), select(vec![1400_u16, 1542, 1600]));
     vec(choice, 1..=3).prop_map(|choices| {
         let site = |(number, choice): (usize, (usize, bool, bool, bool, u16))| {
             let (port, untagged, both, gateway, mtu) = choice;
@@ -158,12 +155,24 @@ fn tenant_choice() -> impl Strategy<Value = TenantChoice> {
         any::<Index>(),
         0..8_u8,
     )
-        .prop_map(|((gateway_mac, log_only), private, records, routes, via, hand_off, external, public)| {
-            TenantChoice { gateway_mac, log_only, private, records, routes, via, hand_off, external, public }
-        })
+        .prop_map(
+            |((gateway_mac, log_only), private, records, routes, via, hand_off, external, public)| {
+                TenantChoice {
+                    gateway_mac,
+                    log_only,
+                    private,
+                    records,
+                    routes,
+                    via,
+                    hand_off,
+                    external,
+                    public,
+                }
+            },
+        )
 }
 
-fn tenant(number: usize, choice: TenantChoice, external: usize) -> Tenant {
+fn tenant(number: usize, choice: TenantChoice, external: usize, first_vsid: u32) -> Tenant {
     let block = number as u8 * 64;
     let mut prefixes = choice.private;
     let mut public = Vec::new();
@@ -178,7 +187,7 @@ fn tenant(number: usize, choice: TenantChoice, external: usize) -> Tenant {
         public.push(Net::new(198, 51, 100, block, 26));
     }
     let subnet = |(place, prefix): (usize, &Net)| Subnet {
-        vsid: 0x1000 + number as u32 * 0x3_0001 + place as u32 * 0x0101,
+        vsid: first_vsid + number as u32 * 0x3_0001 + place as u32 * 0x0101,
         prefix: *prefix,
         gateway: if place % 2 == 0 { prefix.first() + 1 } else { prefix.last() - 1 },
     };
@@ -207,6 +216,17 @@ fn tenant(number: usize, choice: TenantChoice, external: usize) -> Tenant {
     }
 }
 
+fn peers() -> impl Strategy<Value = Vec<Peer>> {
+    let peer = (hosts(), option::of(any::<bool>()), option::of(any::<bool>()));
+    let wants = |(address, flow_zero, ecn_compatible)| Peer { address, flow_zero, ecn_compatible };
+    vec(peer.prop_map(wants), 0..4).prop_map(|mut peers| {
+        peers.retain(|peer| peer.flow_zero.is_some() || peer.ecn_compatible.is_some());
+        peers.sort_by_key(|peer| peer.address);
+        peers.dedup_by_key(|peer| peer.address);
+        peers
+    })
+}
+
 /// Configurations.
 pub(crate) fn models() -> impl Strategy<Value = Model> {
     let provider_route = (select(PROVIDER.to_vec()), any::<Index>(), 2..4_u32, 0..3_u32);
@@ -217,8 +237,11 @@ pub(crate) fn models() -> impl Strategy<Value = Model> {
         vec(tenant_choice(), 1..=4),
         vec(prop::bool::weighted(0.85), 64),
         (1..=255_u8, any::<bool>(), option::of(0..64_u8), any::<bool>()),
+        (prop::bool::weighted(0.2), peers()),
     )
-        .prop_map(|(sites, provider, shared, tenants, known, (outer_ttl, flow_zero, pipe, ecn_compatible))| {
+        .prop_map(|(sites, provider, shared, tenants, known, encapsulation, (allow_reserved, peers))| {
+            let (outer_ttl, flow_zero, pipe, ecn_compatible) = encapsulation;
+            let first_vsid = if allow_reserved { 0x0f80 } else { 0x1000 };
             let own = [
                 vec![Net::new(198, 18, 0, 2, 24)],
                 vec![Net::new(198, 19, 0, 2, 25), Net::new(198, 19, 1, 2, 30)],
@@ -233,6 +256,8 @@ pub(crate) fn models() -> impl Strategy<Value = Model> {
                 neighbors: Vec::new(),
                 outer_ttl,
                 flow_zero,
+                allow_reserved,
+                peers,
                 pipe,
                 ecn_compatible,
             };
@@ -245,13 +270,14 @@ pub(crate) fn models() -> impl Strategy<Value = Model> {
                     externals.push(external(externals.len(), own, Some(number), hand_off));
                     way = if way == shared.len() { externals.len() - 1 } else { way };
                 }
-                model.tenants.push(tenant(number, choice, way));
+                model.tenants.push(tenant(number, choice, way, first_vsid));
             }
             model.externals = externals;
             let hops = model.next_hops().into_iter().enumerate();
             let hops = hops.filter(|(number, _)| known[number % known.len()]);
-            model.neighbors =
-                hops.map(|(n, (network, hop))| (network, hop, [2, 0, 0x5e, 0x10, n as u8, hop as u8])).collect();
+            model.neighbors = hops
+                .map(|(n, (network, hop))| (network, hop, [2, 0, 0x5e, 0x10, n as u8, hop as u8]))
+                .collect();
             let host = Net::new(198, 18, 0, 77, 32).address;
             model.neighbors.push((Network::External(0), host, [2, 0, 0x5e, 0x11, 0, 77]));
             model

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use dpdk_bindings::{Burst, Eal, EalOptions, Hugepages, Mempool, MempoolOptions, Qsbr};
+use dpdk_bindings::{Burst, Eal, EalOptions, Hugepages, Mbuf, Mempool, MempoolOptions, Qsbr};
 use gateway::control::{Control, ControlError, PortHardware, table_limits};
 use gateway::datapath::{Options, Outputs, Pipeline, QsbrGrace, QsbrReaders};
 use gateway::tables::exchange::Punt;
@@ -51,8 +51,11 @@ pub(crate) struct Worker {
     readers: QsbrReaders,
     pub(crate) counters: Arc<Counters>,
     pub(crate) pool: Mempool,
+    /// The most bytes of a frame in its first buffer; the others come in a second one.
+    pub(crate) first_segment: usize,
     burst: Burst,
     out: Outputs,
+    scratch: Vec<u8>,
 }
 
 impl Gateway {
@@ -72,8 +75,10 @@ impl Gateway {
             readers: QsbrReaders::new(reader),
             counters,
             pool: Mempool::new(eal(), "frames", &shape).expect("a pool"),
+            first_segment: usize::MAX,
             burst: Burst::new(),
             out: Outputs::new(PORTS.len()),
+            scratch: Vec::new(),
         };
         Ok(Self { control, worker })
     }
@@ -84,18 +89,28 @@ impl Worker {
     /// for the control side.
     pub(crate) fn run(&mut self, port: PortId, frames: &[Vec<u8>], mut seen: impl FnMut(Output, &[u8])) {
         for frame in frames {
-            let mbuf = self.pool.mbuf_from(frame).expect("a buffer");
+            let (first, second) = frame.split_at(frame.len().min(self.first_segment));
+            let mut mbuf = self.pool.mbuf_from(first).expect("a buffer");
+            if !second.is_empty() {
+                let second = self.pool.mbuf_from(second).expect("a buffer");
+                mbuf.chain(second).expect("a chain of two");
+            }
             self.burst.push(mbuf).expect("a burst of at most 64 frames");
         }
         self.pipeline.process(&self.readers.section(), port, &mut self.burst, &mut self.out);
         self.readers.quiescent();
+        let mut show = |output, mbuf: &Mbuf| {
+            self.scratch.clear();
+            mbuf.copy_to(&mut self.scratch);
+            seen(output, &self.scratch);
+        };
         for (number, batch) in self.out.transmit.iter_mut().enumerate() {
             for mbuf in batch.drain() {
-                seen(Output::Sent(PortId(number as u16)), mbuf.data());
+                show(Output::Sent(PortId(number as u16)), &mbuf);
             }
         }
         for punted in self.out.punts.drain(..) {
-            seen(Output::Punted(punted.punt), punted.mbuf.data());
+            show(Output::Punted(punted.punt), &punted.mbuf);
         }
     }
 }

@@ -109,6 +109,14 @@ pub(crate) struct Tenant {
     pub(crate) public: Vec<Net>,
 }
 
+/// What one provider address wants otherwise.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) address: u32,
+    pub(crate) flow_zero: Option<bool>,
+    pub(crate) ecn_compatible: Option<bool>,
+}
+
 /// A network that neighbours live on: a site or an external network, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Network {
@@ -126,6 +134,8 @@ pub(crate) struct Model {
     pub(crate) neighbors: Vec<(Network, u32, Mac)>,
     pub(crate) outer_ttl: u8,
     pub(crate) flow_zero: bool,
+    pub(crate) allow_reserved: bool,
+    pub(crate) peers: Vec<Peer>,
     /// The fixed outer DSCP; else the inner one is copied.
     pub(crate) pipe: Option<u8>,
     /// Whether the outer ECN field is cleared.
@@ -142,6 +152,15 @@ fn mac(mac: Mac) -> String {
 
 fn flow_id(zero: bool) -> &'static str {
     if zero { "zero" } else { "hash" }
+}
+
+fn ecn(compatible: bool) -> &'static str {
+    if compatible { "compatible" } else { "normal" }
+}
+
+/// What stands behind the key of a list in block style.
+fn none<T>(items: &[T]) -> &'static str {
+    if items.is_empty() { " []" } else { "" }
 }
 
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
@@ -169,10 +188,26 @@ impl Model {
     fn provider(&self, out: &mut String) -> fmt::Result {
         writeln!(out, "provider:\n  encapsulation:")?;
         writeln!(out, "    ttl: {}\n    flow-id: {}", self.outer_ttl, flow_id(self.flow_zero))?;
-        writeln!(out, "    ecn: {}", if self.ecn_compatible { "compatible" } else { "normal" })?;
+        writeln!(
+            out,
+            "    ecn: {}\n    allow-reserved-vsids: {}",
+            ecn(self.ecn_compatible),
+            self.allow_reserved
+        )?;
         match self.pipe {
             Some(value) => writeln!(out, "    dscp: pipe:{value}")?,
             None => writeln!(out, "    dscp: uniform")?,
+        }
+        writeln!(out, "    peers:{}", none(&self.peers))?;
+        for peer in &self.peers {
+            write!(out, "      - {{ provider-address: {}", ip(peer.address))?;
+            if let Some(zero) = peer.flow_zero {
+                write!(out, ", flow-id: {}", flow_id(zero))?;
+            }
+            if let Some(compatible) = peer.ecn_compatible {
+                write!(out, ", ecn: {}", ecn(compatible))?;
+            }
+            writeln!(out, " }}")?;
         }
         writeln!(out, "  sites:")?;
         for (number, site) in self.sites.iter().enumerate() {
@@ -180,7 +215,7 @@ impl Model {
             write!(out, ", addresses: {}", list(site.own.iter().map(|own| ip(*own))))?;
             network(out, site.vlan, site.gateway, site.mtu)?;
         }
-        writeln!(out, "  routes:{}", if self.provider_routes.is_empty() { " []" } else { "" })?;
+        writeln!(out, "  routes:{}", none(&self.provider_routes))?;
         for route in &self.provider_routes {
             write!(out, "    - {{ prefix: {}, next-hop: {}", route.prefix, ip(route.next_hop))?;
             writeln!(out, ", metric: {} }}", route.metric)?;
@@ -212,7 +247,11 @@ impl Model {
             writeln!(out, "    public-prefixes: {}\n    subnets:", list(&tenant.public))?;
             for subnet in &tenant.subnets {
                 let gateway = ip(subnet.gateway);
-                writeln!(out, "      - {{ vsid: {}, prefix: {}, gateway: {gateway} }}", subnet.vsid, subnet.prefix)?;
+                writeln!(
+                    out,
+                    "      - {{ vsid: {}, prefix: {}, gateway: {gateway} }}",
+                    subnet.vsid, subnet.prefix
+                )?;
             }
             writeln!(out, "    records:")?;
             for record in &tenant.records {
@@ -227,7 +266,7 @@ impl Model {
     }
 
     fn neighbors(&self, out: &mut String) -> fmt::Result {
-        writeln!(out, "neighbors:{}", if self.neighbors.is_empty() { " []" } else { "" })?;
+        writeln!(out, "neighbors:{}", none(&self.neighbors))?;
         for (network, address, station) in &self.neighbors {
             let name = match network {
                 Network::Site(number) => format!("site{number}"),

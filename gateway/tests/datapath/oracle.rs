@@ -115,7 +115,7 @@ impl Model {
             1 => return Ok(Fate::Local(0)),
             _ => return Err(DropReason::OuterProtocolUnknown),
         }
-        let nvgre = read::nvgre(outer)?;
+        let nvgre = read::nvgre(outer, self.allow_reserved)?;
         let inner_at = nvgre.inner.as_ptr().addr() - frame.as_ptr().addr();
         let own = |reason| if self.is_own(outer.ip.source) { DropReason::OwnPacket } else { reason };
         let found = self.tenants.iter().enumerate().find_map(|(number, tenant)| {
@@ -189,12 +189,7 @@ impl Model {
     }
 
     /// Into the overlay, to a record's VM.
-    fn encapsulate(
-        &self,
-        tenant: &Tenant,
-        record: &Record,
-        packet: &Packet<'_>,
-    ) -> Result<Fate, DropReason> {
+    fn encapsulate(&self, tenant: &Tenant, record: &Record, packet: &Packet<'_>) -> Result<Fate, DropReason> {
         let (number, hop) = self.provider_path(record.provider).ok_or(DropReason::ProviderRouteMissing)?;
         let site = &self.sites[number];
         if packet.length() + 42 > usize::from(site.mtu) {
@@ -203,18 +198,22 @@ impl Model {
         let inner = packet.forwarded();
         let inner = wire::ethernet(record.mac, tenant.gateway_mac, None, IPV4, &inner);
         let gre = wire::gre(KEY_PRESENT, BRIDGED, record.vsid, 0, &inner);
+        let peer = self.peers.iter().find(|peer| peer.address == record.provider);
+        let ecn_compatible = peer.and_then(|peer| peer.ecn_compatible).unwrap_or(self.ecn_compatible);
+        let flow_zero = record.flow_zero.or(peer.and_then(|peer| peer.flow_zero)).unwrap_or(self.flow_zero);
         let dscp = self.pipe.map_or(packet.tos & 0xfc, |value| value << 2);
-        let ecn = if self.ecn_compatible { 0 } else { packet.tos & 3 };
-        let outer = Ip {
-            tos: dscp | ecn,
-            ttl: self.outer_ttl,
-            ..Ip::new(site.own[0], record.provider, GRE)
-        };
+        let ecn = if ecn_compatible { 0 } else { packet.tos & 3 };
+        let outer = Ip { tos: dscp | ecn, ttl: self.outer_ttl, ..Ip::new(site.own[0], record.provider, GRE) };
         let station = self.station(Network::Site(number), hop);
-        let bytes =
-            wire::ethernet(station.unwrap_or_default(), PORTS[site.port], site.vlan, IPV4, &outer.packet(&gre));
+        let bytes = wire::ethernet(
+            station.unwrap_or_default(),
+            PORTS[site.port],
+            site.vlan,
+            IPV4,
+            &outer.packet(&gre),
+        );
         let flow_at = bytes.len() - inner.len() - 1;
-        let flow = (!record.flow_zero.unwrap_or(self.flow_zero)).then_some(flow_at);
+        let flow = (!flow_zero).then_some(flow_at);
         Ok(sent(site.port, station, Wrapped { bytes, tunnel: true, flow }))
     }
 

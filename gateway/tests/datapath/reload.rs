@@ -28,14 +28,7 @@ const CLIENT: u32 = u32::from_be_bytes([198, 51, 100, 77]);
 
 fn site(number: u8) -> Site {
     let subnet = Net::new(100, 64, number, 0, 24);
-    Site {
-        port: 0,
-        vlan: Some(number.into()),
-        subnet,
-        own: vec![subnet.host(9)],
-        gateway: None,
-        mtu: 1600,
-    }
+    Site { port: 0, vlan: Some(number.into()), subnet, own: vec![subnet.host(9)], gateway: None, mtu: 1600 }
 }
 
 fn public(number: usize) -> Net {
@@ -74,7 +67,8 @@ fn model(moved: bool, others: usize) -> Model {
     tenants.push(if moved { tenant(MOVES, there, 2) } else { tenant(MOVES, here, 1) });
     tenants.extend((0..others).map(|number| tenant(MOVES + 1 + number, here, 1)));
     let internet = Net::new(198, 18, 0, 2, 24);
-    let mut routes: Vec<_> = (0..others as u8).map(|n| (Net::new(8, 8, n, 0, 24), internet.host(0))).collect();
+    let mut routes: Vec<_> =
+        (0..others as u8).map(|n| (Net::new(8, 8, n, 0, 24), internet.host(0))).collect();
     let mut neighbors = vec![
         (Network::Site(0), here, [2, 0, 0, 0, 0x20, 1]),
         (Network::Site(1), there, [2, 0, 0, 0, 0x21, 1]),
@@ -87,7 +81,12 @@ fn model(moved: bool, others: usize) -> Model {
     }
     Model {
         provider_routes: (0..others as u8)
-            .map(|n| ProviderRoute { prefix: Net::new(100, 65, n, 0, 24), site: 0, next_hop: here, metric: 0 })
+            .map(|n| ProviderRoute {
+                prefix: Net::new(100, 65, n, 0, 24),
+                site: 0,
+                next_hop: here,
+                metric: 0,
+            })
             .collect(),
         sites: vec![one, other],
         externals: vec![External {
@@ -103,6 +102,8 @@ fn model(moved: bool, others: usize) -> Model {
         neighbors,
         outer_ttl: 64,
         flow_zero: true,
+        allow_reserved: false,
+        peers: vec![],
         pipe: None,
         ecn_compatible: false,
     }
@@ -181,7 +182,7 @@ impl Scene {
 }
 
 /// Nothing is sent by the control side: every next hop is given.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl Egress for Nowhere {
     fn transmit(&mut self, _: PortId, frame: &[u8]) -> bool {
@@ -198,7 +199,11 @@ fn what_stays_loses_nothing_while_others_come_and_go() {
             &states,
             0,
             &[from_vm(&states[0], STAYS, WEB), from_vm(&states[0], STAYS, public(STAYS).host(4))],
-            &[from_vm(&states[0], MOVES, WEB), from_vm(&states[0], STAYS, public(MOVES).host(4)), from_vm(&states[1], last, WEB)],
+            &[
+                from_vm(&states[0], MOVES, WEB),
+                from_vm(&states[0], STAYS, public(MOVES).host(4)),
+                from_vm(&states[1], last, WEB),
+            ],
         ),
         Scene::new(&states, 1, &[from_outside(STAYS)], &[from_outside(MOVES), from_outside(last)]),
     ];

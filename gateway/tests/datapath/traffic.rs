@@ -65,25 +65,27 @@ pub(crate) fn choices() -> impl Strategy<Value = Choice> {
         0..3_u8,
         length,
     );
-    (way, destinations(), header, option::weighted(0.4, Damage::any())).prop_map(|(way, to, header, damage)| {
-        let (overlay, sender, subnet, entry) = way;
-        let (tos, outer_ecn, fragment, ttl, protocol, ports, length) = header;
-        Choice {
-            overlay,
-            sender,
-            subnet,
-            entry,
-            to,
-            tos,
-            outer_ecn,
-            fragment,
-            ttl,
-            protocol,
-            ports,
-            length,
-            damage,
-        }
-    })
+    (way, destinations(), header, option::weighted(0.4, Damage::any())).prop_map(
+        |(way, to, header, damage)| {
+            let (overlay, sender, subnet, entry) = way;
+            let (tos, outer_ecn, fragment, ttl, protocol, ports, length) = header;
+            Choice {
+                overlay,
+                sender,
+                subnet,
+                entry,
+                to,
+                tos,
+                outer_ecn,
+                fragment,
+                ttl,
+                protocol,
+                ports,
+                length,
+                damage,
+            }
+        },
+    )
 }
 
 /// The headers of an NVGRE packet around the routed one.
@@ -154,11 +156,8 @@ pub(crate) struct Frame {
 impl Choice {
     /// The packet in a configuration; `number` makes its payload its own.
     pub(crate) fn frame(&self, model: &Model, number: u32) -> Frame {
-        let (port, mut draft) = if self.overlay {
-            self.from_vm(model, number)
-        } else {
-            self.from_outside(model, number)
-        };
+        let (port, mut draft) =
+            if self.overlay { self.from_vm(model, number) } else { self.from_outside(model, number) };
         let bytes = match &self.damage {
             None => draft.bytes(),
             Some(damage) => damage.done_to(&mut draft, model),
@@ -171,8 +170,11 @@ impl Choice {
     fn from_vm(&self, model: &Model, number: u32) -> (usize, Draft) {
         let senders: Vec<(&Tenant, &Record)> =
             model.tenants.iter().flat_map(|tenant| tenant.records.iter().map(move |r| (tenant, r))).collect();
-        let Some((tenant, record)) = pick(&senders, self.sender) else { return self.from_outside(model, number) };
-        let own: Vec<_> = model.sites.iter().flat_map(|site| site.own.iter().map(move |own| (site, *own))).collect();
+        let Some((tenant, record)) = pick(&senders, self.sender) else {
+            return self.from_outside(model, number);
+        };
+        let own: Vec<_> =
+            model.sites.iter().flat_map(|site| site.own.iter().map(move |own| (site, *own))).collect();
         let (site, entry) = own[self.entry.index(own.len())];
         let vsid = self.subnet.and_then(|place| pick(&tenant.subnets, place)).map_or(record.vsid, |s| s.vsid);
         let vms: Vec<u32> = tenant.records.iter().map(|record| record.address).collect();
@@ -264,7 +266,9 @@ fn pick<T: Clone>(items: &[T], place: Index) -> Option<T> {
 fn known(model: &Model) -> Vec<u32> {
     let mut known = vec![0x0808_0808, 0x0808_0809, 0xc612_004d, 0xc612_004e, 0xe000_0001, 0xffff_ffff];
     for network in &model.externals {
-        known.extend(network.own.iter().flat_map(|own| [own.address, own.first(), own.last(), own.first() + 3]));
+        known.extend(
+            network.own.iter().flat_map(|own| [own.address, own.first(), own.last(), own.first() + 3]),
+        );
         known.extend(network.routes.iter().flat_map(|(prefix, hop)| [prefix.last(), *hop]));
     }
     for tenant in &model.tenants {

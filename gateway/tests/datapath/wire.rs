@@ -33,16 +33,7 @@ pub(crate) struct Ip {
 
 impl Ip {
     pub(crate) fn new(source: u32, destination: u32, protocol: u8) -> Self {
-        Self {
-            tos: 0,
-            identification: 0,
-            fragment: DF,
-            ttl: 64,
-            protocol,
-            source,
-            destination,
-            options: 0,
-        }
+        Self { tos: 0, identification: 0, fragment: DF, ttl: 64, protocol, source, destination, options: 0 }
     }
 
     /// The packet with this header.

@@ -122,7 +122,7 @@ pub(super) struct Nvgre<'f> {
 }
 
 /// Reads what an outer packet of protocol 47 carries.
-pub(super) fn nvgre<'f>(outer: &Packet<'f>) -> Result<Nvgre<'f>, DropReason> {
+pub(super) fn nvgre<'f>(outer: &Packet<'f>, allow_reserved: bool) -> Result<Nvgre<'f>, DropReason> {
     if outer.ip.fragment & 0x3fff != 0 {
         return Err(DropReason::OuterFragment);
     }
@@ -130,7 +130,7 @@ pub(super) fn nvgre<'f>(outer: &Packet<'f>) -> Result<Nvgre<'f>, DropReason> {
     let key = gre_key(bytes)?;
     let vsid = key >> 8;
     match vsid {
-        0..=0xfff => return Err(DropReason::VsidReserved),
+        0..=0xfff if !allow_reserved => return Err(DropReason::VsidReserved),
         0xff_ffff => return Err(DropReason::VsidVendor),
         _ => {}
     }

@@ -50,7 +50,8 @@ impl Damage {
         let stations = select(vec![[0xff; 6], [1, 0, 0x5e, 0, 0, 1], [2, 0, 0, 0, 0, 0x77]]);
         let outer = prop_oneof![
             stations.clone().prop_map(Self::To),
-            select(vec![None, Some(0), Some(20), Some(21), Some(300), Some(0xe014), Some(999)]).prop_map(Self::Vlan),
+            select(vec![None, Some(0), Some(20), Some(21), Some(300), Some(0xe014), Some(999)])
+                .prop_map(Self::Vlan),
             select(vec![0x0806_u16, 0x86dd, 0x88cc]).prop_map(Self::Ethertype),
             prop_oneof![3 => hosts(), 1 => select(vec![0x7f00_0001_u32, 0, 0xe000_0001])]
                 .prop_map(Self::OuterSource),

@@ -4,7 +4,7 @@ use dpdk_bindings::{BURST, Burst};
 use nvgw_types::{InterfaceId, PortId, Vsid};
 use zerocopy::FromBytes;
 
-use super::lane::{Lane, Origin, Packet, Packets};
+use super::lane::{Lane, Origin, Packet, Packets, append};
 use super::output::Outputs;
 use super::pipeline::Stages;
 use crate::packet::arp::Arp;
@@ -45,7 +45,7 @@ pub(super) fn parse<S: ReadSection>(
     port: PortId,
     packets: &mut Packets,
     burst: &mut Burst,
-    lanes: (&mut Lane, &mut Lane),
+    lanes: (&mut Lane<u8>, &mut Lane<u8>),
     out: &mut Outputs,
 ) {
     let (tenants, outside) = lanes;
@@ -61,8 +61,8 @@ pub(super) fn parse<S: ReadSection>(
         let packet = &mut packets[place];
         *packet = Packet::EMPTY;
         match parser.way(mbuf.data(), mbuf.pkt_len() as usize, packet) {
-            Ok(Way::Tenant) => tenants.push(place),
-            Ok(Way::Outside) => outside.push(place),
+            Ok(Way::Tenant) => append(tenants, place),
+            Ok(Way::Outside) => append(outside, place),
             Ok(Way::Punt(punt)) => out.punt(stages.counters, burst, place, 0, punt),
             Err(reason) => stages.counters.drop(reason),
         }
@@ -202,6 +202,8 @@ impl<S: ReadSection> Parser<'_, S> {
             return Err(DropReason::Malformed);
         };
         packet.vsid = vsid;
+        packet.hash = self.stages.tables.subnets.hash(&vsid);
+        self.stages.tables.subnets.prefetch(packet.hash);
         packet.outer_source = outer.source();
         packet.source_mac = frame.source();
         packet.destination_mac = frame.destination();

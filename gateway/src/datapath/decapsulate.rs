@@ -29,7 +29,7 @@ pub(super) struct Located<'s> {
 }
 
 /// Asks ahead for the virtual subnets, whose hashes the parser left.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn locate_subnets<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
@@ -41,7 +41,7 @@ pub(super) fn locate_subnets<'s, S: ReadSection>(
 }
 
 /// Finds each packet's virtual subnet, and with it the VRF; asks ahead for the sender's record and for the route.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn find_subnets<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
@@ -74,7 +74,7 @@ pub(super) fn find_subnets<'s, S: ReadSection>(
 }
 
 /// Asks ahead for the senders' records themselves.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn locate_senders<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
@@ -91,7 +91,7 @@ pub(super) fn locate_senders<'s, S: ReadSection>(
 
 /// The sender check (VSID × provider address × customer address), made in the routing domain as Hyper-V's hosts
 /// send: a frame may carry the gateway subnet's VSID while its sender lives in another subnet.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn check_senders<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,

@@ -21,7 +21,7 @@ pub(super) struct Wrapped<'s> {
 }
 
 /// Asks ahead for the destinations' records.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn locate<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
@@ -33,7 +33,7 @@ pub(super) fn locate<'s, S: ReadSection>(
 }
 
 /// Finds the destinations' records, and asks ahead for the ways to their hosts.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn resolve<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,

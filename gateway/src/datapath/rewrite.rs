@@ -15,7 +15,7 @@ use crate::tables::exchange::Punt;
 use crate::telemetry::DropReason;
 
 /// Sends packets out by external networks.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn rewrite_plain(
     stages: &Stages<'_>,
     packets: &Packets,
@@ -29,7 +29,7 @@ pub(super) fn rewrite_plain(
 }
 
 /// Sends packets out to VMs, wrapped.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn rewrite_wrapped(
     stages: &Stages<'_>,
     packets: &Packets,

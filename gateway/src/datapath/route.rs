@@ -14,7 +14,7 @@ use crate::tables::{ReadSection, prefetch};
 use crate::telemetry::DropReason;
 
 /// Looks every packet up in its own VRF, and asks ahead for the table that the route leads to.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn look_up(stages: &Stages<'_>, packets: &mut Packets, lane: &Lane<u8>) {
     for &place in lane {
         let packet = &mut packets[place];
@@ -35,7 +35,7 @@ pub(super) struct Ways<'s> {
 }
 
 /// Follows routes into other VRFs to their end and sorts the packets by the way they leave.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn decide<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,

@@ -235,35 +235,42 @@ impl Drop for Drain<'_> {
 
 /// Packets that wait for a [`TxQueue`](crate::TxQueue), up to [`TX_BATCH`]. Those that are left
 /// when the batch is dropped return to their pools in bulk.
+///
+/// It knows its bytes, and whether a packet has several segments, from when packets come in: a queue that sends it need
+/// not look at each of them again.
 #[derive(Debug, Default)]
-pub struct TxBatch(ArrayVec<Mbuf, TX_BATCH>);
+pub struct TxBatch {
+    packets: ArrayVec<Mbuf, TX_BATCH>,
+    bytes: u64,
+    chained: bool,
+}
 
 impl TxBatch {
     /// No packets.
     #[must_use]
     pub const fn new() -> Self {
-        Self(ArrayVec::new_const())
+        Self { packets: ArrayVec::new_const(), bytes: 0, chained: false }
     }
 
     /// How many packets wait.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.packets.len()
     }
 
     /// Whether no packet waits.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.packets.is_empty()
     }
 
     /// How many more packets fit.
     #[inline]
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.0.remaining_capacity()
+        self.packets.remaining_capacity()
     }
 
     /// Appends a packet.
@@ -273,39 +280,54 @@ impl TxBatch {
     /// Gives the packet back when the batch is full.
     #[inline]
     pub fn push(&mut self, mbuf: Mbuf) -> Result<(), Mbuf> {
-        self.0.try_push(mbuf).map_err(|error| error.element())
+        let (bytes, chained) = (mbuf.pkt_len(), !mbuf.is_contiguous());
+        self.packets.try_push(mbuf).map_err(|error| error.element())?;
+        self.bytes += u64::from(bytes);
+        self.chained |= chained;
+        Ok(())
     }
 
     /// The packets in order.
     #[inline]
     #[must_use]
     pub fn as_slice(&self) -> &[Mbuf] {
-        &self.0
+        &self.packets
     }
 
-    /// The packets in order, to change.
+    /// The bytes of all packets.
     #[inline]
     #[must_use]
-    pub fn as_mut_slice(&mut self) -> &mut [Mbuf] {
-        &mut self.0
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether some packet has several segments.
+    #[inline]
+    pub(crate) fn is_chained(&self) -> bool {
+        self.chained
     }
 
     /// Takes all packets out, in order.
     #[inline]
     pub fn drain(&mut self) -> impl Iterator<Item = Mbuf> {
-        self.0.drain(..)
+        (self.bytes, self.chained) = (0, false);
+        self.packets.drain(..)
     }
 
     /// Returns the packets to their pools, in bulk.
     #[inline]
     pub fn clear(&mut self) {
-        free_bulk(&mut self.0);
+        (self.bytes, self.chained) = (0, false);
+        free_bulk(&mut self.packets);
     }
 
-    /// Keeps the packets for which `keep` says so; returns how many it freed.
-    pub(crate) fn retain(&mut self, keep: impl FnMut(&mut Mbuf) -> bool) -> usize {
+    /// Copies packets of several segments together, and frees those that do not fit one; returns how many.
+    #[cold]
+    pub(crate) fn linearize(&mut self) -> usize {
         let before = self.len();
-        self.0.retain(keep);
+        self.packets.retain(Mbuf::linearize);
+        self.bytes = self.packets.iter().map(|mbuf| u64::from(mbuf.pkt_len())).sum();
+        self.chained = false;
         before - self.len()
     }
 
@@ -320,10 +342,11 @@ impl TxBatch {
         &mut self,
         send: impl FnOnce(*mut *mut rte_mbuf, usize) -> usize,
     ) -> usize {
-        let len = self.0.len();
+        let len = self.packets.len();
         // SAFETY: the packets are owned by this function from here on, as pointers.
-        unsafe { self.0.set_len(0) };
-        let packets: *mut *mut rte_mbuf = self.0.as_mut_ptr().cast();
+        unsafe { self.packets.set_len(0) };
+        (self.bytes, self.chained) = (0, false);
+        let packets: *mut *mut rte_mbuf = self.packets.as_mut_ptr().cast();
         let sent = send(packets, len);
         if sent < len {
             // SAFETY: the packets from `sent` on were not taken.

@@ -169,17 +169,45 @@ impl Mbuf {
         head.data()
     }
 
-    /// The last `N` bytes before the packet's first one, for headers that are written before [`prepend`](Self::prepend)
-    /// makes them part of the packet. `None`: the headroom is smaller.
+    /// Exchanges the packet's first `strip` bytes, and all after the `length` bytes that follow them, for a new front.
+    ///
+    /// `write` gets the `N` bytes before what is left of the packet, and as much of that as is in the first segment.
+    /// It says how many of the `N` bytes, the last ones, become part of the packet; the others are scratch.
+    ///
+    /// `false` where the packet is shorter, the first segment has less than `strip` bytes, the room is smaller, or
+    /// `write` refuses with `None`; the packet is whole then, though what `write` has written stays.
     #[inline]
     #[must_use]
-    pub fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
-        if N > usize::from(self.headroom()) {
-            return None;
+    pub fn reframe<const N: usize>(
+        &mut self,
+        strip: u16,
+        length: u16,
+        write: impl FnOnce(&mut [u8; N], &mut [u8]) -> Option<u16>,
+    ) -> bool {
+        let head = self.head();
+        let (offset, first) = (head.data_off(), head.data_len());
+        let single = head.nb_segs() == 1;
+        let kept = u32::from(strip) + u32::from(length);
+        if strip > first || kept > head.pkt_len() || usize::from(offset) + usize::from(strip) < N {
+            return false;
         }
-        // SAFETY: the headroom has `N` bytes, which end where the packet starts and are the buffer's own; `self` is
+        let rest = if single { length } else { (first - strip).min(length) };
+        // SAFETY: the first segment has `strip` bytes, so this points into it or behind its end; before it lie at
+        // least `N` bytes of the buffer, behind it `rest` bytes of the segment. The two do not overlap, and `self` is
         // borrowed mutably. Pools hand their buffers out zeroed or used, so the bytes are initialized.
-        Some(unsafe { &mut *self.data_ptr_mut().sub(N).cast::<[u8; N]>() })
+        let (room, data) = unsafe {
+            let start = head.data().add(usize::from(strip));
+            (&mut *start.sub(N).cast::<[u8; N]>(), slice::from_raw_parts_mut(start, usize::from(rest)))
+        };
+        let Some(added) = write(room, data) else { return false };
+        let added = added.min(N as u16);
+        if !single {
+            self.trim_chain(kept);
+        }
+        head.set_data_off(offset + strip - added);
+        head.set_data_len(rest + added);
+        head.set_pkt_len(u32::from(length) + u32::from(added));
+        true
     }
 
     /// Removes `n` bytes at the front. `false` changes nothing: the first segment is shorter.

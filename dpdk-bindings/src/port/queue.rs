@@ -102,11 +102,11 @@ impl TxQueue {
     #[inline]
     pub fn send(&mut self, batch: &mut TxBatch) -> Sent {
         let mut dropped = 0;
-        if !self.segments {
-            dropped = batch.retain(|mbuf| mbuf.is_contiguous() || mbuf.linearize());
+        if batch.is_chained() && !self.segments {
+            dropped = batch.linearize();
         }
         let len = batch.len();
-        let mut sent_bytes = bytes(batch.as_slice());
+        let mut sent_bytes = batch.bytes();
         // SAFETY: the queue is set up, and the port stays started while it is there; it owns the
         // packets that it takes, and the others are read only before they are freed.
         let sent = unsafe {
@@ -120,8 +120,10 @@ impl TxQueue {
                     sent += usize::from(taken);
                     retries += u32::from(taken == 0);
                 }
-                let left = std::slice::from_raw_parts(packets.add(sent).cast::<Mbuf>(), len - sent);
-                sent_bytes -= bytes(left);
+                if sent < len {
+                    let left = std::slice::from_raw_parts(packets.add(sent).cast::<Mbuf>(), len - sent);
+                    sent_bytes -= bytes(left);
+                }
                 sent
             })
         };

@@ -34,7 +34,7 @@ fn null_takes_everything() {
     let mut batch = TxBatch::new();
     fill(&mut batch, &pool, 100);
     assert_eq!(pool.in_use(), 100);
-    assert_eq!(tx.send(&mut batch), Sent { sent: 100, dropped: 0 });
+    assert_eq!(tx.send(&mut batch), Sent { sent: 100, sent_bytes: 6400, dropped: 0 });
     assert!(batch.is_empty());
     assert_eq!(pool.in_use(), 0);
     assert_eq!(port.stats().unwrap().tx_packets, 100);
@@ -80,7 +80,7 @@ fn a_ring_gives_back_what_it_was_given() {
     let (_port, mut rx, mut tx) = open("net_ring0", &options(&pool));
     let mut batch = TxBatch::new();
     fill(&mut batch, &pool, 100);
-    assert_eq!(tx.send(&mut batch), Sent { sent: 100, dropped: 0 });
+    assert_eq!(tx.send(&mut batch), Sent { sent: 100, sent_bytes: 6400, dropped: 0 });
     assert_eq!(pool.in_use(), 100);
 
     let mut burst = Burst::new();

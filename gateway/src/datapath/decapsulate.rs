@@ -1,59 +1,65 @@
 //! A tenant's packet: its virtual subnet, its VRF, and whether its sender is who the records say.
 
-use dpdk_bindings::{BURST, Burst};
-use nvgw_types::{MacAddr, Vsid};
+use dpdk_bindings::Burst;
+use nvgw_types::MacAddr;
 
-use super::lane::{Lane, Packet, Packets};
+use super::lane::{Lane, Packet, Packets, append};
 use super::meter::Meter;
 use super::output::Outputs;
 use super::pipeline::Stages;
-use super::resolve::Candidates;
 use crate::packet::ethernet;
 use crate::tables::ReadSection;
 use crate::tables::entries::{Record, ScopedAddress, Subnet, ipv4_mapped};
 use crate::tables::exchange::Punt;
+use crate::tables::hash::Candidate;
 use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 
-/// The virtual subnets of a burst's packets, by place.
-pub(super) type Subnets<'s> = [Option<&'s Subnet>; BURST];
+/// A packet whose virtual subnet is known.
+pub(super) struct Known<'s> {
+    place: u8,
+    subnet: &'s Subnet,
+}
+
+/// A packet whose sender's record is on its way from memory.
+pub(super) struct Located<'s> {
+    place: u8,
+    subnet: &'s Subnet,
+    record: Candidate<'s, Record>,
+}
+
+/// Asks ahead for the virtual subnets, whose hashes the parser left.
+#[inline(never)]
+pub(super) fn locate_subnets<'s, S: ReadSection>(
+    stages: &Stages<'s>,
+    section: &'s S,
+    packets: &Packets,
+    tenants: &Lane<u8>,
+) -> Lane<Candidate<'s, Subnet>> {
+    let locate = |place: &u8| stages.tables.subnets.candidate(section, packets[*place].hash);
+    tenants.iter().map(locate).collect()
+}
 
 /// Finds each packet's virtual subnet, and with it the VRF; asks ahead for the sender's record and for the route.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn find_subnets<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     packets: &mut Packets,
-    tenants: &Lane,
-    known: &mut Lane,
-) -> Subnets<'s> {
+    tenants: &Lane<u8>,
+    candidates: &Lane<Candidate<'s, Subnet>>,
+) -> Lane<Known<'s>> {
     let tables = stages.tables;
-    let mut last: Option<Vsid> = None;
-    for place in tenants.iter() {
-        let vsid = packets[place].vsid;
-        if last != Some(vsid) {
-            last = Some(vsid);
-            tables.subnets.prefetch(tables.subnets.hash(&vsid));
-        }
-    }
-    let mut subnets = [None; BURST];
-    let mut memory: Option<&Subnet> = None;
-    for place in tenants.iter() {
+    let mut known = Lane::new();
+    for (&place, candidate) in tenants.iter().zip(candidates) {
         let packet = &mut packets[place];
-        let subnet = match memory {
-            Some(subnet) if subnet.vsid == packet.vsid => subnet,
-            _ => match tables.subnets.get(section, &packet.vsid) {
-                Some(subnet) => subnet,
-                None => {
-                    stages.counters.drop(blame(stages, section, packet, DropReason::NoPolicyForVsid));
-                    continue;
-                }
-            },
+        let Some(subnet) = tables.subnets.confirm(section, *candidate, packet.hash, &packet.vsid) else {
+            stages.counters.drop(blame(stages, section, packet, DropReason::NoPolicyForVsid));
+            continue;
         };
-        memory = Some(subnet);
-        let for_us = packet.destination_mac == subnet.gateway_mac
-            || packet.arp && packet.destination_mac == MacAddr::BROADCAST;
-        if !for_us {
+        if packet.destination_mac != subnet.gateway_mac
+            && !(packet.arp && packet.destination_mac == MacAddr::BROADCAST)
+        {
             stages.counters.drop(DropReason::InnerDestinationMac);
             continue;
         }
@@ -62,32 +68,43 @@ pub(super) fn find_subnets<'s, S: ReadSection>(
         packet.hash = tables.records.hash(&sender(packet));
         tables.records.prefetch(packet.hash);
         tables.routes.prefetch(packet.vrf, packet.destination);
-        subnets[usize::from(place) % BURST] = Some(subnet);
-        known.push(place);
+        append(&mut known, Known { place, subnet });
     }
-    subnets
+    known
+}
+
+/// Asks ahead for the senders' records themselves.
+#[inline(never)]
+pub(super) fn locate_senders<'s, S: ReadSection>(
+    stages: &Stages<'s>,
+    section: &'s S,
+    packets: &Packets,
+    known: &Lane<Known<'s>>,
+) -> Lane<Located<'s>> {
+    let locate = |Known { place, subnet }: &Known<'s>| Located {
+        place: *place,
+        subnet,
+        record: stages.tables.records.candidate(section, packets[*place].hash),
+    };
+    known.iter().map(locate).collect()
 }
 
 /// The sender check (VSID × provider address × customer address), made in the routing domain as Hyper-V's hosts
 /// send: a frame may carry the gateway subnet's VSID while its sender lives in another subnet.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn check_senders<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     packets: &Packets,
-    subnets: &Subnets<'_>,
-    senders: &Candidates<'s>,
+    senders: &Lane<Located<'s>>,
     burst: &mut Burst,
-    known: &Lane,
-    lane: &mut Lane,
+    lane: &mut Lane<u8>,
     out: &mut Outputs,
 ) {
     let mut accepted = Meter::new(stages.counters, |vrf| &vrf.rx);
-    for place in known.iter() {
+    for &Located { place, subnet, record } in senders {
         let packet = &packets[place];
-        let Some(subnet) = subnets[usize::from(place) % BURST] else { continue };
-        let Some(candidate) = senders[usize::from(place) % BURST] else { continue };
-        let record = stages.tables.records.confirm(section, candidate, packet.hash, &sender(packet));
+        let record = stages.tables.records.confirm(section, record, packet.hash, &sender(packet));
         if let Some(reason) = fault(packet, subnet, record) {
             let reason = blame(stages, section, packet, reason);
             if !subnet.log_only || reason == DropReason::OwnPacket {
@@ -101,7 +118,7 @@ pub(super) fn check_senders<'s, S: ReadSection>(
             out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
         } else {
             accepted.count(packet.tenant, packet.length);
-            lane.push(place);
+            append(lane, place);
         }
     }
     accepted.flush();

@@ -14,13 +14,14 @@ const fn has_ports(protocol: u8) -> bool {
 }
 
 /// A hash of the packet's flow: addresses, protocol and, unless it is a fragment, ports. It depends on nothing
-/// else, so it is the same for every packet of the flow, on every worker, in every run.
+/// else, so it is the same for every packet of the flow, on every worker, in every run. `after` is what follows the
+/// fixed part of the header, options first.
 #[inline(always)]
-pub(super) fn flow_id(header: &Ipv4, packet: &[u8]) -> u8 {
+pub(super) fn flow_id(header: &Ipv4, after: &[u8]) -> u8 {
     let addresses = u64::from(header.source()) << 32 | u64::from(header.destination());
     let mut rest = u64::from(header.protocol()) << 32;
     if has_ports(header.protocol()) && !header.is_fragment() {
-        let payload = packet.get(header.header_length()..).unwrap_or_default();
+        let payload = after.get(header.header_length() - ipv4::HEADER..).unwrap_or_default();
         if let Ok((ports, _)) = zerocopy::byteorder::network_endian::U32::read_from_prefix(payload) {
             rest |= u64::from(ports.get());
         }

@@ -1,39 +1,20 @@
 //! Lanes and packet state: what stages hand to each other.
 
+use arrayvec::ArrayVec;
 use dpdk_bindings::BURST;
-use nvgw_types::{AdjacencyId, InterfaceId, MacAddr, VrfId, Vsid};
+use nvgw_types::{InterfaceId, MacAddr, VrfId, Vsid};
 
-/// A list of packets of one burst, by their place in it.
-#[derive(Debug)]
-pub(super) struct Lane {
-    places: [u8; BURST],
-    length: usize,
-}
+/// Packets of one burst on their way to the same stage, in the order they came: places in the burst, alone or with
+/// what a stage found out about each.
+pub(super) type Lane<T> = ArrayVec<T, BURST>;
 
 const _: () = assert!(BURST.is_power_of_two() && BURST <= 256);
 
-impl Lane {
-    pub(super) const fn new() -> Self {
-        Self { places: [0; BURST], length: 0 }
-    }
-
-    /// Appends a packet. A burst's packets enter a lane at most once each, so it never overflows.
-    #[inline(always)]
-    pub(super) fn push(&mut self, place: u8) {
-        debug_assert!(self.length < BURST);
-        self.places[self.length % BURST] = place;
-        self.length += 1;
-    }
-
-    #[inline(always)]
-    pub(super) fn len(&self) -> usize {
-        self.length
-    }
-
-    #[inline(always)]
-    pub(super) fn iter(&self) -> impl Iterator<Item = u8> + '_ {
-        self.places[..self.length.min(BURST)].iter().copied()
-    }
+/// Appends to a lane. A packet enters each lane at most once, so there is always room.
+#[inline(always)]
+pub(super) fn append<T>(lane: &mut Lane<T>, item: T) {
+    let full = lane.try_push(item).is_err();
+    debug_assert!(!full, "a packet entered a lane twice");
 }
 
 /// Where a packet came from.
@@ -45,10 +26,12 @@ pub(super) enum Origin {
     Outside,
 }
 
-/// What is known of a packet on its way through the stages. Addresses are in host byte order.
+/// What is known of a packet on its way through the stages: one cache line. Addresses are in host byte order.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Packet {
+    /// The hash of the key that the next stage looks up.
+    pub(super) hash: u64,
     /// Source of the packet that is routed: the inner one for a tenant's.
     pub(super) source: u32,
     /// Its destination.
@@ -63,12 +46,8 @@ pub(super) struct Packet {
     pub(super) tenant: VrfId,
     /// The leaf that the route lookup found.
     pub(super) leaf: u32,
-    /// The hash of the key that the next stage looks up.
-    pub(super) hash: u64,
-    /// The customer address whose record leads to the destination, as a table key has it.
-    pub(super) next: u128,
-    /// The way out.
-    pub(super) adjacency: AdjacencyId,
+    /// The customer address whose record leads to the destination.
+    pub(super) next: u32,
     /// Where the packet came in.
     pub(super) interface: InterfaceId,
     /// Where the routed packet's IP header starts, in bytes from the start of the frame.
@@ -88,8 +67,11 @@ pub(super) struct Packet {
     pub(super) arp: bool,
 }
 
+const _: () = assert!(size_of::<Packet>() == 64);
+
 impl Packet {
     pub(super) const EMPTY: Self = Self {
+        hash: 0,
         source: 0,
         destination: 0,
         outer_source: 0,
@@ -97,9 +79,7 @@ impl Packet {
         vrf: VrfId(0),
         tenant: VrfId(0),
         leaf: 0,
-        hash: 0,
         next: 0,
-        adjacency: AdjacencyId(0),
         interface: InterfaceId(0),
         l3: 0,
         length: 0,

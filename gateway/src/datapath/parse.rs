@@ -4,7 +4,7 @@ use dpdk_bindings::{BURST, Burst};
 use nvgw_types::{InterfaceId, PortId, Vsid};
 use zerocopy::FromBytes;
 
-use super::lane::{Lane, Origin, Packet, Packets};
+use super::lane::{Lane, Origin, Packet, Packets, append};
 use super::output::Outputs;
 use super::pipeline::Stages;
 use crate::packet::arp::Arp;
@@ -38,14 +38,14 @@ const ECN: [[u8; 4]; 4] = [
 
 /// Splits a burst into the tenants' lane and the outside's lane; what is for the gateway itself goes to the control
 /// thread, the rest is counted.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn parse<S: ReadSection>(
     stages: &Stages<'_>,
     section: &S,
     port: PortId,
     packets: &mut Packets,
     burst: &mut Burst,
-    lanes: (&mut Lane, &mut Lane),
+    lanes: (&mut Lane<u8>, &mut Lane<u8>),
     out: &mut Outputs,
 ) {
     let (tenants, outside) = lanes;
@@ -59,16 +59,18 @@ pub(super) fn parse<S: ReadSection>(
         let Some(mbuf) = burst.get(usize::from(place)) else { continue };
         bytes += u64::from(mbuf.pkt_len());
         let packet = &mut packets[place];
-        *packet = Packet::EMPTY;
         match parser.way(mbuf.data(), mbuf.pkt_len() as usize, packet) {
-            Ok(Way::Tenant) => tenants.push(place),
-            Ok(Way::Outside) => outside.push(place),
+            Ok(Way::Tenant) => append(tenants, place),
+            Ok(Way::Outside) => append(outside, place),
             Ok(Way::Punt(punt)) => out.punt(stages.counters, burst, place, 0, punt),
             Err(reason) => stages.counters.drop(reason),
         }
     }
     stages.counters.port(port).rx.add(burst.len() as u64, bytes);
 }
+
+/// Outer IPv4, GRE, inner Ethernet, inner IPv4, no options.
+const SHORTEST: usize = 2 * ipv4::HEADER + gre::HEADER + ethernet::HEADER;
 
 /// How many packets ahead the frames' first lines are asked for.
 const AHEAD: usize = 4;
@@ -137,6 +139,7 @@ impl<S: ReadSection> Parser<'_, S> {
                 if ipv4::is_multicast_or_reserved(header.destination()) {
                     return Err(DropReason::MulticastUnsupported);
                 }
+                packet.arp = false;
                 packet.source = header.source();
                 packet.destination = header.destination();
                 packet.vrf = vrf;
@@ -152,7 +155,16 @@ impl<S: ReadSection> Parser<'_, S> {
                     self.provider_address(header.destination())?;
                     self.ours = header.destination();
                 }
-                self.nvgre(header, rest, l3, packet)
+                // One code, compiled twice: where the lengths are those of nearly every packet, they are constants and
+                // their checks vanish.
+                let usual = header.header_length() == ipv4::HEADER
+                    && rest.len() >= SHORTEST
+                    && header.total_length() >= SHORTEST;
+                if usual {
+                    self.nvgre(header, rest, l3, ipv4::HEADER, packet)
+                } else {
+                    self.nvgre_unusual(header, rest, l3, packet)
+                }
             }
         }
     }
@@ -167,9 +179,29 @@ impl<S: ReadSection> Parser<'_, S> {
         }
     }
 
-    /// Reads what follows an outer IPv4 header that is for us: GRE, inner Ethernet, inner IP or ARP.
+    /// As [`Self::nvgre`], for headers with options and packets too short for an inner IPv4 header.
+    #[cold]
+    #[inline(never)]
+    fn nvgre_unusual(
+        &self,
+        outer: &Ipv4,
+        bytes: &[u8],
+        l3: usize,
+        packet: &mut Packet,
+    ) -> Result<Way, DropReason> {
+        self.nvgre(outer, bytes, l3, outer.header_length(), packet)
+    }
+
+    /// Reads what follows an outer IPv4 header of `header` bytes that is for us: GRE, inner Ethernet, inner IP or ARP.
     #[inline(always)]
-    fn nvgre(&self, outer: &Ipv4, bytes: &[u8], l3: usize, packet: &mut Packet) -> Result<Way, DropReason> {
+    fn nvgre(
+        &self,
+        outer: &Ipv4,
+        bytes: &[u8],
+        l3: usize,
+        header: usize,
+        packet: &mut Packet,
+    ) -> Result<Way, DropReason> {
         if outer.protocol() != ipv4::GRE {
             return if outer.protocol() == ipv4::ICMP {
                 Ok(Way::Punt(Punt::Local { interface: self.interface }))
@@ -180,7 +212,6 @@ impl<S: ReadSection> Parser<'_, S> {
         if outer.is_fragment() {
             return Err(DropReason::OuterFragment);
         }
-        let header = outer.header_length();
         // Bytes after the outer packet's end are padding, none of the inner frame's.
         let length = outer.total_length();
         let bytes = &bytes[..bytes.len().min(length)];
@@ -202,10 +233,13 @@ impl<S: ReadSection> Parser<'_, S> {
             return Err(DropReason::Malformed);
         };
         packet.vsid = vsid;
+        packet.hash = self.stages.tables.subnets.hash(&vsid);
+        self.stages.tables.subnets.prefetch(packet.hash);
         packet.outer_source = outer.source();
         packet.source_mac = frame.source();
         packet.destination_mac = frame.destination();
         packet.origin = Origin::Tenant;
+        packet.arp = false;
         let offset = header + gre::HEADER + ethernet::HEADER;
         packet.l3 = (l3 + offset) as u16;
         match frame.ethertype() {

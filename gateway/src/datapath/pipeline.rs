@@ -5,13 +5,13 @@ use std::sync::Arc;
 use dpdk_bindings::{Burst, clock};
 use nvgw_types::PortId;
 
-use super::decapsulate::{check_senders, find_subnets};
+use super::decapsulate::{check_senders, find_subnets, locate_senders, locate_subnets};
 use super::lane::{Lane, Packet, Packets};
 use super::output::Outputs;
 use super::parse::parse;
-use super::resolve::{locate, locate_ways, resolve};
-use super::rewrite::rewrite;
-use super::route::{Ways, decide, look_up};
+use super::resolve::{locate, resolve};
+use super::rewrite::{rewrite_plain, rewrite_wrapped};
+use super::route::{decide, look_up};
 use crate::tables::ReadSection;
 use crate::tables::set::TableReaders;
 use crate::telemetry::Stage;
@@ -70,28 +70,27 @@ impl Pipeline {
         parse(&stages, section, port, packets, burst, (&mut tenants, &mut routed), out);
         lap.end(Stage::Parse, arrived);
 
-        if tenants.len() > 0 {
-            let mut known = Lane::new();
-            let subnets = find_subnets(&stages, section, packets, &tenants, &mut known);
-            let senders = locate(&stages, section, packets, &known);
-            check_senders(&stages, section, packets, &subnets, &senders, burst, &known, &mut routed, out);
+        if !tenants.is_empty() {
+            let subnets = locate_subnets(&stages, section, packets, &tenants);
+            let known = find_subnets(&stages, section, packets, &tenants, &subnets);
+            let senders = locate_senders(&stages, section, packets, &known);
+            check_senders(&stages, section, packets, &senders, burst, &mut routed, out);
             lap.end(Stage::Decapsulate, tenants.len());
         }
 
-        let (mut leaving, mut overlay) = (Lane::new(), Lane::new());
         look_up(&stages, packets, &routed);
-        let ways = Ways { plain: &mut leaving, overlay: &mut overlay };
-        decide(&stages, section, packets, burst, &routed, ways, out);
+        let ways = decide(&stages, section, packets, burst, &routed, out);
         lap.end(Stage::Route, routed.len());
 
-        let candidates = locate(&stages, section, packets, &overlay);
-        let records = resolve(&stages, section, packets, &candidates, &overlay, &mut leaving);
-        let ways_out = locate_ways(&stages, section, packets, &leaving);
-        lap.end(Stage::Resolve, leaving.len());
-
-        rewrite(&stages, packets, &ways_out, &records, burst, &leaving, out);
+        if !ways.overlay.is_empty() {
+            let candidates = locate(&stages, section, packets, &ways.overlay);
+            let wrapped = resolve(&stages, section, packets, &ways.overlay, &candidates);
+            lap.end(Stage::Resolve, ways.overlay.len());
+            rewrite_wrapped(&stages, packets, burst, &wrapped, out);
+        }
+        rewrite_plain(&stages, packets, burst, &ways.plain, out);
         burst.clear();
-        lap.end(Stage::Rewrite, leaving.len());
+        lap.end(Stage::Rewrite, ways.overlay.len() + ways.plain.len());
     }
 }
 

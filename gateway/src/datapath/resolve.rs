@@ -1,79 +1,58 @@
 //! The destination's lookup record, and the way to its host.
 
-use dpdk_bindings::BURST;
-
-use super::lane::{Lane, Packets};
+use super::lane::{Lane, Packets, append};
 use super::pipeline::Stages;
-use crate::tables::entries::{Record, Rewrite, ScopedAddress};
+use crate::tables::entries::{Record, Rewrite, ScopedAddress, ipv4_mapped};
 use crate::tables::hash::Candidate;
 use crate::tables::{ReadSection, prefetch};
 use crate::telemetry::DropReason;
 
-/// Where lookups of a burst's packets continue, by place.
-pub(super) type Candidates<'s> = [Option<Candidate<'s, Record>>; BURST];
+/// A packet that leaves plain, and its way out.
+pub(super) struct Plain<'s> {
+    pub(super) place: u8,
+    pub(super) way: &'s Rewrite,
+}
 
-/// The destinations' records of a burst's packets, by place.
-pub(super) type Records<'s> = [Option<&'s Record>; BURST];
+/// A packet that leaves wrapped, for whom, and its way out.
+pub(super) struct Wrapped<'s> {
+    pub(super) place: u8,
+    pub(super) record: &'s Record,
+    pub(super) way: &'s Rewrite,
+}
 
-/// Asks ahead for the records whose keys have been hashed before: the senders', then the destinations'.
-#[inline(always)]
+/// Asks ahead for the destinations' records.
+#[inline(never)]
 pub(super) fn locate<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     packets: &Packets,
-    lane: &Lane,
-) -> Candidates<'s> {
-    let mut candidates = [None; BURST];
-    for place in lane.iter() {
-        let candidate = stages.tables.records.candidate(section, packets[place].hash);
-        candidates[usize::from(place) % BURST] = Some(candidate);
-    }
-    candidates
+    overlay: &Lane<u8>,
+) -> Lane<Candidate<'s, Record>> {
+    let locate = |place: &u8| stages.tables.records.candidate(section, packets[*place].hash);
+    overlay.iter().map(locate).collect()
 }
 
 /// Finds the destinations' records, and asks ahead for the ways to their hosts.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn resolve<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
-    packets: &mut Packets,
-    candidates: &Candidates<'s>,
-    overlay: &Lane,
-    leaving: &mut Lane,
-) -> Records<'s> {
+    packets: &Packets,
+    overlay: &Lane<u8>,
+    candidates: &Lane<Candidate<'s, Record>>,
+) -> Lane<Wrapped<'s>> {
     let tables = stages.tables;
-    let mut records = [None; BURST];
-    for place in overlay.iter() {
-        let packet = &mut packets[place];
-        let key = ScopedAddress { scope: packet.vrf.0, address: packet.next };
-        let Some(candidate) = candidates[usize::from(place) % BURST] else { continue };
-        let Some(record) = tables.records.confirm(section, candidate, packet.hash, &key) else {
+    let mut wrapped = Lane::new();
+    for (&place, candidate) in overlay.iter().zip(candidates) {
+        let packet = &packets[place];
+        let key = ScopedAddress { scope: packet.vrf.0, address: ipv4_mapped(packet.next) };
+        let Some(record) = tables.records.confirm(section, *candidate, packet.hash, &key) else {
             stages.counters.drop(DropReason::DestinationRecordMissing);
             continue;
         };
-        packet.adjacency = record.adjacency();
-        records[usize::from(place) % BURST] = Some(record);
-        leaving.push(place);
-    }
-    records
-}
-
-/// The ways out of a burst's packets, by place.
-pub(super) type WaysOut<'s> = [Option<&'s Rewrite>; BURST];
-
-/// Asks ahead for the ways out.
-#[inline(always)]
-pub(super) fn locate_ways<'s, S: ReadSection>(
-    stages: &Stages<'s>,
-    section: &'s S,
-    packets: &Packets,
-    leaving: &Lane,
-) -> WaysOut<'s> {
-    let mut ways = [None; BURST];
-    for place in leaving.iter() {
-        let way = stages.tables.adjacencies.get(section, packets[place].adjacency.0);
+        let way = tables.adjacencies.get(section, record.adjacency().0);
         prefetch(way);
-        ways[usize::from(place) % BURST] = Some(way);
+        append(&mut wrapped, Wrapped { place, record, way });
     }
-    ways
+    wrapped
 }

@@ -1,6 +1,6 @@
 //! New headers: decapsulation takes the old ones off, one prebuilt template puts the new ones on.
 
-use dpdk_bindings::{BURST, Burst, Mbuf};
+use dpdk_bindings::{Burst, Mbuf};
 use zerocopy::FromBytes;
 
 use super::flow::flow_id;
@@ -8,76 +8,96 @@ use super::lane::{Lane, Packet, Packets};
 use super::meter::Meter;
 use super::output::Outputs;
 use super::pipeline::Stages;
-use super::resolve::{Records, WaysOut};
+use super::resolve::{Plain, Wrapped};
 use crate::packet::ipv4::Ipv4;
-use crate::tables::entries::{Inner, Reach, Record, Rewrite};
+use crate::tables::entries::{Inner, Reach, Rewrite};
 use crate::tables::exchange::Punt;
 use crate::telemetry::DropReason;
 
-/// Gives every packet its new headers and hands it to its port, or to the control thread while its next hop is not
-/// resolved. `records` says by place which packets are wrapped, and for whom; the others leave plain.
-#[inline(always)]
-pub(super) fn rewrite(
+/// Sends packets out by external networks.
+#[inline(never)]
+pub(super) fn rewrite_plain(
     stages: &Stages<'_>,
     packets: &Packets,
-    ways: &WaysOut<'_>,
-    records: &Records<'_>,
     burst: &mut Burst,
-    leaving: &Lane,
+    leaving: &Lane<Plain<'_>>,
+    out: &mut Outputs,
+) {
+    for &Plain { place, way } in leaving {
+        send(stages, &packets[place], burst, place, way, out, |room, _, _| way.plain(room));
+    }
+}
+
+/// Sends packets out to VMs, wrapped.
+#[inline(never)]
+pub(super) fn rewrite_wrapped(
+    stages: &Stages<'_>,
+    packets: &Packets,
+    burst: &mut Burst,
+    leaving: &Lane<Wrapped<'_>>,
     out: &mut Outputs,
 ) {
     let mut delivered = Meter::new(stages.counters, |vrf| &vrf.tx);
-    for place in leaving.iter() {
+    for &Wrapped { place, record, way } in leaving {
         let packet = &packets[place];
-        let Some(way) = ways[usize::from(place) % BURST] else { continue };
-        if packet.length > way.mtu() || way.reach() == Reach::NoRoute {
-            stages.counters.drop(match way.reach() {
-                Reach::NoRoute => DropReason::ProviderRouteMissing,
-                _ => DropReason::MtuExceeded,
-            });
-            continue;
-        }
-        let Some(mut mbuf) = burst.take(usize::from(place)) else { continue };
-        let record = records[usize::from(place) % BURST];
-        if !write(&mut mbuf, packet, way, record) {
-            stages.counters.drop(DropReason::NoBuffer);
-            continue;
-        }
-        if record.is_some() {
+        let sent = send(stages, packet, burst, place, way, out, |room, header, payload| {
+            let inner = Inner { length: packet.length, tos: packet.tos, flow: flow_id(header, payload) };
+            way.encapsulate(room, record, inner)
+        });
+        if sent {
             delivered.count(packet.vrf, packet.length);
-        }
-        if way.reach() == Reach::Resolved {
-            out.transmit(stages.counters, way.port(), mbuf);
-        } else {
-            out.punt_frame(stages.counters, mbuf, Punt::Unresolved { neighbor: way.neighbor() });
         }
     }
     delivered.flush();
 }
 
-/// Writes the headers. `false` where the buffer has no room for them, or the IP header is not in its first segment.
+/// Gives a packet the headers that `write` makes, and hands it to its port, or to the control thread while its next
+/// hop is not resolved. `write` gets the room before the routed packet, its IP header and what follows, and says how
+/// much of the room it used.
 #[inline(always)]
-fn write(mbuf: &mut Mbuf, packet: &Packet, way: &Rewrite, record: Option<&Record>) -> bool {
-    // Everything before the routed packet goes, and whatever padded its frame.
-    if !mbuf.adj(packet.l3) || !mbuf.trim_to(u32::from(packet.length)) {
+fn send(
+    stages: &Stages<'_>,
+    packet: &Packet,
+    burst: &mut Burst,
+    place: u8,
+    way: &Rewrite,
+    out: &mut Outputs,
+    write: impl FnOnce(&mut [u8; Rewrite::ROOM], &Ipv4, &[u8]) -> u16,
+) -> bool {
+    if packet.length > way.mtu() || way.reach() == Reach::NoRoute {
+        stages.counters.drop(match way.reach() {
+            Reach::NoRoute => DropReason::ProviderRouteMissing,
+            Reach::Resolved | Reach::Unresolved => DropReason::MtuExceeded,
+        });
         return false;
     }
-    let Ok((header, _)) = Ipv4::mut_from_prefix(mbuf.data_mut()) else { return false };
-    if header.tos != packet.tos {
-        header.set_tos(packet.tos);
+    let Some(mut mbuf) = burst.take(usize::from(place)) else { return false };
+    if !reframe(&mut mbuf, packet, write) {
+        stages.counters.drop(DropReason::NoBuffer);
+        return false;
     }
-    header.decrement_ttl();
-    let flow = match record {
-        Some(_) => {
-            let data = mbuf.data();
-            Ipv4::ref_from_prefix(data).map_or(0, |(header, _)| flow_id(header, data))
+    if way.reach() == Reach::Resolved {
+        out.transmit(stages.counters, way.port(), mbuf);
+    } else {
+        out.punt_frame(stages.counters, mbuf, Punt::Unresolved { neighbor: way.neighbor() });
+    }
+    true
+}
+
+/// Exchanges everything before the routed packet, and whatever padded its frame, for new headers. `false` where the
+/// buffer has no room for them, or the IP header is not in its first segment.
+#[inline(always)]
+fn reframe(
+    mbuf: &mut Mbuf,
+    packet: &Packet,
+    write: impl FnOnce(&mut [u8; Rewrite::ROOM], &Ipv4, &[u8]) -> u16,
+) -> bool {
+    mbuf.reframe(packet.l3, packet.length, |room, rest| {
+        let Ok((header, payload)) = Ipv4::mut_from_prefix(rest) else { return None };
+        if header.tos != packet.tos {
+            header.set_tos(packet.tos);
         }
-        None => 0,
-    };
-    let Some(room) = mbuf.room::<{ Rewrite::ROOM }>() else { return false };
-    let added = match record {
-        Some(record) => way.encapsulate(room, record, Inner { length: packet.length, tos: packet.tos, flow }),
-        None => way.plain(room),
-    };
-    mbuf.prepend(added).is_some()
+        header.decrement_ttl();
+        Some(write(room, header, payload))
+    })
 }

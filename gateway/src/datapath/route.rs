@@ -2,20 +2,21 @@
 
 use dpdk_bindings::Burst;
 
-use super::lane::{Lane, Origin, Packets};
+use super::lane::{Lane, Origin, Packets, append};
 use super::meter::Meter;
 use super::output::Outputs;
 use super::pipeline::Stages;
+use super::resolve::Plain;
 use crate::packet::ethernet;
-use crate::tables::ReadSection;
 use crate::tables::entries::{ScopedAddress, Target, ipv4_mapped};
 use crate::tables::exchange::Punt;
+use crate::tables::{ReadSection, prefetch};
 use crate::telemetry::DropReason;
 
 /// Looks every packet up in its own VRF, and asks ahead for the table that the route leads to.
-#[inline(always)]
-pub(super) fn look_up(stages: &Stages<'_>, packets: &mut Packets, lane: &Lane) {
-    for place in lane.iter() {
+#[inline(never)]
+pub(super) fn look_up(stages: &Stages<'_>, packets: &mut Packets, lane: &Lane<u8>) {
+    for &place in lane {
         let packet = &mut packets[place];
         packet.leaf = stages.tables.routes.lookup(packet.vrf, packet.destination);
         if let Target::Vrf(vrf) = Target::decode(packet.leaf) {
@@ -25,28 +26,29 @@ pub(super) fn look_up(stages: &Stages<'_>, packets: &mut Packets, lane: &Lane) {
 }
 
 /// The lanes that leave the routing stage.
-pub(super) struct Ways<'a> {
+#[derive(Default)]
+pub(super) struct Ways<'s> {
     /// By an external network's next hop.
-    pub(super) plain: &'a mut Lane,
+    pub(super) plain: Lane<Plain<'s>>,
     /// By a lookup record.
-    pub(super) overlay: &'a mut Lane,
+    pub(super) overlay: Lane<u8>,
 }
 
 /// Follows routes into other VRFs to their end and sorts the packets by the way they leave.
-#[inline(always)]
-pub(super) fn decide<S: ReadSection>(
-    stages: &Stages<'_>,
-    section: &S,
+#[inline(never)]
+pub(super) fn decide<'s, S: ReadSection>(
+    stages: &Stages<'s>,
+    section: &'s S,
     packets: &mut Packets,
     burst: &mut Burst,
-    lane: &Lane,
-    ways: Ways<'_>,
+    lane: &Lane<u8>,
     out: &mut Outputs,
-) {
+) -> Ways<'s> {
+    let mut ways = Ways::default();
     let tables = stages.tables;
     let mut entered = Meter::new(stages.counters, |vrf| &vrf.rx);
     let mut left = Meter::new(stages.counters, |vrf| &vrf.tx);
-    for place in lane.iter() {
+    for &place in lane {
         let packet = &mut packets[place];
         let mut target = Target::decode(packet.leaf);
         // The longest way: a tenant's VRF, the shared external network's, another tenant's public prefix.
@@ -80,20 +82,21 @@ pub(super) fn decide<S: ReadSection>(
                 if hops > 0 {
                     left.count(packet.vrf, packet.length);
                 }
-                packet.adjacency = adjacency;
-                ways.plain.push(place);
+                let way = tables.adjacencies.get(section, adjacency.0);
+                prefetch(way);
+                append(&mut ways.plain, Plain { place, way });
                 continue;
             }
             (Target::Adjacency(_), Origin::Outside) => DropReason::Transit,
             (Target::Subnet | Target::Via(_), _) => {
                 packet.next = match target {
-                    Target::Via(via) => tables.vias.get(section, via.0).address,
-                    _ => ipv4_mapped(packet.destination),
+                    Target::Via(via) => tables.vias.get(section, via.0).address as u32,
+                    _ => packet.destination,
                 };
-                packet.hash =
-                    tables.records.hash(&ScopedAddress { scope: packet.vrf.0, address: packet.next });
+                let key = ScopedAddress { scope: packet.vrf.0, address: ipv4_mapped(packet.next) };
+                packet.hash = tables.records.hash(&key);
                 tables.records.prefetch(packet.hash);
-                ways.overlay.push(place);
+                append(&mut ways.overlay, place);
                 continue;
             }
             (Target::Discard, _) => DropReason::MulticastUnsupported,
@@ -106,4 +109,5 @@ pub(super) fn decide<S: ReadSection>(
     }
     entered.flush();
     left.flush();
+    ways
 }

@@ -101,7 +101,7 @@ impl<T> SlabReader<T> {
         // SAFETY: every index of the writer is within the array. The value was written before the index was
         // published, and its place is not written again until a grace period that began after this section has
         // elapsed, which is after `'s`.
-        unsafe { (*self.slots.get_unchecked(index as usize).0.get()).assume_init_ref() }
+        unsafe { (*self.slots.at(index as usize).0.get()).assume_init_ref() }
     }
 }
 

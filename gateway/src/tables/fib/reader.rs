@@ -115,7 +115,7 @@ impl<A: Address> RoutesReader<A> {
     fn first(&self, root: Root, address: A) -> (&AtomicU32, u8) {
         if let Some(array) = root.array() {
             // SAFETY: roots have numbers of arrays that exist, and the slot is within any array.
-            (unsafe { self.arrays.get_unchecked(array_slot(array, address)) }, ARRAY_BITS)
+            (unsafe { self.arrays.at(array_slot(array, address)) }, ARRAY_BITS)
         } else {
             let bit = root.word.bit();
             (self.entry(root.word.node_for(address), address, bit), bit + STRIDE)
@@ -125,7 +125,7 @@ impl<A: Address> RoutesReader<A> {
     #[inline(always)]
     fn entry(&self, node: u32, address: A, bit: u8) -> &AtomicU32 {
         // SAFETY: roots and entries never lead to anything but a node of this array.
-        unsafe { &self.nodes.get_unchecked(node as usize).0[address.digit(bit)] }
+        unsafe { &self.nodes.at(node as usize).0[address.digit(bit)] }
     }
 }
 

@@ -114,7 +114,7 @@ impl<T: Keyed> HashReader<T> {
     fn bucket(&self, number: usize) -> &Bucket {
         let mask = self.buckets.len() - 1;
         // SAFETY: the number of buckets is a power of two, so the masked number is below it.
-        unsafe { self.buckets.get_unchecked(number & mask) }
+        unsafe { self.buckets.at(number & mask) }
     }
 
     #[inline(always)]

@@ -19,10 +19,14 @@ const TENANT: VrfId = VrfId(0);
 const EXTERNAL: VrfId = VrfId(1);
 
 fn two_tables<A: Address>(routes_promised: usize, grace: &LocalGrace) -> (RoutesWriter<A>, RoutesReader<A>) {
-    let options = RoutesOptions { vrfs: 2, external_vrfs: 1, routes: routes_promised };
+    // Arrays of 16 million entries are too much for Miri.
+    let external_vrfs = usize::from(!cfg!(miri));
+    let options = RoutesOptions { vrfs: 2, external_vrfs, routes: routes_promised };
     let (mut writer, reader) = routes(options).expect("memory");
     writer.create_vrf(TENANT, Shape::Tenant, grace).expect("room");
-    writer.create_vrf(EXTERNAL, Shape::External, grace).expect("room");
+    if external_vrfs > 0 {
+        writer.create_vrf(EXTERNAL, Shape::External, grace).expect("room");
+    }
     (writer, reader)
 }
 

@@ -266,9 +266,10 @@ fn a_worker_that_stands_still_holds_up_changes_and_loses_nothing() {
     let mut reload =
         |n: u64| control.reload(configs[n as usize % configs.len()].clone(), Nanos(n), &mut Nowhere);
     // What the worker may still look at is not used again, however often the configuration changes.
-    let section = worker.readers.section();
-    let refused = (1..ENOUGH).find_map(|n| reload(n).err()).expect("every entry waits for the worker");
-    drop(section);
+    let refused = {
+        let _section = worker.readers.section();
+        (1..ENOUGH).find_map(|n| reload(n).err()).expect("every entry waits for the worker")
+    };
     assert!(matches!(refused, ReloadError::Refused(ControlError::Incomplete(_))), "{refused:?}");
 
     let play = |worker: &mut Worker| {

@@ -114,6 +114,7 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
         VersionView { nvgw: env!("CARGO_PKG_VERSION").into(), dpdk: Some(dpdk_bindings::version()) };
     let api = ApiServer::spawn(ApiOptions::new(system.admin_socket, system.metrics_listen, version), sender)?;
     let fleet = Fleet::start(&eal, workers, &system.worker_cores)?;
+    gateway.announce();
     info!(workers = system.worker_cores.len(), "forwarding");
 
     while !signals.stop.load(Ordering::Relaxed) {

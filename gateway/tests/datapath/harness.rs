@@ -1,0 +1,116 @@
+//! The gateway as a library: a configuration, its tables, one worker's pipeline, bursts in and frames out.
+
+use std::sync::{Arc, OnceLock};
+
+use dpdk_bindings::{Burst, Eal, EalOptions, Hugepages, Mbuf, Mempool, MempoolOptions, Qsbr};
+use gateway::control::{Control, ControlError, PortHardware, table_limits};
+use gateway::datapath::{Options, Outputs, Pipeline, QsbrGrace, QsbrReaders};
+use gateway::tables::exchange::Punt;
+use gateway::tables::set::tables;
+use gateway::telemetry::counters::Counters;
+use nvgw_config::Config;
+use nvgw_types::{MacAddr, PortId};
+
+use crate::wire::Mac;
+
+/// The Ethernet addresses of the ports.
+pub(crate) const PORTS: [Mac; 2] = [[2, 0, 0, 0, 0, 0xa0], [2, 0, 0, 0, 0, 0xa1]];
+
+/// The one DPDK of the process.
+fn eal() -> &'static Eal {
+    static EAL: OnceLock<Eal> = OnceLock::new();
+    EAL.get_or_init(|| {
+        let options = EalOptions {
+            program: "datapath-tests".to_owned(),
+            hugepages: Hugepages::Off,
+            memory_mb: 64,
+            ..EalOptions::default()
+        };
+        Eal::init(&options).expect("DPDK starts")
+    })
+}
+
+/// What became of a frame that was not dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// It leaves by a port.
+    Sent(PortId),
+    /// It goes to the control side.
+    Punted(Punt),
+}
+
+/// A control side, and the worker that reads its tables.
+pub(crate) struct Gateway {
+    pub(crate) control: Control<QsbrGrace>,
+    pub(crate) worker: Worker,
+}
+
+/// All that a worker owns, but for ports.
+pub(crate) struct Worker {
+    pipeline: Pipeline,
+    readers: QsbrReaders,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) pool: Mempool,
+    /// The most bytes of a frame in its first buffer; the others come in a second one.
+    pub(crate) first_segment: usize,
+    burst: Burst,
+    out: Outputs,
+    scratch: Vec<u8>,
+}
+
+impl Gateway {
+    /// Puts a configuration with two ports to work.
+    pub(crate) fn new(config: Config) -> Result<Self, ControlError> {
+        let limits = table_limits(&config);
+        let allow_reserved_vsids = config.provider.encapsulation.allow_reserved_vsids;
+        let (writers, readers) = tables(limits, 0x7465_7374).expect("memory");
+        let counters = Arc::new(Counters::new(PORTS.len(), limits.vrfs));
+        let qsbr = Qsbr::new(eal(), 1).expect("a quiescent-state variable");
+        let reader = qsbr.register(0).expect("a reader");
+        let hardware = PORTS.map(|mac| PortHardware { mac: MacAddr(mac), check_mac: true });
+        let control = Control::new(config, hardware.to_vec(), writers, QsbrGrace::new(qsbr))?;
+        let shape = MempoolOptions { mbufs: 255, cache: 0, data_room: 4096, socket: None };
+        let worker = Worker {
+            pipeline: Pipeline::new(readers, Arc::clone(&counters), Options { allow_reserved_vsids }),
+            readers: QsbrReaders::new(reader),
+            counters,
+            pool: Mempool::new(eal(), "frames", &shape).expect("a pool"),
+            first_segment: usize::MAX,
+            burst: Burst::new(),
+            out: Outputs::new(PORTS.len()),
+            scratch: Vec::new(),
+        };
+        Ok(Self { control, worker })
+    }
+}
+
+impl Worker {
+    /// Takes one burst of frames through the pipeline and shows what comes out, port by port in order, then what is
+    /// for the control side.
+    pub(crate) fn run(&mut self, port: PortId, frames: &[Vec<u8>], mut seen: impl FnMut(Output, &[u8])) {
+        for frame in frames {
+            let (first, second) = frame.split_at(frame.len().min(self.first_segment));
+            let mut mbuf = self.pool.mbuf_from(first).expect("a buffer");
+            if !second.is_empty() {
+                let second = self.pool.mbuf_from(second).expect("a buffer");
+                mbuf.chain(second).expect("a chain of two");
+            }
+            self.burst.push(mbuf).expect("a burst of at most 64 frames");
+        }
+        self.pipeline.process(&self.readers.section(), port, &mut self.burst, &mut self.out);
+        self.readers.quiescent();
+        let mut show = |output, mbuf: &Mbuf| {
+            self.scratch.clear();
+            mbuf.copy_to(&mut self.scratch);
+            seen(output, &self.scratch);
+        };
+        for (number, batch) in self.out.transmit.iter_mut().enumerate() {
+            for mbuf in batch.drain() {
+                show(Output::Sent(PortId(number as u16)), &mbuf);
+            }
+        }
+        for punted in self.out.punts.drain(..) {
+            show(Output::Punted(punted.punt), &punted.mbuf);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! What the gateway owes a frame, worked out from the model by reading every list from its start to its end.
+
+mod read;
+mod route;
+
+use gateway::telemetry::DropReason;
+
+use crate::harness::PORTS;
+use crate::model::{External, Model, Network, Record, Site, Tenant};
+use crate::wire::{self, BRIDGED, GRE, IPV4, Ip, KEY_PRESENT, Mac};
+use read::{Inner, Packet};
+
+/// What must become of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It leaves by a port.
+    Sent(usize, Wrapped),
+    /// It waits, complete but for its first six bytes, for the next hop's Ethernet address.
+    Waits(Wrapped),
+    /// It is for the gateway itself, from this byte on.
+    Local(usize),
+    /// It is dropped.
+    Dropped(DropReason),
+}
+
+/// A frame as it leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrapped {
+    /// Its bytes; a FlowID that may have any value is zero here.
+    pub(crate) bytes: Vec<u8>,
+    /// Whether it goes into the overlay.
+    pub(crate) tunnel: bool,
+    /// Where that FlowID is.
+    pub(crate) flow: Option<usize>,
+}
+
+/// The side by which a routed packet came in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Tenant(usize),
+    External(usize),
+}
+
+/// A routing table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vrf {
+    Tenant(usize),
+    External(usize),
+}
+
+impl Model {
+    /// What must become of a frame that comes in on a port.
+    pub(crate) fn fate(&self, port: usize, frame: &[u8]) -> Fate {
+        self.forward(port, frame).unwrap_or_else(Fate::Dropped)
+    }
+
+    fn forward(&self, port: usize, frame: &[u8]) -> Result<Fate, DropReason> {
+        let ethernet = read::ethernet(frame).ok_or(DropReason::OuterMalformed)?;
+        let network = self.network(port, ethernet.vlan).ok_or(DropReason::VlanUnknown)?;
+        if ethernet.to[0] & 1 != 0 {
+            if ethernet.ethertype == IPV4 {
+                return Err(DropReason::MulticastUnsupported);
+            }
+        } else if ethernet.to != PORTS[port] {
+            return Err(DropReason::NotOurMac);
+        }
+        match ethernet.ethertype {
+            read::ARP => return Ok(Fate::Local(0)),
+            IPV4 => {}
+            _ => return Err(DropReason::EthertypeUnknown),
+        }
+        let outer = read::ipv4(ethernet.payload, DropReason::OuterMalformed, DropReason::OuterChecksum)?;
+        if !read::may_send(outer.ip.source) {
+            return Err(DropReason::OuterMartianSource);
+        }
+        match network {
+            Network::Site(site) => self.from_tenant(&self.sites[site], frame, &outer),
+            Network::External(number) => {
+                if outer.ip.destination >> 28 >= 14 {
+                    return Err(DropReason::MulticastUnsupported);
+                }
+                let vrf = match self.externals[number].tenant {
+                    Some(tenant) => Vrf::Tenant(tenant),
+                    None => Vrf::External(number),
+                };
+                self.route(From::External(number), vrf, &outer, 0)
+            }
+        }
+    }
+
+    /// The network of a port's VLAN; a priority tag is none.
+    fn network(&self, port: usize, vlan: Option<u16>) -> Option<Network> {
+        let vlan = vlan.map(|tag| tag & 0xfff).filter(|vlan| *vlan != 0);
+        let site = self.sites.iter().position(|site| site.port == port && site.vlan == vlan);
+        let external = || self.externals.iter().position(|e| e.port == port && e.vlan == vlan);
+        site.map(Network::Site).or_else(|| external().map(Network::External))
+    }
+
+    fn is_own(&self, address: u32) -> bool {
+        self.sites.iter().any(|site| site.own.contains(&address))
+    }
+
+    /// A packet from the provider network.
+    fn from_tenant(&self, site: &Site, frame: &[u8], outer: &Packet<'_>) -> Result<Fate, DropReason> {
+        if !site.own.contains(&outer.ip.destination) {
+            let multicast = outer.ip.destination >> 28 >= 14;
+            return Err(if multicast {
+                DropReason::MulticastUnsupported
+            } else {
+                DropReason::OuterDestinationUnknown
+            });
+        }
+        match outer.ip.protocol {
+            GRE => {}
+            1 => return Ok(Fate::Local(0)),
+            _ => return Err(DropReason::OuterProtocolUnknown),
+        }
+        let nvgre = read::nvgre(outer, self.allow_reserved)?;
+        let inner_at = nvgre.inner.as_ptr().addr() - frame.as_ptr().addr();
+        let own = |reason| if self.is_own(outer.ip.source) { DropReason::OwnPacket } else { reason };
+        let found = self.tenants.iter().enumerate().find_map(|(number, tenant)| {
+            Some((number, tenant, tenant.subnets.iter().find(|subnet| subnet.vsid == nvgre.vsid)?))
+        });
+        let (number, tenant, subnet) = found.ok_or(own(DropReason::NoPolicyForVsid))?;
+        let (sender, arp) = match &nvgre.payload {
+            Inner::Arp(sender) => (*sender, true),
+            Inner::Ipv4(packet) => (packet.ip.source, false),
+        };
+        if nvgre.to != tenant.gateway_mac && !(arp && nvgre.to == [0xff; 6]) {
+            return Err(DropReason::InnerDestinationMac);
+        }
+        let bridged = subnet.prefix.contains(sender);
+        let fault = match tenant.record(sender) {
+            None => Some(DropReason::SourceRecordMissing),
+            Some(record) if record.provider != outer.ip.source => Some(DropReason::SourceCaPaMismatch),
+            Some(record) if bridged && record.mac != nvgre.from => Some(DropReason::SourceCaMacMismatch),
+            Some(_) => None,
+        };
+        if let Some(reason) = fault.map(own)
+            && (!tenant.log_only || reason == DropReason::OwnPacket)
+        {
+            return Err(reason);
+        }
+        match nvgre.payload {
+            Inner::Arp(_) => Ok(Fate::Local(inner_at)),
+            Inner::Ipv4(packet) => self.route(From::Tenant(number), Vrf::Tenant(number), &packet, inner_at),
+        }
+    }
+
+    /// A checked packet on its way through the VRFs. `local` is where its bytes start for the gateway itself.
+    fn route(&self, from: From, vrf: Vrf, packet: &Packet<'_>, local: usize) -> Result<Fate, DropReason> {
+        let destination = packet.ip.destination;
+        let (goal, vrf) = self.goal(vrf, destination, from)?;
+        if goal == route::Goal::Local {
+            return Ok(Fate::Local(local));
+        }
+        if goal == route::Goal::Discard {
+            return Err(DropReason::MulticastUnsupported);
+        }
+        if packet.ip.ttl <= 1 {
+            return Err(DropReason::TtlExpired);
+        }
+        let customer = match goal {
+            route::Goal::Hop(external, hop) => {
+                if matches!(from, From::External(_)) {
+                    return Err(DropReason::Transit);
+                }
+                return self.leave(external, hop, packet);
+            }
+            route::Goal::Via(next_hop) => next_hop,
+            _ => destination,
+        };
+        let Vrf::Tenant(number) = vrf else { panic!("{vrf:?} is no tenant's") };
+        let tenant = &self.tenants[number];
+        let record = tenant.record(customer).ok_or(DropReason::DestinationRecordMissing)?;
+        self.encapsulate(tenant, record, packet)
+    }
+
+    /// Out to an external network's next hop.
+    fn leave(&self, number: usize, hop: u32, packet: &Packet<'_>) -> Result<Fate, DropReason> {
+        let External { port, vlan, mtu, .. } = self.externals[number];
+        if packet.length() > usize::from(mtu) {
+            return Err(DropReason::MtuExceeded);
+        }
+        let station = self.station(Network::External(number), hop);
+        let payload = packet.forwarded();
+        let bytes = wire::ethernet(station.unwrap_or_default(), PORTS[port], vlan, IPV4, &payload);
+        Ok(sent(port, station, Wrapped { bytes, tunnel: false, flow: None }))
+    }
+
+    /// Into the overlay, to a record's VM.
+    fn encapsulate(&self, tenant: &Tenant, record: &Record, packet: &Packet<'_>) -> Result<Fate, DropReason> {
+        let (number, hop) = self.provider_path(record.provider).ok_or(DropReason::ProviderRouteMissing)?;
+        let site = &self.sites[number];
+        if packet.length() + 42 > usize::from(site.mtu) {
+            return Err(DropReason::MtuExceeded);
+        }
+        let inner = packet.forwarded();
+        let inner = wire::ethernet(record.mac, tenant.gateway_mac, None, IPV4, &inner);
+        let gre = wire::gre(KEY_PRESENT, BRIDGED, record.vsid, 0, &inner);
+        let peer = self.peers.iter().find(|peer| peer.address == record.provider);
+        let ecn_compatible = peer.and_then(|peer| peer.ecn_compatible).unwrap_or(self.ecn_compatible);
+        let flow_zero = record.flow_zero.or(peer.and_then(|peer| peer.flow_zero)).unwrap_or(self.flow_zero);
+        let dscp = self.pipe.map_or(packet.tos & 0xfc, |value| value << 2);
+        let ecn = if ecn_compatible { 0 } else { packet.tos & 3 };
+        let outer = Ip { tos: dscp | ecn, ttl: self.outer_ttl, ..Ip::new(site.own[0], record.provider, GRE) };
+        let station = self.station(Network::Site(number), hop);
+        let bytes = wire::ethernet(
+            station.unwrap_or_default(),
+            PORTS[site.port],
+            site.vlan,
+            IPV4,
+            &outer.packet(&gre),
+        );
+        let flow_at = bytes.len() - inner.len() - 1;
+        let flow = (!flow_zero).then_some(flow_at);
+        Ok(sent(site.port, station, Wrapped { bytes, tunnel: true, flow }))
+    }
+
+    /// The Ethernet address of a neighbour, if it is known.
+    fn station(&self, network: Network, address: u32) -> Option<Mac> {
+        let found = self.neighbors.iter().find(|neighbor| (neighbor.0, neighbor.1) == (network, address));
+        found.map(|neighbor| neighbor.2)
+    }
+}
+
+impl Tenant {
+    fn record(&self, address: u32) -> Option<&Record> {
+        self.records.iter().find(|record| record.address == address)
+    }
+}
+
+fn sent(port: usize, station: Option<Mac>, frame: Wrapped) -> Fate {
+    if station.is_some() { Fate::Sent(port, frame) } else { Fate::Waits(frame) }
+}

@@ -1,0 +1,144 @@
+//! Routing tables as lists in the order of precedence: the longest prefix wins, and of equal ones the first.
+
+use gateway::telemetry::DropReason;
+
+use super::{From, Vrf};
+use crate::model::{Model, Net, Network};
+
+/// Where a route leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// To the gateway itself.
+    Local,
+    /// To an address that no station has.
+    Discard,
+    /// To the destination's own record.
+    Subnet,
+    /// To the record of a VM that routes.
+    Via(u32),
+    /// To a next hop of an external network.
+    Hop(usize, u32),
+    /// To a host of an external network's own prefix.
+    Connected(usize),
+    /// Into another table.
+    Table(Vrf),
+}
+
+const EVERYWHERE: Net = Net::new(0, 0, 0, 0, 0);
+
+fn host(address: u32) -> Net {
+    Net { address, length: 32 }
+}
+
+/// The network and broadcast addresses of a prefix.
+fn edges(prefix: Net) -> impl Iterator<Item = (Net, Goal)> {
+    let both = (prefix.length < 31).then_some([prefix.first(), prefix.last()]);
+    both.into_iter().flatten().map(|edge| (host(edge), Goal::Discard))
+}
+
+impl Model {
+    /// Where a packet ends up, and in which table; tables lead on to each other at most twice.
+    pub(super) fn goal(&self, from: Vrf, to: u32, origin: From) -> Result<(Goal, Vrf), DropReason> {
+        let mut vrf = from;
+        for hops in 0..3 {
+            match self.best(vrf, to) {
+                Some(Goal::Table(next)) => vrf = next,
+                Some(Goal::Connected(external)) => return Ok((Goal::Hop(external, to), vrf)),
+                Some(goal) => return Ok((goal, vrf)),
+                None => {
+                    return Err(match (origin, hops) {
+                        (From::Tenant(_), 0) | (From::External(_), 1..) => DropReason::VirtualRouteMissing,
+                        _ => DropReason::ExternalRouteMissing,
+                    });
+                }
+            }
+        }
+        Err(DropReason::VirtualRouteMissing)
+    }
+
+    fn best(&self, vrf: Vrf, to: u32) -> Option<Goal> {
+        let mut best: Option<(Net, Goal)> = None;
+        for (prefix, goal) in self.table(vrf) {
+            if prefix.contains(to) && best.is_none_or(|(other, _)| prefix.length > other.length) {
+                best = Some((prefix, goal));
+            }
+        }
+        best.map(|(_, goal)| goal)
+    }
+
+    fn table(&self, vrf: Vrf) -> Vec<(Net, Goal)> {
+        let networks: Vec<_> = (0..self.externals.len())
+            .filter(|number| match (self.externals[*number].tenant, vrf) {
+                (Some(tenant), Vrf::Tenant(number)) => tenant == number,
+                (None, Vrf::External(other)) => *number == other,
+                _ => false,
+            })
+            .collect();
+        let own = |number: &usize| self.externals[*number].own.iter().map(|own| host(own.address));
+        let mut table: Vec<_> = networks.iter().flat_map(own).map(|own| (own, Goal::Local)).collect();
+        for &number in &networks {
+            let own = &self.externals[number].own;
+            table.extend(own.iter().flat_map(|own| edges(*own)));
+            table.extend(own.iter().map(|own| (*own, Goal::Connected(number))));
+        }
+        match vrf {
+            Vrf::Tenant(number) => self.of_tenant(number, &mut table),
+            Vrf::External(number) => self.to_tenants(number, &mut table),
+        }
+        for number in networks {
+            let network = &self.externals[number];
+            table.extend(network.routes.iter().map(|(prefix, hop)| (*prefix, Goal::Hop(number, *hop))));
+            table.extend(network.gateway.map(|hop| (EVERYWHERE, Goal::Hop(number, hop))));
+        }
+        table
+    }
+
+    fn of_tenant(&self, number: usize, table: &mut Vec<(Net, Goal)>) {
+        let tenant = &self.tenants[number];
+        for subnet in &tenant.subnets {
+            table.push((host(subnet.gateway), Goal::Local));
+            table.extend(edges(subnet.prefix));
+            table.push((subnet.prefix, Goal::Subnet));
+        }
+        table.extend(tenant.routes.iter().map(|(prefix, via)| (*prefix, Goal::Via(*via))));
+        if self.externals[tenant.external].tenant.is_none() {
+            table.push((EVERYWHERE, Goal::Table(Vrf::External(tenant.external))));
+        }
+    }
+
+    fn to_tenants(&self, external: usize, table: &mut Vec<(Net, Goal)>) {
+        for (number, tenant) in self.tenants.iter().enumerate().filter(|(_, t)| t.external == external) {
+            table.extend(tenant.public.iter().map(|prefix| (*prefix, Goal::Table(Vrf::Tenant(number)))));
+        }
+    }
+
+    /// The site and the next hop that lead to a provider address.
+    pub(super) fn provider_path(&self, to: u32) -> Option<(usize, u32)> {
+        let sites = self.sites.iter().enumerate();
+        let connected = sites.clone().map(|(number, site)| (site.subnet, 0, number, to));
+        let routes = self.provider_routes.iter().map(|r| (r.prefix, r.metric, r.site, r.next_hop));
+        let defaults = sites.filter_map(|(number, site)| Some((EVERYWHERE, 0, number, site.gateway?)));
+        let all = connected.chain(routes).chain(defaults).filter(|route| route.0.contains(to));
+        // Of equal ones `min_by_key` takes the first.
+        let best = all.min_by_key(|(prefix, metric, ..)| (32 - prefix.length, *metric));
+        best.map(|(_, _, site, next_hop)| (site, next_hop))
+    }
+
+    /// The next hops that the configuration names, and the hosts of sites that records name.
+    pub(crate) fn next_hops(&self) -> Vec<(Network, u32)> {
+        let mut hops = Vec::new();
+        let records = self.tenants.iter().flat_map(|tenant| &tenant.records);
+        let paths = records.filter_map(|record| self.provider_path(record.provider));
+        hops.extend(paths.map(|(site, hop)| (Network::Site(site), hop)));
+        for (number, network) in self.externals.iter().enumerate() {
+            let via = network.routes.iter().map(|route| route.1).chain(network.gateway);
+            hops.extend(via.map(|hop| (Network::External(number), hop)));
+        }
+        hops.sort_by_key(|(network, hop)| match network {
+            Network::Site(number) => (0, *number, *hop),
+            Network::External(number) => (1, *number, *hop),
+        });
+        hops.dedup();
+        hops
+    }
+}

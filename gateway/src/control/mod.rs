@@ -284,12 +284,10 @@ impl<G: Grace> Control<G> {
     }
 
     fn transmit(&self, port: PortId, frame: &[u8], out: &mut impl Egress) -> bool {
-        let counters = self.counters.port(port);
         let sent = out.transmit(port, frame);
-        if sent {
-            counters.tx.add(1, frame.len() as u64);
-        } else {
-            counters.tx_dropped.add(1);
+        // What is sent counts where it leaves, by the worker that has the port's queue.
+        if !sent {
+            self.counters.port(port).tx_dropped.add(1);
         }
         sent
     }

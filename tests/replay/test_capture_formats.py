@@ -75,6 +75,16 @@ class Formats(ReplayTest):
         write_pcapng(self.path, FRAMES, extra_blocks=True)
         self.assert_read()
 
+    def test_check_sequences_that_the_header_announces_are_taken_off(self):
+        """As `--fcs` writes them: bits 28 to 31 of the link type say how many words, bit 26 that it is known."""
+        write_pcap(self.path, [Frame(frame.time_ns, frame.data + b"\xfc\xfc\xfc\xfc") for frame in FRAMES])
+        content = bytearray(self.path.read_bytes())
+        content[20:24] = (0x24000001).to_bytes(4, "little")
+        self.path.write_bytes(content)
+        self.assert_read()
+        report = self.replay({"wire0": self.path}).report
+        self.assertEqual(report["ports"]["wire0"]["rx_bytes"], sum(len(frame.data) for frame in FRAMES))
+
     def test_an_empty_capture_is_a_capture(self):
         for write in (write_pcap, write_pcapng):
             with self.subTest(write=write.__name__):

@@ -36,7 +36,7 @@ pub enum Error {
     #[error(transparent)]
     Dpdk(#[from] dpdk_bindings::Error),
     /// The tables cannot be made.
-    #[error(transparent)]
+    #[error("{0}; lower what system.limits promises")]
     Tables(#[from] OutOfMemory),
     /// The configuration cannot be carried out.
     #[error(transparent)]

@@ -57,6 +57,7 @@ fn who_asks_for_our_address_is_answered_and_learned() {
     let learned = control.neighbors(NOW).into_iter().find(|n| n.address == ip("100.64.20.99"));
     let learned = learned.expect("learned");
     assert_eq!((learned.mac, learned.state), (Some(MacAddr(ASKER)), State::Reachable));
+    assert_eq!(control.counters().port(PortId(0)).tx.get().packets, 0, "the worker that sends it counts it");
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn schema_explains_itself() {
     let port = &schema["$defs"]["Port"];
     assert_eq!(port["required"], serde_json::json!(["name", "device"]));
     assert_eq!(port["properties"]["mtu"]["default"], 1500);
-    assert_eq!(port["properties"]["mtu"]["maximum"], 65535);
+    assert_eq!(port["properties"]["mtu"]["maximum"], 65000);
     let system = &schema["$defs"]["System"]["properties"];
     assert_eq!(system["worker-cores"]["default"], serde_json::json!([1]));
     assert_eq!(system["state-dir"]["default"], "/var/lib/nvgw");

@@ -32,6 +32,8 @@ pub enum Rss {
 pub struct PortOptions {
     /// Receive queues.
     pub rx_queues: u16,
+    /// Whether fewer receive queues do where the device has fewer.
+    pub fewer_rx_queues: bool,
     /// Transmit queues.
     pub tx_queues: u16,
     /// Packets that a receive queue holds; moved to what the device takes.
@@ -60,6 +62,7 @@ impl Default for PortOptions {
     fn default() -> Self {
         Self {
             rx_queues: 1,
+            fewer_rx_queues: false,
             tx_queues: 1,
             rx_descriptors: 1024,
             tx_descriptors: 1024,
@@ -103,14 +106,18 @@ impl Port {
     /// There is no such device, it is open, or it cannot do what is asked.
     pub fn open(eal: &Eal, name: &str, options: &PortOptions) -> Result<Self> {
         let device = Device::claim(eal, name)?;
-        let configured = configure::configure(&device, options)?;
+        let mut options = options.clone();
+        if options.fewer_rx_queues {
+            options.rx_queues = options.rx_queues.min(device.read_info()?.max_rx_queues);
+        }
+        let configured = configure::configure(&device, &options)?;
         let info = info::read(&device, &configured)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 device,
                 info,
                 tx_segments: configured.tx_segments,
-                _mempools: options.mempools.clone(),
+                _mempools: options.mempools,
             }),
             rx_queues: options.rx_queues,
             tx_queues: options.tx_queues,

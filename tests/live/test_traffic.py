@@ -117,6 +117,8 @@ class Traffic:
 
         before = wait_until(at_rest, "a moment without packets")
         self.assertEqual(ping(self.red, t.WEB, count=100), 0)
+        # The gateway's own frames count once too.
+        self.assertEqual(ping(self.red, "10.0.1.1", count=20), 0)
         # Two numbers read one after the other agree once nothing is on its way.
         wait_until(lambda: gaps(both_counts()) == gaps(before),
                    lambda: f"the counts to grow alike: before {before}, now {both_counts()}", timeout=5)

@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from lib import gateway
+from lib import gateway, topology
 from lib.assertions import ReplayTest
 from lib.captures import Frame, write_pcap, write_pcapng
 from lib.gateway import START_NS
@@ -74,6 +74,26 @@ class Formats(ReplayTest):
     def test_pcapng_with_blocks_to_skip(self):
         write_pcapng(self.path, FRAMES, extra_blocks=True)
         self.assert_read()
+
+    def test_check_sequences_that_the_header_announces_are_taken_off(self):
+        """As `--fcs` writes them: bits 28 to 31 of the link type say how many words, bit 26 that it is known."""
+        write_pcap(self.path, [Frame(frame.time_ns, frame.data + b"\xfc\xfc\xfc\xfc") for frame in FRAMES])
+        content = bytearray(self.path.read_bytes())
+        content[20:24] = (0x24000001).to_bytes(4, "little")
+        self.path.write_bytes(content)
+        self.assert_read()
+        report = self.replay({"wire0": self.path}).report
+        self.assertEqual(report["ports"]["wire0"]["rx_bytes"], sum(len(frame.data) for frame in FRAMES))
+
+    def test_the_longest_frame_of_the_largest_mtu(self):
+        config = topology.base()
+        for port in config["ports"]:
+            port["mtu"] = 65_000
+        packet = udp(BLUE_PUBLIC.address, SERVER, size=65_000 - 42 - 28)
+        frame = from_vm(BLUE_PUBLIC, packet)
+        self.assertEqual(len(frame), 65_018)
+        run = self.replay({"wire0": [frame]}, config)
+        self.assert_frames(run.sent("wire1"), [expect_decap(packet, INTERNET)])
 
     def test_an_empty_capture_is_a_capture(self):
         for write in (write_pcap, write_pcapng):

@@ -29,6 +29,29 @@ class HandOff(ReplayTest):
                   for address in (SERVER, BLUE_PUBLIC.address, "198.18.0.1", "198.18.200.1", "198.18.1.1")]
         self.assert_dropped(frames, "transit", port="wire1")
 
+    def test_it_is_no_way_into_another_tenant(self):
+        """Not even where its tenant reaches the shared network, and by it the other tenant's public addresses."""
+        config = topology.base()
+        topology.tenant(config, "red")["external"] = "internet"
+        packet = udp("192.168.7.7", BLUE_PUBLIC.address)
+        self.assert_dropped([from_outside(RED_UPLINK, packet)], "virtual-route-missing", config, port="wire1")
+        packet = udp(RED_WEB.address, BLUE_PUBLIC.address)
+        run = self.replay({"wire0": [from_vm(RED_WEB, packet)]}, config)
+        self.assert_frames(run.sent("wire0"), [expect_encap(packet, BLUE_PUBLIC)])
+
+    def test_it_is_no_way_out_for_another_tenant(self):
+        """Not even by a public prefix of which a part lies beyond the network."""
+        config = topology.base()
+        red = topology.tenant(config, "red")
+        red.update({"external": "internet", "public-prefixes": ["172.16.0.0/16"]})
+        topology.named(config["external"], "red-uplink")["routes"] = [
+            {"prefix": "172.16.9.0/24", "next-hop": RED_UPLINK.router}]
+        packet = udp(BLUE_PUBLIC.address, "172.16.9.9")
+        self.assert_dropped([from_vm(BLUE_PUBLIC, packet)], "transit", config)
+        packet = udp(RED_WEB.address, "172.16.9.9")
+        run = self.replay({"wire0": [from_vm(RED_WEB, packet)]}, config)
+        self.assert_frames(run.sent("wire1"), [expect_decap(packet, RED_UPLINK)])
+
     def test_an_address_without_a_record(self):
         self.assert_dropped([from_outside(RED_UPLINK, udp("192.168.7.7", "10.0.1.9"))], "destination-record-missing",
                             port="wire1")

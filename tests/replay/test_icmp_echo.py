@@ -5,7 +5,7 @@ from typing import Optional
 
 from lib.assertions import ReplayTest
 from lib.packets import (ICMP, IP, Raw, checksum_is_right, echo, encapsulated, ethernet, from_outside,
-                         from_vm, gre_offset)
+                         from_vm, gre_offset, udp)
 from lib.topology import (BLUE_HOST_MAC, BLUE_PUBLIC, BLUE_WEB, COMPUTE_SITE, FAR_ROUTER_MAC, GATEWAY_SITE, INTERNET,
                           RED_DB, RED_HOST_MAC, RED_UPLINK, RED_WEB, SERVER)
 
@@ -107,6 +107,17 @@ class CustomerAddresses(Echo):
     def test_a_ttl_of_one_suffices(self):
         requests = [echo(RED_WEB.address, RED_WEB.gateway, ttl=1)]
         self.assert_replies(self.replies_to_vm(RED_WEB, requests), requests)
+
+    def test_a_vm_and_an_external_address(self):
+        """Of the tenant's own network, and of the shared one that another tenant's VMs reach."""
+        for vm, network in ((RED_WEB, RED_UPLINK), (BLUE_WEB, INTERNET), (BLUE_PUBLIC, INTERNET)):
+            with self.subTest(vm=vm.address, network=network.name):
+                requests = [echo(vm.address, network.address), echo(vm.address, network.address, ttl=1, sequence=2)]
+                self.assert_replies(self.replies_to_vm(vm, requests), requests)
+
+    def test_only_an_echo_is_answered(self):
+        frames = [from_vm(BLUE_WEB, udp(BLUE_WEB.address, address)) for address in (INTERNET.address, BLUE_WEB.gateway)]
+        self.assert_dropped(frames, "local-unsupported")
 
     def test_with_sender_check_failures_there_is_no_answer(self):
         frames = [from_vm(RED_WEB, echo("10.0.1.6", RED_WEB.gateway)),

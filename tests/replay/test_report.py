@@ -2,7 +2,7 @@
 
 import unittest
 
-from lib import traffic
+from lib import topology, traffic
 from lib.assertions import ReplayTest
 from lib.packets import from_outside, from_vm, gre_offset, udp
 from lib.topology import BLUE_DB, BLUE_PUBLIC, INTERNET, RED_UPLINK, RED_WEB, SERVER
@@ -45,6 +45,15 @@ class TenantCounters(ReplayTest):
                            "wire1": [from_outside(RED_UPLINK, packet) for packet in back]})
         self.assert_tenant(run, "red", out, back)
         self.assert_tenant(run, "blue", [], [])
+
+    def test_a_tenant_and_a_network_may_have_the_same_name(self):
+        config = topology.base()
+        topology.tenant(config, "blue")["name"] = INTERNET.name
+        out = udp(BLUE_PUBLIC.address, SERVER)
+        run = self.replay({"wire0": [from_vm(BLUE_PUBLIC, out)]}, config)
+        self.assert_tenant(run, INTERNET.name, [out], [])
+        counters = run.report["external"][INTERNET.name]
+        self.assertEqual((counters["rx_packets"], counters["tx_packets"]), (0, 1))
 
     def test_a_packet_between_vms_counts_in_both_directions(self):
         packet = udp(BLUE_PUBLIC.address, BLUE_DB.address)

@@ -18,8 +18,8 @@ use crate::decode::object;
 use crate::model::{EcnMode, FlowIdMode, Hugepages};
 use crate::reader::List;
 
-/// The biggest IP packet, in bytes.
-pub(crate) type Mtu = Int<u16, 68, 65535>;
+/// The biggest IP packet, in bytes. A frame lies in one buffer, whose size, headroom included, has 16 bits.
+pub(crate) type Mtu = Int<u16, 68, 65000>;
 /// Descriptors of one queue.
 pub(crate) type Descriptors = Int<u16, 32, 32768>;
 /// How many entries a table has.

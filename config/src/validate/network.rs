@@ -61,7 +61,8 @@ impl Networks {
         Prefixes::new(connected).0
     }
 
-    /// Reports sites, and shared external networks, that overlap. Tenants' hand-offs are worlds of their own.
+    /// Reports sites, and shared external networks, that overlap. A tenant's hand-offs are in the
+    /// tenant's own world: see [`Self::check_hand_offs`].
     pub(super) fn check_overlaps(&self, reader: &mut Reader<'_>) {
         let shared: Vec<&Connected> = self.external.iter().filter(|network| network.shared).collect();
         let sites: Vec<&Connected> = self.sites.iter().collect();
@@ -69,22 +70,24 @@ impl Networks {
             let prefixes = world.iter().enumerate();
             let prefixes = prefixes
                 .flat_map(|(i, network)| network.prefixes.iter().map(move |(net, node)| (*net, (*node, i))));
-            for overlap in Prefixes::new(prefixes).1 {
-                let (inner, (inner_node, inner_network)) = overlap.inner;
-                let (outer, (outer_node, outer_network)) = overlap.outer;
-                // Several addresses in one prefix of one network are fine.
-                if inner_network == outer_network {
-                    continue;
-                }
-                let (net, node, other, other_node) = if inner_node > outer_node {
-                    (inner, inner_node, outer, outer_node)
-                } else {
-                    (outer, outer_node, inner, inner_node)
-                };
-                let message = format!("{net} overlaps {other} of {}", reader.place(other_node));
-                reader.problem(node, Wrong::new(message, "write prefixes that do not overlap"));
-            }
+            report_overlaps(reader, prefixes);
         }
+    }
+
+    /// Reports networks of a tenant's own that overlap each other or its subnets: they share its VRF.
+    pub(super) fn check_hand_offs(
+        &self,
+        reader: &mut Reader<'_>,
+        own: impl Iterator<Item = ExternalIndex>,
+        subnets: impl Iterator<Item = (Ipv4Net, NodeId)>,
+    ) {
+        let prefixes_of = |ExternalIndex(i)| {
+            let prefixes: &[(Ipv4Net, NodeId)] = &self.external[i].prefixes;
+            prefixes.iter().map(move |(net, node)| (*net, (*node, i)))
+        };
+        // What subnets say to each other is reported elsewhere.
+        let subnets = subnets.map(|(net, node)| (net, (node, usize::MAX)));
+        report_overlaps(reader, own.flat_map(prefixes_of).chain(subnets));
     }
 
     /// Resolves what a network says of its interface; reports one that another network has.
@@ -122,6 +125,25 @@ impl Networks {
             vlan: vlan_id,
             mtu: mtu.optional()?.map_or(port_mtu, |mtu| Some(mtu.0))?,
         })
+    }
+}
+
+/// Reports prefixes of different networks that overlap; each comes with the node that says so and its network.
+fn report_overlaps(reader: &mut Reader<'_>, prefixes: impl Iterator<Item = (Ipv4Net, (NodeId, usize))>) {
+    for overlap in Prefixes::new(prefixes).1 {
+        let (inner, (inner_node, inner_network)) = overlap.inner;
+        let (outer, (outer_node, outer_network)) = overlap.outer;
+        // Several addresses in one prefix of one network are fine.
+        if inner_network == outer_network {
+            continue;
+        }
+        let (net, node, other, other_node) = if inner_node > outer_node {
+            (inner, inner_node, outer, outer_node)
+        } else {
+            (outer, outer_node, inner, inner_node)
+        };
+        let message = format!("{net} overlaps {other} of {}", reader.place(other_node));
+        reader.problem(node, Wrong::new(message, "write prefixes that do not overlap"));
     }
 }
 

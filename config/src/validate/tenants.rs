@@ -33,6 +33,14 @@ pub(super) struct Surroundings<'a> {
     pub(super) allow_reserved: Option<bool>,
 }
 
+impl Surroundings<'_> {
+    /// The external networks that are a tenant's own.
+    fn hand_offs(&self, tenant: TenantIndex) -> impl Iterator<Item = ExternalIndex> {
+        let own = move |(_, owner): &(usize, &Owner)| **owner == Owner::Tenant(tenant);
+        self.owners.iter().enumerate().filter(own).map(|(i, _)| ExternalIndex(i))
+    }
+}
+
 /// The tenants, and all of their subnets.
 pub(super) struct Tenants {
     pub(super) tenants: Vec<Tenant>,
@@ -54,9 +62,15 @@ pub(super) fn tenants(
         check_routing_domain(reader, tenant, &mut routing_domains);
         let its_subnets = &subnets.tenants[i];
         let records = records(reader, tenant, TenantIndex(i), &subnets, &peers, used);
-        let routes = routes(reader, tenant, its_subnets);
+        let hand_offs = || around.hand_offs(TenantIndex(i));
+        let subnet_nodes = tenant.subnets.items().iter().filter_map(|subnet| subnet.value.prefix.given());
+        let subnet_nodes = subnet_nodes.map(|prefix| (prefix.value.0, prefix.node));
+        around.networks.check_hand_offs(reader, hand_offs(), subnet_nodes);
+        let connected = hand_offs().flat_map(|ExternalIndex(i)| &around.networks.external[i].prefixes);
+        let connected: Vec<_> = connected.map(|(net, _)| *net).collect();
+        let routes = routes(reader, tenant, its_subnets, &connected);
         let external = external(reader, tenant, TenantIndex(i), around);
-        check_public_prefixes(reader, tenant, its_subnets, external, used);
+        check_public_prefixes(reader, tenant, its_subnets, external, around, used);
         tenants.extend(build(reader, tenant, &its_subnets.subnets, records, routes, external));
     }
     check_public_prefixes_together(reader, list, around.networks);
@@ -184,13 +198,19 @@ fn check_not_gateway(
     }
 }
 
-fn routes(reader: &mut Reader<'_>, tenant: &document::Tenant, subnets: &TenantSubnets) -> Vec<CustomerRoute> {
+fn routes(
+    reader: &mut Reader<'_>,
+    tenant: &document::Tenant,
+    subnets: &TenantSubnets,
+    connected: &[Ipv4Net],
+) -> Vec<CustomerRoute> {
     let mut destinations = Destinations::new();
     let mut routes = Vec::new();
     for Spanned { value: route, .. } in tenant.routes.items() {
         if let Some(prefix) = route.prefix.given() {
             destinations.add(reader, prefix, ());
-            check_not_connected(reader, prefix, subnets.exact(prefix.value.0));
+            let connected = connected.iter().copied();
+            check_not_connected(reader, prefix, connected.chain(subnets.exact(prefix.value.0)));
         }
         if let Some(next_hop) = route.next_hop.given() {
             check_customer_next_hop(reader, next_hop, subnets);
@@ -281,6 +301,7 @@ fn check_public_prefixes(
     tenant: &document::Tenant,
     subnets: &TenantSubnets,
     external: Way,
+    around: &Surroundings<'_>,
     used: &mut Used,
 ) {
     let prefixes = tenant.public_prefixes.items();
@@ -292,6 +313,11 @@ fn check_public_prefixes(
         let wrong = if external == Way::None {
             let message = format!("{} leads in from nowhere: the tenant has no external network", value.0);
             Wrong::new(message, "add an external network, or leave the prefix out")
+        } else if let Way::To(ExternalIndex(i)) = external
+            && around.owners[i] != Owner::Shared
+        {
+            let message = format!("{} needs no way in: the tenant's external network is its own", value.0);
+            Wrong::new(message, "leave it out: all of the tenant's addresses are reached from that network")
         } else if subnets.whole && tenant.routes.is_whole() && reached.overlapping(value.0).is_none() {
             let message =
                 format!("{} leads nowhere: it is in no subnet and no customer route of the tenant", value.0);

@@ -22,11 +22,14 @@ fn networks() {
         ("prefix: 198.18.128.0/17", "prefix: ¦0.0.0.0/0", "external[0].routes[0].prefix", "a route to 0.0.0.0/0 already: external[0].gateway", "keep one"),
         ("next-hop: 198.18.0.3 }", "next-hop: 198.18.0.3 }\n      - { prefix: ¦198.18.128.0/17, next-hop: 198.18.0.4 }", "external[0].routes[1].prefix", "already: external[0].routes[0].prefix", "keep one"),
         ("    mtu: 1400\n", "    mtu: 1400\n  - { name: third, port: right, vlan: 302, addresses: [¦198.18.0.130/25] }\n", "external[2].addresses[0]", "198.18.0.128/25 overlaps 198.18.0.0/24 of external[0].addresses[0]", "do not overlap"),
+        ("    mtu: 1400\n", "    mtu: 1400\n  - { name: third, port: right, vlan: 302, addresses: [¦198.18.1.130/25], tenant: red }\n", "external[2].addresses[0]", "198.18.1.128/25 overlaps 198.18.1.0/24 of external[1].addresses[0]", "do not overlap"),
+        ("prefix: 10.0.2.0/24, gateway: 10.0.2.1 }", "prefix: 10.0.2.0/24, gateway: 10.0.2.1 }\n      - { vsid: 5003, prefix: ¦198.18.1.0/25, gateway: 198.18.1.9 }", "tenants[0].subnets[2].prefix", "198.18.1.0/25 overlaps 198.18.1.0/24 of external[1].addresses[0]", "do not overlap"),
     ]);
     check_right(&[
         ("[198.18.0.2/24]", "[198.18.0.2/24, 198.18.0.5/24]"),
-        // Hand-off networks of tenants are worlds of their own.
+        // A hand-off network is in its tenant's world, not in the others.
         ("[198.18.1.2/24]", "[198.18.0.2/24]"),
+        ("    mtu: 1400\n", "    mtu: 1400\n  - { name: third, port: right, vlan: 302, addresses: [198.18.1.130/25], tenant: blue }\n"),
         ("[198.18.1.2/24]", "[198.18.1.2/31]"),
         ("    addresses: [198.18.1.2/24]\n", "    addresses: [198.18.1.2/24]\n    gateway: 198.18.1.1\n"),
     ]);

@@ -72,6 +72,7 @@ fn customer_routes() {
         ("next-hop: 10.0.1.7", "next-hop: ¦10.0.1.1", "tenants[0].routes[0].next-hop", "is the gateway address", "of a VM"),
         ("next-hop: 10.0.1.7", "next-hop: ¦10.0.1.255", "tenants[0].routes[0].next-hop", "network or broadcast", "10.0.1.1 to"),
         ("prefix: 172.16.0.0/16", "prefix: ¦10.0.2.0/24", "tenants[0].routes[0].prefix", "is connected", "leave the route out"),
+        ("prefix: 172.16.0.0/16", "prefix: ¦198.18.1.0/24", "tenants[0].routes[0].prefix", "is connected", "leave the route out"),
         ("next-hop: 10.0.1.7 }", "next-hop: 10.0.1.7 }\n      - { prefix: ¦172.16.0.0/16, next-hop: 10.0.1.5 }", "tenants[0].routes[1].prefix", "already: tenants[0].routes[0].prefix", "keep one"),
     ]);
     check_right(&[("prefix: 172.16.0.0/16", "prefix: 0.0.0.0/0")]);
@@ -84,16 +85,17 @@ fn public_prefixes() {
         ("[203.0.113.0/28]", "[¦203.0.113.1/28]", "tenants[1].public-prefixes[0]", "host bits", "write 203.0.113.0/28"),
         ("[203.0.113.0/28]", "[¦203.0.113.16/28]", "tenants[1].public-prefixes[0]", "leads nowhere", "of a customer route"),
         ("[203.0.113.0/28]", "[203.0.113.0/28, ¦203.0.113.8/29]", "tenants[1].public-prefixes[1]", "overlaps 203.0.113.0/28, tenants[1].public-prefixes[0]", "to one tenant, once"),
+        ("    sender-check: strict\n", "    sender-check: strict\n    public-prefixes: [¦10.0.1.0/24]\n", "tenants[0].public-prefixes[0]", "the tenant's external network is its own", "leave it out"),
     ]);
     check(&[(
         "    routes:\n      - { prefix: 172.16.0.0/16, next-hop: 10.0.1.7 }\n",
-        "    routes:\n      - { prefix: 198.18.0.0/20, next-hop: 10.0.1.7 }\n    public-prefixes: [¦198.18.0.0/20]\n",
+        "    routes:\n      - { prefix: 198.18.0.0/20, next-hop: 10.0.1.7 }\n    external: internet\n    public-prefixes: [¦198.18.0.0/20]\n",
         "tenants[0].public-prefixes[0]", "overlaps 198.18.0.0/24, which is connected by external[0].addresses[0]", "routed to the gateway",
     )]);
     check_right(&[
         ("[203.0.113.0/28]", "[203.0.113.0/29, 203.0.113.8/29]"),
         ("[203.0.113.0/28]", "[203.0.113.0/24]"),
         ("    routes:\n      - { prefix: 172.16.0.0/16, next-hop: 10.0.1.7 }\n",
-         "    routes:\n      - { prefix: 198.51.100.0/24, next-hop: 10.0.1.7 }\n    public-prefixes: [198.51.100.128/25]\n"),
+         "    routes:\n      - { prefix: 198.51.100.0/24, next-hop: 10.0.1.7 }\n    external: internet\n    public-prefixes: [198.51.100.128/25]\n"),
     ]);
 }

@@ -294,3 +294,15 @@ fn queues_move_to_workers_and_fill_from_their_own_pools() {
     });
     assert_eq!(eal().port_by_name("net_null6"), None, "the last queue closed the port");
 }
+
+#[test]
+fn a_device_with_fewer_queues_gives_what_it_has_or_is_refused() {
+    let pool = pool("fewer");
+    let many = PortOptions { rx_queues: 4096, ..options(&pool) };
+    let refused = Port::open(eal(), "net_null8,no-rx=1", &many).expect_err("too many");
+    assert!(refused.to_string().contains("4096 receive queues are asked for"), "{refused}");
+    let fewer = PortOptions { fewer_rx_queues: true, ..many };
+    let port = Port::open(eal(), "net_null8,no-rx=1", &fewer).expect("opens");
+    let (rx, _tx) = port.start().expect("starts");
+    assert_eq!(rx.len(), usize::from(port.info().max_rx_queues));
+}

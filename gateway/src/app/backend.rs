@@ -88,14 +88,14 @@ impl Gateway {
 fn unreachable(alarm: control::Alarm) -> AlarmView {
     let object = format!("provider address {}", alarm.provider_address);
     let records = match alarm.records {
-        1 => "1 lookup record".to_owned(),
-        many => format!("{many} lookup records"),
+        1 => "1 lookup record needs".to_owned(),
+        many => format!("{many} lookup records need"),
     };
     match alarm.next_hop {
         None => AlarmView {
             severity: Severity::Critical,
             object,
-            message: format!("no provider route leads there, and {records} need one"),
+            message: format!("no provider route leads there, and {records} one"),
             cure: "give a site a `gateway` (provider.sites), or add a route to provider.routes".into(),
         },
         Some(hop) => {
@@ -107,7 +107,7 @@ fn unreachable(alarm: control::Alarm) -> AlarmView {
                 severity,
                 object,
                 message: format!(
-                    "its next hop {} on {} {problem}, and {records} need it",
+                    "its next hop {} on {} {problem}, and {records} it",
                     hop.address, hop.network
                 ),
                 cure: format!(

@@ -93,13 +93,13 @@ pub(super) fn open_ports(
         let device = match &wanted.device {
             Device::Pci(name) | Device::Vdev(name) => name,
         };
-        // The device may have fewer; what it has goes round among the workers.
-        let rx_queues = wanted.rx_queues.unwrap_or(workers);
         let port = Port::open(
             eal,
             device,
             &PortOptions {
-                rx_queues,
+                rx_queues: wanted.rx_queues.unwrap_or(workers),
+                // What the device has goes round among the workers, unless a number was asked for.
+                fewer_rx_queues: wanted.rx_queues.is_none(),
                 tx_queues: workers,
                 rx_descriptors: wanted.rx_descriptors,
                 tx_descriptors: wanted.tx_descriptors,
@@ -107,7 +107,7 @@ pub(super) fn open_ports(
                 mempools: vec![pool.clone()],
                 promiscuous: false,
                 mac: wanted.mac.map(|mac| mac.0),
-                rss: if rx_queues > 1 { Rss::Innermost } else { Rss::Off },
+                rss: Rss::Innermost,
                 tx_segments: false,
             },
         )?;

@@ -128,6 +128,11 @@ impl Gateway {
         packets
     }
 
+    /// Tells the networks where our addresses are now.
+    pub(super) fn announce(&mut self) {
+        self.control.announce(&mut self.out);
+    }
+
     /// How long nothing is due, at most `longest`.
     pub(super) fn idle_for(&self, longest: Duration) -> Duration {
         self.control.next_due().map_or(longest, |due| due.since(self.now()).min(longest))
@@ -139,6 +144,9 @@ impl Gateway {
         let now = self.now();
         let applied = self.control.reload(config, now, &mut self.out)?;
         self.ask_at = now;
+        if !applied.is_empty() {
+            self.announce();
+        }
         Ok(applied)
     }
 

@@ -39,7 +39,7 @@ pub enum Error {
     #[error(transparent)]
     Dpdk(#[from] dpdk_bindings::Error),
     /// The tables cannot be made.
-    #[error(transparent)]
+    #[error("{0}; lower what system.limits promises")]
     Tables(#[from] OutOfMemory),
     /// The configuration cannot be carried out.
     #[error(transparent)]
@@ -114,6 +114,7 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
         VersionView { nvgw: env!("CARGO_PKG_VERSION").into(), dpdk: Some(dpdk_bindings::version()) };
     let api = ApiServer::spawn(ApiOptions::new(system.admin_socket, system.metrics_listen, version), sender)?;
     let fleet = Fleet::start(&eal, workers, &system.worker_cores)?;
+    gateway.announce();
     info!(workers = system.worker_cores.len(), "forwarding");
 
     while !signals.stop.load(Ordering::Relaxed) {
@@ -134,7 +135,7 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
         }
     }
     info!("stopping");
-    fleet.stop();
+    drop(fleet);
     drop(api);
     Ok(())
 }
@@ -244,25 +245,23 @@ impl Fleet {
             fleet.threads.push(thread);
         }
         drop(ready);
-        let outcome = started.iter().collect::<Result<Vec<()>, Error>>();
-        match outcome {
-            Ok(_) => Ok(fleet),
-            Err(error) => {
-                fleet.stop();
-                Err(error)
-            }
-        }
+        // Where one does not start, the fleet goes, and with it those that have started.
+        started.iter().collect::<Result<(), Error>>()?;
+        Ok(fleet)
     }
 
     /// The first worker whose thread has ended.
     fn lost(&self) -> Option<usize> {
         self.threads.iter().position(JoinHandle::is_finished)
     }
+}
 
-    /// Tells the workers to stop, and waits until each has finished the burst it was at.
-    fn stop(self) {
+impl Drop for Fleet {
+    /// Tells the workers to stop, and waits until each has finished the burst it was at: ports and tables outlive
+    /// them, whatever the gateway ends for.
+    fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads {
+        for thread in self.threads.drain(..) {
             drop(thread.join());
         }
     }

@@ -12,7 +12,10 @@ pub(super) fn example(name: Option<&str>, out: &mut impl Write) -> Result<(), Cl
         EXAMPLES.iter().try_for_each(|(name, _)| writeln!(out, "{name}"))?;
         return Ok(());
     };
-    let Some((_, text)) = EXAMPLES.iter().find(|(known, _)| *known == name) else {
+    let stem = name.strip_suffix(".yaml").unwrap_or(name);
+    let Some((_, text)) =
+        EXAMPLES.iter().find(|(known, _)| known.strip_suffix(".yaml").unwrap_or(known) == stem)
+    else {
         let known: Vec<_> = EXAMPLES.iter().map(|(name, _)| *name).collect();
         return Err(CliError::NoExample { name: name.to_owned(), known: known.join(", ") });
     };

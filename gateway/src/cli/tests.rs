@@ -245,6 +245,10 @@ fn every_example_is_printed_and_checks() {
         let said = check(&file, "").expect(name);
         assert!(said.starts_with(&format!("{}: no mistakes: ", file.display())), "{said}");
     }
+    assert_eq!(
+        run("nvgw example laptop").expect("short name"),
+        run("nvgw example laptop.yaml").expect("name")
+    );
     let error = run("nvgw example phone.yaml").expect_err("no such example").to_string();
     assert!(error.starts_with("there is no example \"phone.yaml\"; the examples are: "), "{error}");
 }

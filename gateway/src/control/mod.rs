@@ -283,15 +283,24 @@ impl<G: Grace> Control<G> {
         }
     }
 
+    /// Hands a frame to the workers, who count it when the port takes it.
     fn transmit(&self, port: PortId, frame: &[u8], out: &mut impl Egress) -> bool {
-        let counters = self.counters.port(port);
-        let sent = out.transmit(port, frame);
-        if sent {
-            counters.tx.add(1, frame.len() as u64);
-        } else {
-            counters.tx_dropped.add(1);
+        let taken = out.transmit(port, frame);
+        if !taken {
+            self.counters.port(port).tx_dropped.add(1);
         }
-        sent
+        taken
+    }
+
+    /// Says on every network which Ethernet address our addresses have now (RFC 5227 §3), so that neighbours that
+    /// knew another gateway with these addresses send to this one.
+    pub fn announce(&self, out: &mut impl Egress) {
+        for (interface, network) in &self.fabric.current.networks {
+            for own in &network.addresses {
+                let announcement = self.link(*interface).arp_request(None, own.addr(), own.addr());
+                self.originate(interface.port, &announcement, out);
+            }
+        }
     }
 
     /// Notes that another station claims an address of ours; says so once for each station.

@@ -15,6 +15,28 @@ pub(super) fn needed(running: &Config, new: &Config) -> Vec<&'static str> {
         ("system.metrics-listen", a.metrics_listen == b.metrics_listen),
         ("system.limits", a.limits == b.limits),
         ("ports", running.ports == new.ports),
+        // Workers are told once.
+        ("provider.encapsulation.allow-reserved-vsids", reserved(running) == reserved(new)),
     ];
     checks.into_iter().filter(|(_, same)| !same).map(|(path, _)| path).collect()
+}
+
+const fn reserved(config: &Config) -> bool {
+    config.provider.encapsulation.allow_reserved_vsids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::fixture;
+
+    #[test]
+    fn what_workers_were_told_once_needs_a_restart() {
+        let running = fixture::config();
+        assert_eq!(needed(&running, &running), [""; 0]);
+        let mut new = running.clone();
+        new.provider.encapsulation.allow_reserved_vsids = true;
+        new.ports[0].mtu = 1400;
+        assert_eq!(needed(&running, &new), ["ports", "provider.encapsulation.allow-reserved-vsids"]);
+    }
 }

@@ -9,7 +9,7 @@ use super::output::Outputs;
 use super::pipeline::Stages;
 use crate::packet::ethernet;
 use crate::tables::ReadSection;
-use crate::tables::entries::{Record, ScopedAddress, Subnet, ipv4_mapped};
+use crate::tables::entries::{Record, ScopedAddress, Subnet, Target, ipv4_mapped};
 use crate::tables::exchange::Punt;
 use crate::tables::hash::Candidate;
 use crate::tables::set::LocalAddress;
@@ -105,8 +105,9 @@ pub(super) fn check_senders<'s, S: ReadSection>(
     for &Located { place, subnet, record } in senders {
         let packet = &packets[place];
         let record = stages.tables.records.confirm(section, record, packet.hash, &sender(packet));
-        if let Some(reason) = fault(packet, subnet, record) {
-            let reason = blame(stages, section, packet, reason);
+        if let Some(reason) = fault(packet, subnet, record)
+            && let Some(reason) = reconsider(stages, section, packet, subnet, reason)
+        {
             if !subnet.log_only || reason == DropReason::OwnPacket {
                 stages.counters.drop(reason);
                 continue;
@@ -136,11 +137,33 @@ fn fault(packet: &Packet, subnet: &Subnet, record: Option<&Record>) -> Option<Dr
     if record.provider() != ipv4_mapped(packet.outer_source) {
         return Some(DropReason::SourceCaPaMismatch);
     }
-    // A frame of a sender in the very subnet it names was bridged to us: its Ethernet source is the VM's own.
-    if record.mac() != packet.source_mac && subnet.contains(ipv4_mapped(packet.source)) {
+    // A frame of a VM in the very subnet it names was bridged to us: its Ethernet source is the VM's own.
+    if record.mac() != packet.source_mac && subnet.contains(record.address()) {
         return Some(DropReason::SourceCaMacMismatch);
     }
     None
+}
+
+/// What is wrong after all. An address without a record may lie behind a customer route: then it is the next hop, a
+/// VM that routes, whose host and Ethernet address count.
+#[cold]
+fn reconsider<S: ReadSection>(
+    stages: &Stages<'_>,
+    section: &S,
+    packet: &Packet,
+    subnet: &Subnet,
+    reason: DropReason,
+) -> Option<DropReason> {
+    let tables = stages.tables;
+    if reason == DropReason::SourceRecordMissing
+        && !packet.arp
+        && let Target::Via(via) = Target::decode(tables.routes.lookup(packet.vrf, packet.source))
+    {
+        let address = tables.vias.get(section, via.0).address;
+        let router = tables.records.get(section, &ScopedAddress { scope: packet.vrf.0, address });
+        return fault(packet, subnet, router).map(|reason| blame(stages, section, packet, reason));
+    }
+    Some(blame(stages, section, packet, reason))
 }
 
 /// The reason to name. No record has one of our own provider addresses, so a packet of our own that came back fails

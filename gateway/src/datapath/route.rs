@@ -51,10 +51,12 @@ pub(super) fn decide<'s, S: ReadSection>(
     for &place in lane {
         let packet = &mut packets[place];
         let mut target = Target::decode(packet.leaf);
-        // The longest way: a tenant's VRF, the shared external network's, another tenant's public prefix.
+        // The longest way: a tenant's VRF, the shared external network's, another tenant's public prefix. What came
+        // from outside has one step less, or a hand-off network would lead into other tenants.
+        let most = if packet.origin == Origin::Outside { 1 } else { 2 };
         let mut hops = 0;
         while let Target::Vrf(vrf) = target {
-            if hops == 2 {
+            if hops == most {
                 break;
             }
             if hops == 0 && packet.origin == Origin::Outside {
@@ -78,7 +80,8 @@ pub(super) fn decide<'s, S: ReadSection>(
             (Target::Adjacency(_) | Target::Subnet | Target::Via(_), _) if packet.ttl <= 1 => {
                 DropReason::TtlExpired
             }
-            (Target::Adjacency(adjacency), Origin::Tenant) => {
+            // Two steps lead into another tenant's VRF, and its own external network is its alone.
+            (Target::Adjacency(adjacency), Origin::Tenant) if hops < 2 => {
                 if hops > 0 {
                     left.count(packet.vrf, packet.length);
                 }
@@ -87,7 +90,7 @@ pub(super) fn decide<'s, S: ReadSection>(
                 append(&mut ways.plain, Plain { place, way });
                 continue;
             }
-            (Target::Adjacency(_), Origin::Outside) => DropReason::Transit,
+            (Target::Adjacency(_), _) => DropReason::Transit,
             (Target::Subnet | Target::Via(_), _) => {
                 packet.next = match target {
                     Target::Via(via) => tables.vias.get(section, via.0).address as u32,

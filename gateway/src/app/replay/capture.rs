@@ -90,10 +90,12 @@ pub(super) fn read(path: &Path, port: PortId, frames: &mut Vec<Frame>) -> Result
     }
 }
 
-/// How the capture's time stamps read: by file for pcap, by interface for pcapng.
+/// How the capture's packets read: by file for pcap, by interface for pcapng.
 #[derive(Default)]
 struct Clock {
     nanoseconds: bool,
+    /// Bytes of check sequence at the end of each packet.
+    fcs: usize,
     interfaces: Vec<Interface>,
 }
 
@@ -108,14 +110,17 @@ impl Clock {
     fn packet<'a>(&mut self, block: &'a PcapBlockOwned<'_>) -> Result<Option<(Nanos, &'a [u8])>, String> {
         match block {
             PcapBlockOwned::LegacyHeader(header) => {
-                ethernet(header.network)?;
+                let link = LinkType::of(header.network);
+                ethernet(link.kind)?;
+                self.fcs = link.fcs;
                 self.nanoseconds = header.is_nanosecond_precision();
                 Ok(None)
             }
             PcapBlockOwned::Legacy(packet) => {
                 let unit = if self.nanoseconds { 1 } else { 1000 };
                 let time = u64::from(packet.ts_sec) * SECOND + u64::from(packet.ts_usec) * unit;
-                let length = packet.data.len().min(packet.caplen as usize);
+                let original = (packet.origlen as usize).saturating_sub(self.fcs);
+                let length = packet.data.len().min(packet.caplen as usize).min(original);
                 Ok(Some((Nanos(time), &packet.data[..length])))
             }
             PcapBlockOwned::NG(Block::SectionHeader(_)) => {
@@ -159,6 +164,21 @@ impl Interface {
         let rest = u128::from(units % self.units_per_second) * u128::from(SECOND)
             / u128::from(self.units_per_second);
         Nanos(seconds.saturating_mul(SECOND).saturating_add(rest as u64))
+    }
+}
+
+/// The link-type word of a pcap file: the lower half is the type, the upper bits may say that packets end with their
+/// check sequence, and how many 16-bit words that has.
+struct LinkType {
+    kind: Linktype,
+    fcs: usize,
+}
+
+impl LinkType {
+    fn of(Linktype(word): Linktype) -> Self {
+        const FCS_IS_KNOWN: i32 = 0x0400_0000;
+        let words = if word & FCS_IS_KNOWN == 0 { 0 } else { word as u32 >> 28 };
+        Self { kind: Linktype(word & 0xffff), fcs: words as usize * 2 }
     }
 }
 

@@ -36,7 +36,7 @@ pub enum Error {
     #[error(transparent)]
     Dpdk(#[from] dpdk_bindings::Error),
     /// The tables cannot be made.
-    #[error(transparent)]
+    #[error("{0}; lower what system.limits promises")]
     Tables(#[from] OutOfMemory),
     /// The configuration cannot be carried out.
     #[error(transparent)]
@@ -118,7 +118,7 @@ fn buffers(config: &Config) -> Result<(Eal, Mempool), Error> {
         memory_mb: 128,
         ..EalOptions::default()
     })?;
-    let data_room = (u32::from(mtu) + 64).min(u32::from(u16::MAX) - 256) as u16;
+    let data_room = mtu + 64;
     let pool =
         Mempool::new(&eal, "replay", &MempoolOptions { mbufs: BUFFERS, cache: 0, data_room, socket: None })?;
     Ok((eal, pool))

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Totals;
 use crate::telemetry::DropReason;
 use crate::telemetry::counters::{Counters, TrafficTotal};
+use crate::telemetry::view::VrfKind;
 use nvgw_types::PortId;
 
 /// Where the packets went.
@@ -82,8 +83,11 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         let value = json!({
             "rx_packets": rx.packets, "rx_bytes": rx.bytes, "tx_packets": tx.packets, "tx_bytes": tx.bytes,
         });
-        let of_tenant = config.tenants.iter().any(|tenant| tenant.name == vrf.name);
-        (if of_tenant { &mut tenants } else { &mut external }).insert(vrf.name.clone(), value);
+        let vrfs = match vrf.kind {
+            VrfKind::Tenant => &mut tenants,
+            VrfKind::External => &mut external,
+        };
+        vrfs.insert(vrf.name, value);
     }
     let drops: Map<_, _> = DropReason::ALL
         .iter()

@@ -57,7 +57,7 @@ fn who_asks_for_our_address_is_answered_and_learned() {
     let learned = control.neighbors(NOW).into_iter().find(|n| n.address == ip("100.64.20.99"));
     let learned = learned.expect("learned");
     assert_eq!((learned.mac, learned.state), (Some(MacAddr(ASKER)), State::Reachable));
-    assert_eq!(control.counters().port(PortId(0)).tx.get().bytes, 46);
+    assert_eq!(control.counters().port(PortId(0)).tx.get().packets, 0, "the worker that sends it counts it");
 }
 
 #[test]
@@ -307,6 +307,27 @@ fn a_packet_whose_next_hop_answers_counts_as_forwarded() {
     let stale = Punt::Unresolved { neighbor: NeighborId(4711) };
     control.handle_punt(NOW, stale, &transit, &mut sent);
     assert_eq!(control.counters().dropped(DropReason::NeighborUnresolved), 1);
+}
+
+#[test]
+fn own_addresses_are_announced_on_their_networks() {
+    let control = ready();
+    let mut sent = Sent::default();
+    control.announce(&mut sent);
+    let site = sent.0.iter().filter(|(port, _)| *port == 0).collect::<Vec<_>>();
+    let announcement = [
+        &[0xff; 6][..],
+        &WIRE0.0,
+        &[0x81, 0x00, 0x00, 20],
+        &[8, 6, 0, 1, 8, 0, 6, 4, 0, 1],
+        &WIRE0.0,
+        &[100, 64, 20, 10],
+        &[0; 6],
+        &[100, 64, 20, 10],
+    ]
+    .concat();
+    assert!(site.iter().any(|(_, frame)| *frame == announcement), "{site:02x?}");
+    assert_eq!(control.counters().originated.get(), sent.0.len() as u64);
 }
 
 #[test]

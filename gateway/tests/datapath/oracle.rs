@@ -37,8 +37,8 @@ pub(crate) struct Wrapped {
 /// The side by which a routed packet came in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum From {
-    Tenant(usize),
-    External(usize),
+    Tenant,
+    External,
 }
 
 /// A routing table.
@@ -83,7 +83,7 @@ impl Model {
                     Some(tenant) => Vrf::Tenant(tenant),
                     None => Vrf::External(number),
                 };
-                self.route(From::External(number), vrf, &outer, 0)
+                self.route(From::External, vrf, &outer, 0)
             }
         }
     }
@@ -129,13 +129,20 @@ impl Model {
         if nvgre.to != tenant.gateway_mac && !(arp && nvgre.to == [0xff; 6]) {
             return Err(DropReason::InnerDestinationMac);
         }
-        let bridged = subnet.prefix.contains(sender);
-        let fault = match tenant.record(sender) {
-            None => Some(DropReason::SourceRecordMissing),
-            Some(record) if record.provider != outer.ip.source => Some(DropReason::SourceCaPaMismatch),
-            Some(record) if bridged && record.mac != nvgre.from => Some(DropReason::SourceCaMacMismatch),
-            Some(_) => None,
-        };
+        // Whoever has no record may live behind a VM that routes, whose record then counts.
+        let vouching = tenant.record(sender).or_else(|| match self.best(Vrf::Tenant(number), sender) {
+            Some(route::Goal::Via(router)) if !arp => tenant.record(router),
+            _ => None,
+        });
+        let fault = vouching.map_or(Some(DropReason::SourceRecordMissing), |record| {
+            if record.provider != outer.ip.source {
+                Some(DropReason::SourceCaPaMismatch)
+            } else if subnet.prefix.contains(record.address) && record.mac != nvgre.from {
+                Some(DropReason::SourceCaMacMismatch)
+            } else {
+                None
+            }
+        });
         if let Some(reason) = fault.map(own)
             && (!tenant.log_only || reason == DropReason::OwnPacket)
         {
@@ -143,14 +150,14 @@ impl Model {
         }
         match nvgre.payload {
             Inner::Arp(_) => Ok(Fate::Local(inner_at)),
-            Inner::Ipv4(packet) => self.route(From::Tenant(number), Vrf::Tenant(number), &packet, inner_at),
+            Inner::Ipv4(packet) => self.route(From::Tenant, Vrf::Tenant(number), &packet, inner_at),
         }
     }
 
     /// A checked packet on its way through the VRFs. `local` is where its bytes start for the gateway itself.
     fn route(&self, from: From, vrf: Vrf, packet: &Packet<'_>, local: usize) -> Result<Fate, DropReason> {
         let destination = packet.ip.destination;
-        let (goal, vrf) = self.goal(vrf, destination, from)?;
+        let (goal, vrf, steps) = self.goal(vrf, destination, from)?;
         if goal == route::Goal::Local {
             return Ok(Fate::Local(local));
         }
@@ -162,7 +169,8 @@ impl Model {
         }
         let customer = match goal {
             route::Goal::Hop(external, hop) => {
-                if matches!(from, From::External(_)) {
+                // Neither from outside to outside, nor through another tenant's own network.
+                if from == From::External || steps == 2 {
                     return Err(DropReason::Transit);
                 }
                 return self.leave(external, hop, packet);

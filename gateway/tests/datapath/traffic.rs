@@ -8,7 +8,7 @@ use proptest::sample::{Index, select};
 
 use crate::arbitrary::{hosts, macs};
 use crate::harness::PORTS;
-use crate::model::{Model, Record, Tenant};
+use crate::model::{Model, Net, Record, Tenant};
 use crate::wire::{self, BRIDGED, DF, GRE, IPV4, Ip, KEY_PRESENT, Mac, UDP};
 pub(crate) use damage::Damage;
 
@@ -28,6 +28,8 @@ enum To {
 pub(crate) struct Choice {
     /// Whether a VM sends it.
     overlay: bool,
+    /// The customer route behind whose next hop its source lies; the VM's own address if there is none.
+    behind: Option<Index>,
     sender: Index,
     /// The subnet whose VSID a VM's host puts on it; the sender's own if there is none.
     subnet: Option<Index>,
@@ -56,6 +58,7 @@ fn destinations() -> impl Strategy<Value = To> {
 pub(crate) fn choices() -> impl Strategy<Value = Choice> {
     let length = prop_oneof![8 => 0..64_usize, 1 => 500..700_usize, 1 => 1300..1590_usize];
     let way = (prop::bool::weighted(0.7), any::<Index>(), option::of(any::<Index>()), any::<Index>());
+    let behind = option::weighted(0.15, any::<Index>());
     let header = (
         select(vec![0_u8, 1, 2, 3, 0xb8, 0xba]),
         prop_oneof![6 => 0..3_u8, 1 => Just(3_u8)],
@@ -65,13 +68,14 @@ pub(crate) fn choices() -> impl Strategy<Value = Choice> {
         0..3_u8,
         length,
     );
-    (way, destinations(), header, option::weighted(0.4, Damage::any())).prop_map(
-        |(way, to, header, damage)| {
+    (way, behind, destinations(), header, option::weighted(0.4, Damage::any())).prop_map(
+        |(way, behind, to, header, damage)| {
             let (overlay, sender, subnet, entry) = way;
             let (tos, outer_ecn, fragment, ttl, protocol, ports, length) = header;
             Choice {
                 overlay,
                 sender,
+                behind,
                 subnet,
                 entry,
                 to,
@@ -149,8 +153,8 @@ pub(crate) struct Frame {
     pub(crate) bytes: Vec<u8>,
     /// Whether it was made as a VM's.
     pub(crate) overlay: bool,
-    /// VLAN, VSID, source and destination: packets that have these in common keep their order.
-    pub(crate) flow: (Option<u16>, Option<u32>, u32, u32),
+    /// VLAN, VSID, source and destination: undamaged packets that have these in common keep their order.
+    pub(crate) flow: Option<(Option<u16>, Option<u32>, u32, u32)>,
 }
 
 impl Choice {
@@ -164,7 +168,7 @@ impl Choice {
         };
         let vsid = draft.tunnel.as_ref().map(|tunnel| tunnel.vsid);
         let flow = (draft.vlan, vsid, draft.ip.source, draft.ip.destination);
-        Frame { port, bytes, overlay: vsid.is_some(), flow }
+        Frame { port, bytes, overlay: vsid.is_some(), flow: self.damage.is_none().then_some(flow) }
     }
 
     fn of_vm(&self, model: &Model, number: u32) -> (usize, Draft) {
@@ -177,6 +181,12 @@ impl Choice {
             model.sites.iter().flat_map(|site| site.own.iter().map(move |own| (site, *own))).collect();
         let (site, entry) = own[self.entry.index(own.len())];
         let vsid = self.subnet.and_then(|place| pick(&tenant.subnets, place)).map_or(record.vsid, |s| s.vsid);
+        let route = self.behind.and_then(|place| pick(&tenant.routes, place));
+        let router = route.and_then(|(_, via)| tenant.records.iter().find(|record| record.address == via));
+        let (record, source) = match (route, router) {
+            (Some((prefix, _)), Some(router)) => (router, somewhere_in(prefix)),
+            _ => (record, record.address),
+        };
         let vms: Vec<u32> = tenant.records.iter().map(|record| record.address).collect();
         let tunnel = Tunnel {
             ip: Ip { tos: self.outer_ecn, ..Ip::new(record.provider, entry, GRE) },
@@ -195,7 +205,7 @@ impl Choice {
             vlan: site.vlan,
             ethertype: IPV4,
             tunnel: Some(tunnel),
-            ip: self.ip(record.address, self.destination(model, &vms)),
+            ip: self.ip(source, self.destination(model, &vms)),
             payload: self.payload(number),
         };
         (site.port, draft)
@@ -256,6 +266,11 @@ impl Choice {
         payload.resize(8 + self.length, number as u8);
         payload
     }
+}
+
+/// An address behind a customer route.
+fn somewhere_in(prefix: Net) -> u32 {
+    if prefix.length == 0 { 0x0808_0809 } else { prefix.first() + 7 }
 }
 
 fn pick<T: Clone>(items: &[T], place: Index) -> Option<T> {

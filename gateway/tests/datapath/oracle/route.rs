@@ -37,17 +37,19 @@ fn edges(prefix: Net) -> impl Iterator<Item = (Net, Goal)> {
 }
 
 impl Model {
-    /// Where a packet ends up, and in which table; tables lead on to each other at most twice.
-    pub(super) fn goal(&self, from: Vrf, to: u32, origin: From) -> Result<(Goal, Vrf), DropReason> {
+    /// Where a packet ends up, in which table, and after how many steps from table to table: at most two from a
+    /// tenant into another one, one from outside.
+    pub(super) fn goal(&self, from: Vrf, to: u32, origin: From) -> Result<(Goal, Vrf, u8), DropReason> {
         let mut vrf = from;
-        for hops in 0..3 {
+        let most = if origin == From::Tenant { 2 } else { 1 };
+        for steps in 0..=most {
             match self.best(vrf, to) {
                 Some(Goal::Table(next)) => vrf = next,
-                Some(Goal::Connected(external)) => return Ok((Goal::Hop(external, to), vrf)),
-                Some(goal) => return Ok((goal, vrf)),
+                Some(Goal::Connected(external)) => return Ok((Goal::Hop(external, to), vrf, steps)),
+                Some(goal) => return Ok((goal, vrf, steps)),
                 None => {
-                    return Err(match (origin, hops) {
-                        (From::Tenant(_), 0) | (From::External(_), 1..) => DropReason::VirtualRouteMissing,
+                    return Err(match (origin, steps) {
+                        (From::Tenant, 0) | (From::External, 1..) => DropReason::VirtualRouteMissing,
                         _ => DropReason::ExternalRouteMissing,
                     });
                 }
@@ -56,7 +58,7 @@ impl Model {
         Err(DropReason::VirtualRouteMissing)
     }
 
-    fn best(&self, vrf: Vrf, to: u32) -> Option<Goal> {
+    pub(super) fn best(&self, vrf: Vrf, to: u32) -> Option<Goal> {
         let mut best: Option<(Net, Goal)> = None;
         for (prefix, goal) in self.table(vrf) {
             if prefix.contains(to) && best.is_none_or(|(other, _)| prefix.length > other.length) {

@@ -48,7 +48,7 @@ pub(crate) struct Gateway {
 /// All that a worker owns, but for ports.
 pub(crate) struct Worker {
     pipeline: Pipeline,
-    readers: QsbrReaders,
+    pub(crate) readers: QsbrReaders,
     pub(crate) counters: Arc<Counters>,
     pub(crate) pool: Mempool,
     /// The most bytes of a frame in its first buffer; the others come in a second one.

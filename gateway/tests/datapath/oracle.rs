@@ -74,7 +74,7 @@ impl Model {
             return Err(DropReason::OuterMartianSource);
         }
         match network {
-            Network::Site(site) => self.from_tenant(&self.sites[site], frame, &outer),
+            Network::Site(site) => self.decapsulated(&self.sites[site], frame, &outer),
             Network::External(number) => {
                 if outer.ip.destination >> 28 >= 14 {
                     return Err(DropReason::MulticastUnsupported);
@@ -101,7 +101,7 @@ impl Model {
     }
 
     /// A packet from the provider network.
-    fn from_tenant(&self, site: &Site, frame: &[u8], outer: &Packet<'_>) -> Result<Fate, DropReason> {
+    fn decapsulated(&self, site: &Site, frame: &[u8], outer: &Packet<'_>) -> Result<Fate, DropReason> {
         if !site.own.contains(&outer.ip.destination) {
             let multicast = outer.ip.destination >> 28 >= 14;
             return Err(if multicast {

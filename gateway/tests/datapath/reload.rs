@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use gateway::control::{Egress, Nanos};
+use gateway::control::{ControlError, Egress, Nanos, ReloadError};
 use nvgw_config::Config;
 use nvgw_types::PortId;
 
@@ -190,13 +190,17 @@ impl Egress for Nowhere {
     }
 }
 
-#[test]
-fn what_stays_loses_nothing_while_others_come_and_go() {
-    let states = [model(false, 0), model(true, 8), model(false, 8), model(true, 0)];
+/// The states that reloads go through, in a circle.
+fn states() -> [Model; 4] {
+    [model(false, 0), model(true, 8), model(false, 8), model(true, 0)]
+}
+
+/// Bursts by both ports, in which frames that stay are among frames that change.
+fn scenes(states: &[Model; 4]) -> [Scene; 2] {
     let last = MOVES + 1 + 7;
-    let scenes = [
+    [
         Scene::new(
-            &states,
+            states,
             0,
             &[from_vm(&states[0], STAYS, WEB), from_vm(&states[0], STAYS, public(STAYS).host(4))],
             &[
@@ -205,8 +209,14 @@ fn what_stays_loses_nothing_while_others_come_and_go() {
                 from_vm(&states[1], last, WEB),
             ],
         ),
-        Scene::new(&states, 1, &[from_outside(STAYS)], &[from_outside(MOVES), from_outside(last)]),
-    ];
+        Scene::new(states, 1, &[from_outside(STAYS)], &[from_outside(MOVES), from_outside(last)]),
+    ]
+}
+
+#[test]
+fn what_stays_loses_nothing_while_others_come_and_go() {
+    let states = states();
+    let scenes = scenes(&states);
     let Gateway { mut control, mut worker } = Gateway::new(config(&states[0])).expect("it fits");
     let configs: Vec<Config> = states.iter().map(config).collect();
     let (rounds, stop) = (AtomicU64::new(0), AtomicBool::new(false));
@@ -241,6 +251,34 @@ fn what_stays_loses_nothing_while_others_come_and_go() {
             let count = first.and_then(|first| seen.get(&first)).copied().unwrap_or(0);
             assert!(count > 0, "never seen, {index}: {output:02x?}");
         }
+    }
+    assert_eq!(worker.pool.in_use(), 0);
+}
+
+#[test]
+fn a_worker_that_stands_still_holds_up_changes_and_loses_nothing() {
+    /// Far more than there are free entries for.
+    const ENOUGH: u64 = 20_000;
+    let states = states();
+    let scenes = scenes(&states);
+    let Gateway { mut control, mut worker } = Gateway::new(config(&states[0])).expect("it fits");
+    let configs = states.each_ref().map(config);
+    let mut reload =
+        |n: u64| control.reload(configs[n as usize % configs.len()].clone(), Nanos(n), &mut Nowhere);
+    // What the worker may still look at is not used again, however often the configuration changes.
+    let refused = {
+        let _section = worker.readers.section();
+        (1..ENOUGH).find_map(|n| reload(n).err()).expect("every entry waits for the worker")
+    };
+    assert!(matches!(refused, ReloadError::Refused(ControlError::Incomplete(_))), "{refused:?}");
+
+    let play = |worker: &mut Worker| {
+        scenes.iter().for_each(|scene| scene.play(worker, &mut BTreeMap::new()));
+    };
+    play(&mut worker);
+    for n in 1..=4 {
+        reload(n).expect("the worker has moved on");
+        play(&mut worker);
     }
     assert_eq!(worker.pool.in_use(), 0);
 }

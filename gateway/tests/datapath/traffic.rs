@@ -157,7 +157,7 @@ impl Choice {
     /// The packet in a configuration; `number` makes its payload its own.
     pub(crate) fn frame(&self, model: &Model, number: u32) -> Frame {
         let (port, mut draft) =
-            if self.overlay { self.from_vm(model, number) } else { self.from_outside(model, number) };
+            if self.overlay { self.of_vm(model, number) } else { self.of_outside(model, number) };
         let bytes = match &self.damage {
             None => draft.bytes(),
             Some(damage) => damage.done_to(&mut draft, model),
@@ -167,11 +167,11 @@ impl Choice {
         Frame { port, bytes, overlay: vsid.is_some(), flow }
     }
 
-    fn from_vm(&self, model: &Model, number: u32) -> (usize, Draft) {
+    fn of_vm(&self, model: &Model, number: u32) -> (usize, Draft) {
         let senders: Vec<(&Tenant, &Record)> =
             model.tenants.iter().flat_map(|tenant| tenant.records.iter().map(move |r| (tenant, r))).collect();
         let Some((tenant, record)) = pick(&senders, self.sender) else {
-            return self.from_outside(model, number);
+            return self.of_outside(model, number);
         };
         let own: Vec<_> =
             model.sites.iter().flat_map(|site| site.own.iter().map(move |own| (site, *own))).collect();
@@ -201,7 +201,7 @@ impl Choice {
         (site.port, draft)
     }
 
-    fn from_outside(&self, model: &Model, number: u32) -> (usize, Draft) {
+    fn of_outside(&self, model: &Model, number: u32) -> (usize, Draft) {
         let network = self.entry.index(model.externals.len());
         let external = &model.externals[network];
         let tenants = model.tenants.iter().enumerate();

@@ -13,9 +13,9 @@ pub struct Vsid(u32);
 pub struct VsidError(pub u64);
 
 impl Vsid {
-    /// The vendor-specific VSID 0xFFFFFF (RFC 7637 §3.2).
+    /// The vendor-specific VSID 0xFFFFFF (RFC 7637 §3.4).
     pub const VENDOR: Self = Self(0x00ff_ffff);
-    /// The first VSID that RFC 7637 §3.2 leaves to users.
+    /// The first VSID that RFC 7637 §3.4 leaves to users.
     pub const FIRST: Self = Self(0x1000);
 
     /// Makes a VSID. Reserved ones are accepted here: whether they may be used is policy.
@@ -40,7 +40,7 @@ impl Vsid {
         self.0
     }
 
-    /// Whether it is one of 0 to 0xFFF, reserved by RFC 7637 §3.2.
+    /// Whether it is one of 0 to 0xFFF, reserved by RFC 7637 §3.4.
     #[inline]
     #[must_use]
     pub const fn is_reserved(self) -> bool {

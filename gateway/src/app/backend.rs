@@ -99,9 +99,10 @@ fn unreachable(alarm: control::Alarm) -> AlarmView {
             cure: "give a site a `gateway` (provider.sites), or add a route to provider.routes".into(),
         },
         Some(hop) => {
-            let (severity, problem) = match hop.state {
-                State::Failed => (Severity::Critical, "does not answer ARP"),
-                _ => (Severity::Warning, "has not been heard of yet"),
+            let (severity, problem) = if alarm.silent {
+                (Severity::Critical, "does not answer ARP")
+            } else {
+                (Severity::Warning, "has not been heard of yet")
             };
             AlarmView {
                 severity,

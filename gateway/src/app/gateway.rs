@@ -8,6 +8,7 @@ use arrayvec::ArrayVec;
 use dpdk_bindings::ring::{Consumer, Producer};
 use dpdk_bindings::{BURST, Mempool};
 use nvgw_types::{PortId, WorkerId};
+use tracing::{error, info};
 
 use super::devices::OpenPort;
 use super::worker::Inject;
@@ -138,8 +139,18 @@ impl Gateway {
         self.control.next_due().map_or(longest, |due| due.since(self.now()).min(longest))
     }
 
-    /// Reads the configuration file again and carries out what changed in it.
+    /// Reads the configuration file again and carries out what changed in it. The log says how that went, whoever
+    /// asked for it.
     pub(super) fn reload(&mut self) -> Result<Applied, Refused> {
+        let outcome = self.try_reload();
+        match &outcome {
+            Ok(applied) => info!(%applied, "configuration reloaded"),
+            Err(refused) => error!("configuration not reloaded, {}:\n{refused}", refused.consequence()),
+        }
+        outcome
+    }
+
+    fn try_reload(&mut self) -> Result<Applied, Refused> {
         let config = nvgw_config::load(&self.file)?;
         let now = self.now();
         let applied = self.control.reload(config, now, &mut self.out)?;

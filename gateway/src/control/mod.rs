@@ -169,7 +169,8 @@ impl<G: Grace> Control<G> {
         let mut effects = Vec::new();
         let applied = self.put_to_work(&config, now, &mut effects);
         self.carry_out(effects, out);
-        let applied = applied?;
+        let mut applied = applied?;
+        applied.count_values(self.provider.all(), provider.all());
         (self.config, self.provider) = (config, provider);
         let fabric = &self.fabric;
         self.conflicts.retain(|hop, _| fabric.network(hop.interface).is_some_and(|n| n.owns(hop.address)));

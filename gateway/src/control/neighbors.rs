@@ -136,6 +136,12 @@ impl Neighbors {
         self.entries.get(self.ids.get(&hop)?).map(Entry::state)
     }
 
+    /// Whether a neighbour was last asked in vain.
+    #[must_use]
+    pub fn is_silent(&self, hop: Hop) -> bool {
+        self.ids.get(&hop).and_then(|id| self.entries.get(id)).is_some_and(|entry| entry.silent)
+    }
+
     /// Packets held now.
     #[must_use]
     pub fn held(&self) -> usize {
@@ -353,6 +359,13 @@ impl Neighbors {
             self.timers.remove(&(old, id));
         }
         entry.since = now;
+        match &phase {
+            Phase::Failed => entry.silent = true,
+            Phase::Static(_) | Phase::Reachable(_) => entry.silent = false,
+            // Lost while it was known: it did not answer when it was verified.
+            Phase::Idle => entry.silent |= matches!(entry.phase, Phase::Verifying { .. }),
+            Phase::Asking { .. } | Phase::Verifying { .. } => {}
+        }
         let old = std::mem::replace(&mut entry.phase, phase);
         if let Some(due) = due {
             self.arm(id, due);
@@ -385,7 +398,8 @@ impl Neighbors {
 
     fn insert(&mut self, now: Nanos, hop: Hop, configured: bool) -> NeighborId {
         let id = self.fresh_id();
-        self.entries.insert(id, Entry { hop, configured, phase: Phase::Idle, due: None, since: now });
+        self.entries
+            .insert(id, Entry { hop, configured, phase: Phase::Idle, due: None, since: now, silent: false });
         self.ids.insert(hop, id);
         id
     }

@@ -30,7 +30,7 @@ impl Owner {
 }
 
 /// A provider route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProviderRoute {
     /// The destination.
     pub prefix: Ipv4Net,

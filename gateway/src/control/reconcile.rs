@@ -12,7 +12,8 @@ use super::neighbors::{Effect, Neighbors};
 use super::time::Nanos;
 use crate::tables::Grace;
 
-/// What a reload did: networks, virtual subnets, lookup records, routes and static neighbours together.
+/// What a reload did: networks, virtual subnets, lookup records, routes, ways to hosts and static
+/// neighbours together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Applied {
     /// Objects that are new.
@@ -34,6 +35,13 @@ impl Applied {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Counts objects without a key: what is different is gone and new.
+    pub(super) fn count_values<T: Ord>(&mut self, old: &[T], new: &[T]) {
+        let (old, new): (BTreeSet<_>, BTreeSet<_>) = (old.iter().collect(), new.iter().collect());
+        self.added += new.difference(&old).count();
+        self.removed += old.difference(&new).count();
     }
 
     fn count<K, V>(&mut self, diff: &Diff<K, V>) {
@@ -72,6 +80,8 @@ pub(super) fn reconcile<G: Grace>(
     applied.count(&records);
     applied.count(&routes);
     applied.count(&statics);
+    // A way out is new or gone with what leads over it; that it leads elsewhere is a change of its own.
+    applied.changed += adjacencies.changed.len();
 
     forget_hosts(fabric, new);
     subnets.removed.into_iter().for_each(|vsid| fabric.drop_subnet(vsid));

@@ -117,6 +117,8 @@ pub struct Alarm {
     pub records: usize,
     /// The next hop that is not known; `None`: no provider route.
     pub next_hop: Option<NextHopView>,
+    /// Whether the next hop was last asked in vain.
+    pub silent: bool,
 }
 
 impl<G: Grace> Control<G> {
@@ -262,7 +264,9 @@ impl<G: Grace> Control<G> {
         }
         let alarm = |(peer, records): (Ipv4Addr, usize)| {
             let next_hop = self.next_hop_of(peer);
-            (!self.is_reachable(peer)).then_some(Alarm { provider_address: peer.into(), records, next_hop })
+            let silent = self.hop_of(peer).is_some_and(|hop| self.neighbors.is_silent(hop));
+            let alarm = Alarm { provider_address: peer.into(), records, next_hop, silent };
+            (!self.is_reachable(peer)).then_some(alarm)
         };
         records.into_iter().filter_map(alarm).collect()
     }
@@ -281,15 +285,16 @@ impl<G: Grace> Control<G> {
     }
 
     fn is_reachable(&self, peer: Ipv4Addr) -> bool {
-        match self.fabric.current.adjacencies.get(&AdjacencyKey::Peer(peer)) {
-            Some(Adjacency::Hop { hop, .. }) => self.neighbors.mac(*hop).is_some(),
-            _ => false,
-        }
+        self.hop_of(peer).is_some_and(|hop| self.neighbors.mac(hop).is_some())
     }
 
     fn next_hop_of(&self, peer: Ipv4Addr) -> Option<NextHopView> {
+        self.hop_of(peer).map(|hop| self.next_hop(hop))
+    }
+
+    fn hop_of(&self, peer: Ipv4Addr) -> Option<Hop> {
         match self.fabric.current.adjacencies.get(&AdjacencyKey::Peer(peer))? {
-            Adjacency::Hop { hop, .. } => Some(self.next_hop(*hop)),
+            Adjacency::Hop { hop, .. } => Some(*hop),
             Adjacency::NoRoute | Adjacency::Connected(_) => None,
         }
     }

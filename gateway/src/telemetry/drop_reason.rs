@@ -61,7 +61,7 @@ drop_reasons! {
     // Inner Ethernet.
     InnerVlan = "inner-vlan", None, "The inner frame carries an 802.1Q tag, which RFC 7637 forbids.";
     InnerDestinationMac = "inner-destination-mac", None, "The inner destination is not the gateway's Ethernet address in that subnet.";
-    UnsupportedEthertype = "unsupported-ethertype", Some("Unsupported EtherType"), "The inner frame carries neither IPv4, IPv6 nor ARP.";
+    UnsupportedEthertype = "unsupported-ethertype", Some("Unsupported EtherType"), "The inner frame carries neither IPv4 nor ARP.";
     // Inner IP.
     Malformed = "malformed", Some("Malformed packet"), "The inner headers are truncated or contradict each other.";
     IpChecksum = "ip-checksum", Some("IP checksum failure"), "The header checksum of the inner IPv4 header is wrong.";

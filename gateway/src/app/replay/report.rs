@@ -117,7 +117,7 @@ fn neighbors(totals: &Totals<'_>) -> Vec<Value> {
             "address": neighbor.address,
             "mac": neighbor.mac,
             "state": neighbor.state,
-            "age_seconds": neighbor.age.as_secs_f64(),
+            "age_seconds": neighbor.mac.map(|_| neighbor.age.as_secs_f64()),
             "held": neighbor.held,
         })
     });

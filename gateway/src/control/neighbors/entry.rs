@@ -69,6 +69,8 @@ pub(super) struct Entry {
     pub(super) phase: Phase,
     pub(super) due: Option<Nanos>,
     pub(super) since: Nanos,
+    /// Whether it was last asked in vain: it stays so while it is asked again, until it answers.
+    pub(super) silent: bool,
 }
 
 impl Entry {

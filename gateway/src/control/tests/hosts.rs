@@ -171,3 +171,21 @@ fn what_cannot_be_reached_is_an_alarm_before_a_packet_is_lost() {
     let asked: Vec<_> = sent.0.iter().map(|(_, frame)| frame[42..].to_vec()).collect();
     assert_eq!(asked, [[100, 64, 20, 31], [198, 18, 0, 3], [198, 18, 1, 1]]);
 }
+
+#[test]
+fn a_silent_next_hop_stays_an_alarm_while_it_is_asked_again() {
+    let (mut control, _) = control(fixture::config()).expect("fits");
+    let silent = |control: &Control<LocalGrace>| {
+        let host = control.alarms().into_iter().find(|a| a.provider_address.to_string() == "100.64.20.31");
+        host.map(|alarm| alarm.silent)
+    };
+    assert_eq!(silent(&control), Some(false), "nobody has asked yet");
+    control.ask_for_next_hops(at(0), &mut Sent::default());
+    assert_eq!(silent(&control), Some(false), "it may still answer");
+    while let Some(due) = control.next_due() {
+        control.tick(due, &mut Sent::default());
+    }
+    assert_eq!(silent(&control), Some(true), "it did not");
+    control.ask_for_next_hops(at(60), &mut Sent::default());
+    assert_eq!(silent(&control), Some(true), "asking again is no answer");
+}

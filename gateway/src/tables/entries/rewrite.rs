@@ -99,7 +99,7 @@ pub struct Inner {
 impl Rewrite {
     /// How many bytes before the packet a rewrite may write to.
     pub const ROOM: usize = TEMPLATE + HEADERS;
-    /// What a tunnel over IPv4 takes from the MTU: outer IPv4, GRE, inner Ethernet (RFC 7637 §4.1).
+    /// What a tunnel over IPv4 takes from the MTU: outer IPv4, GRE, inner Ethernet (RFC 7637 §4.4).
     pub const OVERHEAD: u16 = (ipv4::HEADER + HEADERS) as u16;
 
     /// Builds a rewrite.

@@ -270,7 +270,12 @@ pub(crate) fn models() -> impl Strategy<Value = Model> {
                     externals.push(external(externals.len(), own, Some(number), hand_off));
                     way = if way == shared.len() { externals.len() - 1 } else { way };
                 }
-                model.tenants.push(tenant(number, choice, way, first_vsid));
+                let mut tenant = tenant(number, choice, way, first_vsid);
+                if externals[way].tenant.is_some() {
+                    // All of its addresses are reached from its own network; public prefixes would say nothing.
+                    tenant.public.clear();
+                }
+                model.tenants.push(tenant);
             }
             model.externals = externals;
             let hops = model.next_hops().into_iter().enumerate();

@@ -129,6 +129,11 @@ impl Model {
         if nvgre.to != tenant.gateway_mac && !(arp && nvgre.to == [0xff; 6]) {
             return Err(DropReason::InnerDestinationMac);
         }
+        // Behind a customer route, its next hop is who sends.
+        let sender = match self.best(Vrf::Tenant(number), sender) {
+            Some(route::Goal::Via(next_hop)) if !arp && tenant.record(sender).is_none() => next_hop,
+            _ => sender,
+        };
         let bridged = subnet.prefix.contains(sender);
         let fault = match tenant.record(sender) {
             None => Some(DropReason::SourceRecordMissing),
@@ -150,7 +155,8 @@ impl Model {
     /// A checked packet on its way through the VRFs. `local` is where its bytes start for the gateway itself.
     fn route(&self, from: From, vrf: Vrf, packet: &Packet<'_>, local: usize) -> Result<Fate, DropReason> {
         let destination = packet.ip.destination;
-        let (goal, vrf) = self.goal(vrf, destination, from)?;
+        let start = vrf;
+        let (goal, vrf) = self.goal(start, destination, from)?;
         if goal == route::Goal::Local {
             return Ok(Fate::Local(local));
         }
@@ -162,7 +168,8 @@ impl Model {
         }
         let customer = match goal {
             route::Goal::Hop(external, hop) => {
-                if matches!(from, From::External(_)) {
+                let of_another_tenant = vrf != start && matches!(vrf, Vrf::Tenant(_));
+                if matches!(from, From::External(_)) || of_another_tenant {
                     return Err(DropReason::Transit);
                 }
                 return self.leave(external, hop, packet);

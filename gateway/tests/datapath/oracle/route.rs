@@ -37,10 +37,15 @@ fn edges(prefix: Net) -> impl Iterator<Item = (Net, Goal)> {
 }
 
 impl Model {
-    /// Where a packet ends up, and in which table; tables lead on to each other at most twice.
+    /// Where a packet ends up, and in which table; tables lead on to each other at most twice, and once for what
+    /// came from outside.
     pub(super) fn goal(&self, from: Vrf, to: u32, origin: From) -> Result<(Goal, Vrf), DropReason> {
         let mut vrf = from;
-        for hops in 0..3 {
+        let tables = match origin {
+            From::Tenant(_) => 3,
+            From::External(_) => 2,
+        };
+        for hops in 0..tables {
             match self.best(vrf, to) {
                 Some(Goal::Table(next)) => vrf = next,
                 Some(Goal::Connected(external)) => return Ok((Goal::Hop(external, to), vrf)),
@@ -56,7 +61,8 @@ impl Model {
         Err(DropReason::VirtualRouteMissing)
     }
 
-    fn best(&self, vrf: Vrf, to: u32) -> Option<Goal> {
+    /// The best route to an address.
+    pub(super) fn best(&self, vrf: Vrf, to: u32) -> Option<Goal> {
         let mut best: Option<(Net, Goal)> = None;
         for (prefix, goal) in self.table(vrf) {
             if prefix.contains(to) && best.is_none_or(|(other, _)| prefix.length > other.length) {

@@ -77,7 +77,7 @@ class Traffic:
         big = f"http://{t.WEB}/big"
         for local_port in (40001, 40002):
             (red_hash, red_seconds), (blue_hash, blue_seconds) = download_together(
-                [(self.red, big, local_port, "6M"), (self.blue, big, local_port, "6M")], self.lab.directory)
+                [(self.red, big, local_port, "2M"), (self.blue, big, local_port, "2M")], self.lab.directory)
             self.assertEqual(red_hash, self.lab.web.big_sha256)
             self.assertEqual(blue_hash, self.lab.web_blue.big_sha256)
             self.assertGreater(min(red_seconds, blue_seconds), 0.5, "the two were not under way together")

@@ -1,5 +1,6 @@
 //! External networks.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -27,6 +28,8 @@ pub(super) enum Owner {
 pub(super) struct External {
     pub(super) networks: Vec<ExternalNetwork>,
     pub(super) owners: Vec<Owner>,
+    /// What each routes to next hops of its own.
+    pub(super) routed: Vec<BTreeSet<IpNet>>,
 }
 
 pub(super) fn networks(
@@ -37,7 +40,7 @@ pub(super) fn networks(
     networks: &mut Networks,
     used: &mut Used,
 ) -> External {
-    let mut external = External { networks: Vec::new(), owners: Vec::new() };
+    let mut external = External { networks: Vec::new(), owners: Vec::new(), routed: Vec::new() };
     for (i, Spanned { node, value }) in list.items().iter().enumerate() {
         networks.names.add(reader, &value.name, NetworkRef::External(ExternalIndex(i)));
         let owner = match &value.tenant {
@@ -51,6 +54,7 @@ pub(super) fn networks(
             connected.check_neighbor(reader, "gateway", gateway);
         }
         let routes = routes(reader, value, &connected, used);
+        external.routed.push(routes.iter().map(|route| route.prefix).collect());
         external.networks.extend(network(reader, ports, networks, (*node, value), owner, routes));
         networks.external.push(connected);
     }

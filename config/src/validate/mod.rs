@@ -42,7 +42,12 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
     let tenants = tenants::tenants(
         reader,
         &document.tenants,
-        &Surroundings { networks: &networks, owners: &external.owners, allow_reserved },
+        &Surroundings {
+            networks: &networks,
+            owners: &external.owners,
+            routed: &external.routed,
+            allow_reserved,
+        },
         &mut limits,
     );
     let provider_routes = provider::routes(reader, provider, &networks, &tenants.subnets);

@@ -2,7 +2,7 @@
 
 mod subnets;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -29,6 +29,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) networks: &'a Networks,
     /// Whose each external network is.
     pub(super) owners: &'a [Owner],
+    /// What each external network routes to next hops of its own.
+    pub(super) routed: &'a [BTreeSet<IpNet>],
     /// `None` where it could not be read.
     pub(super) allow_reserved: Option<bool>,
 }
@@ -318,6 +320,11 @@ fn check_public_prefixes(
         {
             let message = format!("{} needs no way in: the tenant's external network is its own", value.0);
             Wrong::new(message, "leave it out: all of the tenant's addresses are reached from that network")
+        } else if let Way::To(ExternalIndex(i)) = external
+            && around.routed[i].contains(&IpNet::V4(value.0))
+        {
+            let message = format!("{} is routed to a next hop of the external network too", value.0);
+            Wrong::new(message, "route it to the tenant or to the next hop, not to both")
         } else if subnets.whole && tenant.routes.is_whole() && reached.overlapping(value.0).is_none() {
             let message =
                 format!("{} leads nowhere: it is in no subnet and no customer route of the tenant", value.0);

@@ -85,6 +85,7 @@ fn public_prefixes() {
         ("[203.0.113.0/28]", "[¦203.0.113.1/28]", "tenants[1].public-prefixes[0]", "host bits", "write 203.0.113.0/28"),
         ("[203.0.113.0/28]", "[¦203.0.113.16/28]", "tenants[1].public-prefixes[0]", "leads nowhere", "of a customer route"),
         ("[203.0.113.0/28]", "[203.0.113.0/28, ¦203.0.113.8/29]", "tenants[1].public-prefixes[1]", "overlaps 203.0.113.0/28, tenants[1].public-prefixes[0]", "to one tenant, once"),
+        ("[203.0.113.0/28]", "[¦198.18.128.0/17]", "tenants[1].public-prefixes[0]", "is routed to a next hop of the external network too", "not to both"),
         ("    sender-check: strict\n", "    sender-check: strict\n    public-prefixes: [¦10.0.1.0/24]\n", "tenants[0].public-prefixes[0]", "the tenant's external network is its own", "leave it out"),
     ]);
     check(&[(

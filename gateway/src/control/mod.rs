@@ -14,6 +14,7 @@
 //! adjacency and a host route: from then on workers do it alone. Hosts that stop answering lose both.
 
 mod capacity;
+mod census;
 mod compile;
 pub mod desired;
 mod diff;
@@ -39,6 +40,7 @@ use nvgw_config::Config;
 use nvgw_types::{MacAddr, PortId};
 
 pub use capacity::{OverCapacity, table_limits};
+use census::Census;
 pub use compile::{Ipv6Unsupported, compile};
 use desired::Hop;
 use fabric::Fabric;
@@ -115,6 +117,7 @@ pub struct Control<G: Grace> {
     fabric: Fabric<G>,
     neighbors: Neighbors,
     counters: Arc<Counters>,
+    census: Census,
     conflicts: BTreeMap<Hop, Conflict>,
     /// Next hops whose ways could not be rewritten because a worker stood still; tried again with every tick.
     unwritten: Vec<Hop>,
@@ -141,6 +144,7 @@ impl<G: Grace> Control<G> {
             fabric: Fabric::new(writers, grace, ports),
             neighbors: Neighbors::default(),
             counters,
+            census: Census::default(),
             conflicts: BTreeMap::new(),
             unwritten: Vec::new(),
         };
@@ -185,7 +189,9 @@ impl<G: Grace> Control<G> {
     ) -> Result<Applied, ControlError> {
         let desired = compile(config, &self.fabric.current.vrfs)?;
         capacity::check(config, &self.fabric.writers.limits, &self.fabric.current, &desired)?;
-        Ok(reconcile::reconcile(&mut self.fabric, &mut self.neighbors, now, &desired, effects)?)
+        let applied = reconcile::reconcile(&mut self.fabric, &mut self.neighbors, now, &desired, effects);
+        self.census = Census::of(&self.fabric.current);
+        Ok(applied?)
     }
 
     /// Does what is due: asks again, gives up, forgets; and lets tables reuse what no worker holds any more.

@@ -9,6 +9,7 @@ use nvgw_config::{LookupRecord, Tenant};
 use nvgw_types::{MacAddr, VrfId};
 use serde::Serialize;
 
+use super::census::VrfSize;
 use super::desired::{Adjacency, AdjacencyKey, Customer, Goal, Hop, VrfKey};
 use super::neighbors::State;
 use super::time::Nanos;
@@ -125,22 +126,20 @@ impl<G: Grace> Control<G> {
     /// All VRFs, tenants first.
     #[must_use]
     pub fn vrfs(&self) -> Vec<VrfView> {
-        let current = &self.fabric.current;
-        let mut sizes = BTreeMap::<VrfId, [usize; 3]>::new();
-        let mut count = |vrf, what: usize| sizes.entry(vrf).or_default()[what] += 1;
-        current.subnets.values().for_each(|subnet| count(subnet.vrf, 0));
-        current.records.keys().for_each(|customer| count(customer.vrf, 1));
-        current.routes.keys().for_each(|route| count(route.vrf, 2));
-        self.fabric.hosts().values().for_each(|vrf| count(*vrf, 2));
+        let mut learned = BTreeMap::<VrfId, usize>::new();
+        for vrf in self.fabric.hosts().values() {
+            *learned.entry(*vrf).or_default() += 1;
+        }
         let view = |(key, id): (&VrfKey, &VrfId)| {
-            let [subnets, records, routes] = sizes.get(id).copied().unwrap_or_default();
+            let VrfSize { subnets, records, routes } = self.census.vrf(*id);
+            let routes = routes + learned.get(id).copied().unwrap_or_default();
             let kind = match key {
                 VrfKey::Tenant(_) => VrfKind::Tenant,
                 VrfKey::External(_) => VrfKind::External,
             };
             VrfView { id: *id, name: key.name().to_owned(), kind, subnets, records, routes }
         };
-        current.vrfs.iter().map(view).collect()
+        self.fabric.current.vrfs.iter().map(view).collect()
     }
 
     /// The lookup records, in the order of the configuration.
@@ -258,17 +257,13 @@ impl<G: Grace> Control<G> {
     /// there, or the next hop is not known.
     #[must_use]
     pub fn alarms(&self) -> Vec<Alarm> {
-        let mut records = BTreeMap::<Ipv4Addr, usize>::new();
-        for record in self.fabric.current.records.values() {
-            *records.entry(record.peer).or_default() += 1;
-        }
         let alarm = |(peer, records): (Ipv4Addr, usize)| {
             let next_hop = self.next_hop_of(peer);
             let silent = self.hop_of(peer).is_some_and(|hop| self.neighbors.is_silent(hop));
             let alarm = Alarm { provider_address: peer.into(), records, next_hop, silent };
             (!self.is_reachable(peer)).then_some(alarm)
         };
-        records.into_iter().filter_map(alarm).collect()
+        self.census.peers().filter_map(alarm).collect()
     }
 
     /// Addresses of the gateway that other stations claimed: network, address, the last such station, how often.

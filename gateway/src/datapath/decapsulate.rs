@@ -28,18 +28,6 @@ pub(super) struct Located<'s> {
     record: Candidate<'s, Record>,
 }
 
-/// Asks ahead for the virtual subnets, whose hashes the parser left.
-#[inline(never)]
-pub(super) fn locate_subnets<'s, S: ReadSection>(
-    stages: &Stages<'s>,
-    section: &'s S,
-    packets: &Packets,
-    tenants: &Lane<u8>,
-) -> Lane<Candidate<'s, Subnet>> {
-    let locate = |place: &u8| stages.tables.subnets.candidate(section, packets[*place].hash);
-    tenants.iter().map(locate).collect()
-}
-
 /// Finds each packet's virtual subnet, and with it the VRF; asks ahead for the sender's record and for the route.
 #[inline(never)]
 pub(super) fn find_subnets<'s, S: ReadSection>(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dpdk_bindings::{Burst, clock};
 use nvgw_types::PortId;
 
-use super::decapsulate::{check_senders, find_subnets, locate_senders, locate_subnets};
+use super::decapsulate::{check_senders, find_subnets, locate_senders};
 use super::lane::{Lane, Packet, Packets};
 use super::output::Outputs;
 use super::parse::parse;
@@ -71,7 +71,8 @@ impl Pipeline {
         lap.end(Stage::Parse, arrived);
 
         if !tenants.is_empty() {
-            let subnets = locate_subnets(&stages, section, packets, &tenants);
+            // The parser left their hashes.
+            let subnets = locate(&stages.tables.subnets, section, packets, &tenants);
             let known = find_subnets(&stages, section, packets, &tenants, &subnets);
             let senders = locate_senders(&stages, section, packets, &known);
             check_senders(&stages, section, packets, &senders, burst, &mut routed, out);
@@ -83,7 +84,7 @@ impl Pipeline {
         lap.end(Stage::Route, routed.len());
 
         if !ways.overlay.is_empty() {
-            let candidates = locate(&stages, section, packets, &ways.overlay);
+            let candidates = locate(&stages.tables.records, section, packets, &ways.overlay);
             let wrapped = resolve(&stages, section, packets, &ways.overlay, &candidates);
             lap.end(Stage::Resolve, ways.overlay.len());
             rewrite_wrapped(&stages, packets, burst, &wrapped, out);

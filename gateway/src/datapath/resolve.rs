@@ -4,7 +4,7 @@ use super::lane::{Lane, Packets, append};
 use super::pipeline::Stages;
 use crate::tables::entries::{Record, Rewrite, ScopedAddress, ipv4_mapped};
 use crate::tables::hash::Candidate;
-use crate::tables::{ReadSection, prefetch};
+use crate::tables::{HashReader, Keyed, ReadSection, prefetch};
 use crate::telemetry::DropReason;
 
 /// A packet that leaves plain, and its way out.
@@ -20,16 +20,15 @@ pub(super) struct Wrapped<'s> {
     pub(super) way: &'s Rewrite,
 }
 
-/// Asks ahead for the destinations' records.
+/// Asks ahead for the entries of a table whose keys an earlier stage has hashed.
 #[inline(never)]
-pub(super) fn locate<'s, S: ReadSection>(
-    stages: &Stages<'s>,
+pub(super) fn locate<'s, T: Keyed, S: ReadSection>(
+    table: &'s HashReader<T>,
     section: &'s S,
     packets: &Packets,
-    overlay: &Lane<u8>,
-) -> Lane<Candidate<'s, Record>> {
-    let locate = |place: &u8| stages.tables.records.candidate(section, packets[*place].hash);
-    overlay.iter().map(locate).collect()
+    lane: &Lane<u8>,
+) -> Lane<Candidate<'s, T>> {
+    lane.iter().map(|place| table.candidate(section, packets[*place].hash)).collect()
 }
 
 /// Finds the destinations' records, and asks ahead for the ways to their hosts.

@@ -46,9 +46,9 @@ impl Worker {
                 if received == 0 {
                     continue;
                 }
+                let began = since;
                 let polled = clock::tsc();
-                self.counters.stage(Stage::Receive).add(received as u64, polled.wrapping_sub(since));
-                since = polled;
+                self.counters.stage(Stage::Receive).add(received as u64, polled.wrapping_sub(began));
                 worked = true;
                 {
                     let section = self.readers.section();
@@ -60,7 +60,7 @@ impl Worker {
                 let flushed = clock::tsc();
                 self.counters.stage(Stage::Transmit).add(sent, flushed.wrapping_sub(processed));
                 self.counters.bursts.add(1);
-                self.counters.busy_cycles.add(flushed.wrapping_sub(since));
+                self.counters.busy_cycles.add(flushed.wrapping_sub(began));
                 since = flushed;
             }
             if let Some(ring) = &mut self.injects {
@@ -71,6 +71,10 @@ impl Worker {
                 self.counters.idle_polls.add(1);
                 since = clock::tsc();
             }
+        }
+        // What the control thread handed over before it stopped leaves too; it makes no more.
+        if let Some(ring) = &mut self.injects {
+            while inject(ring, &mut self.transmit, &mut out, &self.counters) {}
         }
     }
 }

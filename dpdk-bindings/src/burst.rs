@@ -266,13 +266,6 @@ impl TxBatch {
         self.packets.is_empty()
     }
 
-    /// How many more packets fit.
-    #[inline]
-    #[must_use]
-    pub fn remaining(&self) -> usize {
-        self.packets.remaining_capacity()
-    }
-
     /// Appends a packet.
     ///
     /// # Errors

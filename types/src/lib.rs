@@ -17,7 +17,7 @@ pub use vsid::{FlowId, Vsid, VsidError};
 use std::fmt;
 use std::net::IpAddr;
 
-/// An address of the provider network: what the outer IP header of NVGRE carries (RFC 7637 §2).
+/// An address of the provider network: what the outer IP header of NVGRE carries (RFC 7637 §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderAddr(pub IpAddr);
 

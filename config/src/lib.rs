@@ -4,6 +4,7 @@
 //! and reads single values, `validate` holds the values against each other and builds the [`Config`]. Each reports
 //! what it finds and goes on, so that one run shows every mistake.
 
+mod change;
 mod decode;
 mod document;
 mod examples;
@@ -22,6 +23,7 @@ use reader::Reader;
 use schemars::generate::SchemaSettings;
 use tree::NodeId;
 
+pub use change::{Change, ChangeSet, NewTenant, Place};
 pub use examples::EXAMPLES;
 pub use model::*;
 pub use problems::{LoadError, Problem, Problems};

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod control;
 #[cfg(feature = "dpdk")]
 pub mod datapath;
+pub mod diagnosis;
 pub mod packet;
 pub mod tables;
 pub mod telemetry;

@@ -17,6 +17,7 @@ mod capacity;
 mod census;
 mod compile;
 pub mod desired;
+pub mod detection;
 mod diff;
 mod fabric;
 mod frames;

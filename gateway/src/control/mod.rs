@@ -19,6 +19,7 @@ mod compile;
 pub mod desired;
 pub mod detection;
 mod diff;
+pub mod events;
 mod fabric;
 mod frames;
 pub mod neighbors;

@@ -307,6 +307,13 @@ impl Model {
         self.suspended.values()
     }
 
+    /// The model without what only its history leaves behind.
+    #[cfg(test)]
+    pub(super) fn essence(&self) -> Self {
+        let index = Index { vrfs_from: 0, ..self.index.clone() };
+        Self { next_order: 0, index, ..self.clone() }
+    }
+
     fn order(&mut self) -> u64 {
         self.next_order += 1;
         self.next_order

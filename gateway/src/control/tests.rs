@@ -1,5 +1,6 @@
 //! What a configuration and its reloads make of the tables, as workers see them.
 
+mod changes;
 mod hosts;
 mod reload;
 mod snapshot;

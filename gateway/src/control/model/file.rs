@@ -75,6 +75,10 @@ impl Model {
                 owner: Owner::Config,
             };
             let value = ProviderRoute { site: route.site, metric: route.metric, order: model.order() };
+            // The same way twice: only the better one can ever count.
+            if model.provider_routes.get(&key).is_some_and(|other| other.metric <= value.metric) {
+                continue;
+            }
             model.put(Edit::ProviderRoute(Swap::of(&model.provider_routes, key, Some(value))));
         }
         for neighbor in neighbors {

@@ -53,6 +53,9 @@ pub enum Stored {
         site: String,
         /// The address.
         address: Ipv4Addr,
+        /// Its place among the others: the first is the source of what the gateway sends.
+        #[serde(default)]
+        order: u64,
     },
     /// A provider route.
     ProviderRoute {
@@ -165,18 +168,18 @@ impl Stored {
         }
     }
 
-    /// The place among the entries: what others need comes first.
+    /// The place among the entries: what others need comes first, and own addresses in their order.
     #[must_use]
-    pub const fn rank(&self) -> u8 {
+    pub const fn rank(&self) -> (u8, u64) {
         match self {
-            Self::Tenant { .. } => 0,
-            Self::Subnet { .. } => 1,
-            Self::ProviderAddress { .. } => 2,
-            Self::ProviderRoute { .. } => 3,
-            Self::Lookup { .. } => 4,
-            Self::Move { .. } => 5,
-            Self::CustomerRoute { .. } => 6,
-            Self::Neighbor { .. } => 7,
+            Self::Tenant { .. } => (0, 0),
+            Self::Subnet { .. } => (1, 0),
+            Self::ProviderAddress { order, .. } => (2, *order),
+            Self::ProviderRoute { .. } => (3, 0),
+            Self::Lookup { .. } => (4, 0),
+            Self::Move { .. } => (5, 0),
+            Self::CustomerRoute { .. } => (6, 0),
+            Self::Neighbor { .. } => (7, 0),
         }
     }
 
@@ -201,7 +204,7 @@ impl Stored {
                     gateway: CustomerAddr(gateway.into()),
                 },
             },
-            Self::ProviderAddress { site, address } => {
+            Self::ProviderAddress { site, address, .. } => {
                 Change::AddProviderAddress { site, address: Some(ProviderAddr(address.into())) }
             }
             Self::ProviderRoute { prefix, next_hop, metric } => {
@@ -319,6 +322,7 @@ impl Model {
                 let stored = |own: &super::OwnAddress| Stored::ProviderAddress {
                     site: self.frame.provider.sites[own.site.0].name.clone(),
                     address: swap.key,
+                    order: own.order,
                 };
                 note(writes, &swap.before, &swap.after, |own| own.owner == Owner::Api, stored);
             }
@@ -359,6 +363,7 @@ impl Model {
         stored.extend(addresses.into_iter().map(|(address, own)| Stored::ProviderAddress {
             site: self.frame.provider.sites[own.site.0].name.clone(),
             address: *address,
+            order: own.order,
         }));
         let routes = self.provider_routes.iter().filter(|(key, _)| key.owner == Owner::Api);
         stored.extend(routes.map(|(key, route)| Stored::ProviderRoute {

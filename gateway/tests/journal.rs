@@ -23,6 +23,11 @@ const DIR: &str = "NVGW_JOURNAL_VICTIM_DIR";
 /// For `victim`: how many batches it lets wait at a time.
 const WINDOW: &str = "NVGW_JOURNAL_VICTIM_WINDOW";
 
+/// What `victim` reports before it opens the journal.
+const STARTED: u64 = u64::MAX;
+/// What `victim` reports before it tells why a batch was not written.
+const FAILED: u64 = u64::MAX - 1;
+
 fn entries(state: &State) -> Entries {
     let mut entries = Entries::new();
     state.read(|key, value| drop(entries.insert(key.to_owned(), value.to_vec()))).unwrap();
@@ -30,14 +35,14 @@ fn entries(state: &State) -> Entries {
 }
 
 /// Submits batch after batch, and writes the generation of each to its standard input, a socket, when it is
-/// acknowledged. Ends only by being killed.
+/// acknowledged. Ends when one fails, which it tells along with the reason, or by being killed.
 #[test]
 #[ignore = "only runs inside of the other tests"]
 fn victim() {
     let Ok(dir) = env::var(DIR) else { return };
     let window: u64 = env::var(WINDOW).unwrap().parse().unwrap();
     let mut parent = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().unwrap());
-    parent.write_all(&u64::MAX.to_le_bytes()).unwrap();
+    parent.write_all(&STARTED.to_le_bytes()).unwrap();
     let (journal, state) = Journal::open(Path::new(&dir)).unwrap();
     let (mut acknowledged, mut submitted) = (state.generation, state.generation);
     loop {
@@ -51,7 +56,11 @@ fn victim() {
             }
         }
         for (ticket, result) in journal.finished() {
-            result.unwrap();
+            if let Err(error) = result {
+                parent.write_all(&FAILED.to_le_bytes()).unwrap();
+                parent.write_all(error.to_string().as_bytes()).unwrap();
+                return;
+            }
             acknowledged += 1;
             assert_eq!(ticket, acknowledged, "the order is kept");
             parent.write_all(&ticket.to_le_bytes()).unwrap();
@@ -68,8 +77,21 @@ struct Victim {
 
 impl Victim {
     fn start(dir: &Path, window: u64) -> Self {
+        Self::start_by(Command::new(env::current_exe().unwrap()), dir, window)
+    }
+
+    /// Where no file can have more than `limit` times 512 bytes.
+    fn start_limited(dir: &Path, limit: u64) -> Self {
+        let mut shell = Command::new("sh");
+        // Without the signal that comes along with it, the limit is an error like a full disk's.
+        shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" \"$@\"")]);
+        shell.arg(env::current_exe().unwrap());
+        Self::start_by(shell, dir, 1)
+    }
+
+    fn start_by(mut command: Command, dir: &Path, window: u64) -> Self {
         let (reports, input) = UnixStream::pair().unwrap();
-        let process = Command::new(env::current_exe().unwrap())
+        let process = command
             .args(["--exact", "victim", "--ignored", "--nocapture"])
             .env(DIR, dir)
             .env(WINDOW, window.to_string())
@@ -78,7 +100,7 @@ impl Victim {
             .spawn()
             .unwrap();
         let mut victim = Self { process, reports };
-        assert_eq!(victim.report(), Some(u64::MAX), "it is about to open the journal");
+        assert_eq!(victim.report(), Some(STARTED), "it is about to open the journal");
         victim
     }
 
@@ -149,6 +171,31 @@ fn second_process_is_told_that_the_journal_is_in_use() {
     assert!(matches!(&error, JournalError::InUse { dir: named } if named == dir.path()), "{error}");
     victim.kill_after(0);
     Journal::open(dir.path()).unwrap();
+}
+
+#[test]
+fn file_that_cannot_grow_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut victim = Victim::start_limited(dir.path(), 600);
+    let mut model = Entries::new();
+    let mut promised = 0;
+    while let Some(generation) = victim.report().filter(|&report| report != FAILED) {
+        apply(&mut model, &batch(generation));
+        promised = generation;
+    }
+    let mut reason = String::new();
+    victim.reports.read_to_string(&mut reason).unwrap();
+    assert!(victim.process.wait().unwrap().success());
+    let file = dir.path().join("journal.redb");
+    assert!(
+        reason.starts_with(&format!("cannot read or write the journal {}: ", file.display())),
+        "{reason}"
+    );
+    assert!(reason.contains("; make room for it: "), "{reason}");
+    assert!(promised > 0);
+    let (_journal, state) = Journal::open(dir.path()).unwrap();
+    assert_eq!(state.generation, promised);
+    assert!(entries(&state) == model);
 }
 
 /// Submits them all, and returns when all are written.

@@ -171,7 +171,8 @@ fn put(
     Ok(old.map(|old| old.value().to_vec()))
 }
 
-/// What the journal held when it was opened.
+/// What the journal held when it was opened. As long as it lives the file keeps what it shows, and grows: read it,
+/// then drop it.
 pub struct State {
     /// The generation of the last batch, 0 where there was none yet.
     pub generation: u64,

@@ -12,6 +12,7 @@ pub mod control;
 #[cfg(feature = "dpdk")]
 pub mod datapath;
 pub mod diagnosis;
+pub mod journal;
 pub mod packet;
 pub mod tables;
 pub mod telemetry;

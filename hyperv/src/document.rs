@@ -188,7 +188,7 @@ mod tests {
         let Some(Content::List(inner)) = properties[0].value.content() else { panic!("a list") };
         let Some(Content::Object(innermost)) = inner[1].content() else { panic!("an object") };
         let Problem { line, column, .. } = document.problem(innermost[0].value.offset, "p", "m", "h");
-        assert_eq!((line, column, innermost[0].value.text), (2, 23, "\"x\""));
+        assert_eq!((line, column, innermost[0].value.text), (2, 21, "\"x\""));
     }
 
     #[test]

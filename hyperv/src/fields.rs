@@ -11,6 +11,19 @@ use crate::document::{Content, Document, Property, Value};
 use crate::problem::Problem;
 use crate::quote::shown;
 
+/// What a property should hold.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    /// What the value then is: fits behind "is no".
+    pub(crate) what: &'static str,
+    /// What to write.
+    pub(crate) write: &'static str,
+}
+
+const ADDRESS: Wanted = Wanted { what: "IP address", write: "an IP address, as in 10.0.1.5" };
+const PREFIX: Wanted = Wanted { what: "prefix", write: "a prefix, as in 10.0.1.0/24" };
+const MAC: Wanted = Wanted { what: "Ethernet address", write: "an Ethernet address, as in 00155D000005" };
+
 /// Where a value stands.
 #[derive(Debug, Clone)]
 pub(crate) struct Place<'a> {
@@ -100,7 +113,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn text(
         &self,
         name: &'static str,
-        wanted: &str,
+        wanted: Wanted,
         problems: &mut Vec<Problem>,
     ) -> Option<Located<'a, String>> {
         let value = self.find(name)?;
@@ -110,7 +123,8 @@ impl<'a> Fields<'a> {
             Some(Content::Text(text)) => Some(Located { value: text.trim().to_owned(), place }),
             Some(Content::Number(number)) => Some(Located { value: number.to_owned(), place }),
             _ => {
-                problems.push(place.problem(format!("no {wanted}"), format!("write {wanted}")));
+                problems
+                    .push(place.problem(format!("no {}", wanted.what), format!("write {}", wanted.write)));
                 None
             }
         }
@@ -120,7 +134,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn required(
         &self,
         name: &'static str,
-        wanted: &str,
+        wanted: Wanted,
         problems: &mut Vec<Problem>,
     ) -> Option<Located<'a, String>> {
         let known = problems.len();
@@ -128,7 +142,7 @@ impl<'a> Fields<'a> {
         if text.is_none() && problems.len() == known {
             let place = self.find(name).map_or_else(|| self.place(), |value| self.at(value, Some(name)));
             let message = format!("{name} is missing");
-            problems.push(place.problem(message, format!("write {wanted}")));
+            problems.push(place.problem(message, format!("write {}", wanted.write)));
         }
         text
     }
@@ -137,14 +151,14 @@ impl<'a> Fields<'a> {
     pub(crate) fn parsed<T>(
         &self,
         name: &'static str,
-        wanted: &str,
+        wanted: Wanted,
         problems: &mut Vec<Problem>,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<Located<'a, T>> {
         let text = self.required(name, wanted, problems)?;
         let Some(value) = read(&text.value) else {
-            let message = format!("{} is no {wanted}", shown(&text.value));
-            problems.push(text.place.problem(message, format!("write {wanted}")));
+            let message = format!("{} is no {}", shown(&text.value), wanted.what);
+            problems.push(text.place.problem(message, format!("write {}", wanted.write)));
             return None;
         };
         Some(Located { value, place: text.place })
@@ -156,7 +170,7 @@ impl<'a> Fields<'a> {
         name: &'static str,
         problems: &mut Vec<Problem>,
     ) -> Option<Located<'a, IpAddr>> {
-        self.parsed(name, "IP address, as in 10.0.1.5", problems, |text| text.parse().ok())
+        self.parsed(name, ADDRESS, problems, |text| text.parse().ok())
     }
 
     /// A prefix of either family, its host bits cleared as Windows does.
@@ -166,7 +180,7 @@ impl<'a> Fields<'a> {
         problems: &mut Vec<Problem>,
     ) -> Option<Located<'a, IpNet>> {
         let read = |text: &str| text.parse().ok().map(|net: IpNet| net.trunc());
-        self.parsed(name, "prefix, as in 10.0.1.0/24", problems, read)
+        self.parsed(name, PREFIX, problems, read)
     }
 
     /// An Ethernet address: `00155D000005`, with dashes or with colons.
@@ -175,14 +189,14 @@ impl<'a> Fields<'a> {
         name: &'static str,
         problems: &mut Vec<Problem>,
     ) -> Option<Located<'a, MacAddr>> {
-        self.parsed(name, "Ethernet address, as in 00155D000005", problems, mac)
+        self.parsed(name, MAC, problems, mac)
     }
 
     /// An unsigned number that may be left out.
     pub(crate) fn number<T: FromStr>(
         &self,
         name: &'static str,
-        wanted: &str,
+        wanted: Wanted,
         problems: &mut Vec<Problem>,
     ) -> Option<Located<'a, T>> {
         self.text(name, wanted, problems)?;
@@ -212,16 +226,16 @@ impl<'a> Fields<'a> {
         choices: &[(T, &str, &[&str])],
         problems: &mut Vec<Problem>,
     ) -> Option<T> {
-        let names: Vec<&str> = choices.iter().map(|(_, name, _)| *name).collect();
-        let wanted = names.join(", ");
-        let text = self.text(name, &wanted, problems)?;
+        let wanted = Wanted { what: name, write: "a name or its number" };
+        let text = self.text(name, wanted, problems)?;
         let matches = |(_, name, numbers): &&(T, &str, &[&str])| {
             name.eq_ignore_ascii_case(&text.value) || numbers.contains(&text.value.as_str())
         };
         let found = choices.iter().find(matches).map(|(value, ..)| *value);
         if found.is_none() {
             let message = format!("{} is no {name}", shown(&text.value));
-            problems.push(text.place.problem(message, format!("write one of {wanted}")));
+            let names: Vec<&str> = choices.iter().map(|(_, name, _)| *name).collect();
+            problems.push(text.place.problem(message, format!("write one of {}", names.join(", "))));
         }
         found
     }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use nvgw_types::{MacAddr, Vsid};
 
 use crate::document::{Content, Document, Value};
-use crate::fields::{Fields, Located, Place};
+use crate::fields::{Fields, Located, Place, Wanted};
 use crate::problem::Problem;
 
 /// Which address mapping a lookup record is (`-Type`).
@@ -93,7 +93,15 @@ pub(crate) struct Items<'a> {
     pub(crate) routes: Vec<Route<'a>>,
     pub(crate) host_subnets: Vec<HostSubnet<'a>>,
     pub(crate) provider_routes: Vec<ProviderRoute<'a>>,
+    /// Customer routes that could not be read: what they would have told is not known to be missing.
+    pub(crate) unread_routes: usize,
 }
+
+const NAME: Wanted = Wanted { what: "text", write: "a name in quotes" };
+const GUID: Wanted = Wanted { what: "GUID", write: "a GUID, as in {6C1A3A52-3D2B-4C0E-9A65-0D7A5F0C9E01}" };
+const VSID: Wanted = Wanted { what: "VSID", write: "a number from 4096 to 16777214" };
+const METRIC: Wanted = Wanted { what: "metric", write: "a number from 0 to 4294967295" };
+const LENGTH: Wanted = Wanted { what: "prefix length", write: "a number of bits, as in 24" };
 
 const EXPECTED: &str = "write what Get-NetVirtualizationLookupRecord, …CustomerRoute, …ProviderAddress and \
     …ProviderRoute print through ConvertTo-Json -Depth 4";
@@ -171,7 +179,10 @@ impl<'a> Items<'a> {
                 &["RoutingDomainID", "VirtualSubnetID", "DestinationPrefix", "NextHop"],
                 problems,
             );
-            self.routes.extend(route(fields, problems));
+            match route(fields, problems) {
+                Some(route) => self.routes.push(route),
+                None => self.unread_routes += 1,
+            }
         } else if fields.has("ProviderAddress") && fields.has("PrefixLength") {
             fields.check_once(&["ProviderAddress", "PrefixLength"], problems);
             self.host_subnets.extend(host_subnet(fields, problems));
@@ -202,7 +213,7 @@ fn lookup<'a>(fields: &Fields<'a>, problems: &mut Vec<Problem>) -> Option<Lookup
     let record_type = fields.choice("Type", &RecordType::CHOICES, problems);
     let rule = fields.choice("Rule", &Rule::CHOICES, problems);
     let unusable = fields.flag("Unusable", problems);
-    let name = fields.text("VMName", "text", problems).map(|name| name.value);
+    let name = fields.text("VMName", NAME, problems).map(|name| name.value);
     Some(Lookup {
         place: fields.place(),
         vsid: vsid?,
@@ -218,8 +229,7 @@ fn lookup<'a>(fields: &Fields<'a>, problems: &mut Vec<Problem>) -> Option<Lookup
 }
 
 fn route<'a>(fields: &Fields<'a>, problems: &mut Vec<Problem>) -> Option<Route<'a>> {
-    let wanted = "GUID, as in {6C1A3A52-3D2B-4C0E-9A65-0D7A5F0C9E01}";
-    let domain = fields.parsed("RoutingDomainID", wanted, problems, guid);
+    let domain = fields.parsed("RoutingDomainID", GUID, problems, guid);
     let vsid = vsid(fields, problems);
     let prefix = fields.prefix("DestinationPrefix", problems);
     let next_hop = fields.address("NextHop", problems);
@@ -236,7 +246,7 @@ fn route<'a>(fields: &Fields<'a>, problems: &mut Vec<Problem>) -> Option<Route<'
 
 fn host_subnet<'a>(fields: &Fields<'a>, problems: &mut Vec<Problem>) -> Option<HostSubnet<'a>> {
     let address = fields.address("ProviderAddress", problems);
-    let length: Option<Located<'a, u8>> = fields.number("PrefixLength", "number of bits, as in 24", problems);
+    let length: Option<Located<'a, u8>> = fields.number("PrefixLength", LENGTH, problems);
     let (address, length) = (address?, length?);
     match IpNet::new(address.value, length.value) {
         Ok(net) => Some(HostSubnet { place: fields.place(), net: net.trunc() }),
@@ -261,11 +271,11 @@ fn vsid<'a>(fields: &Fields<'a>, problems: &mut Vec<Problem>) -> Option<Located<
         let vsid = Vsid::new(text.parse().ok()?).ok()?;
         (vsid.get() != 0 && vsid != Vsid::VENDOR).then_some(vsid)
     };
-    fields.parsed("VirtualSubnetID", "VSID, a number from 4096 to 16777214", problems, read)
+    fields.parsed("VirtualSubnetID", VSID, problems, read)
 }
 
 fn metric(fields: &Fields<'_>, problems: &mut Vec<Problem>) -> u32 {
-    let metric = fields.number("Metric", "metric, a number from 0 to 4294967295", problems);
+    let metric = fields.number("Metric", METRIC, problems);
     metric.map_or(0, |metric| metric.value)
 }
 

@@ -32,12 +32,13 @@ struct Script<'a> {
 impl Script<'_> {
     fn write(&mut self) -> fmt::Result {
         self.head()?;
+        // First of all, since it may end the script.
+        self.provider_route()?;
         for subnet in &self.input.subnets {
             self.subnet(subnet)?;
         }
         self.wildcard()?;
-        self.default_route()?;
-        self.provider_route()
+        self.default_route()
     }
 
     fn head(&mut self) -> fmt::Result {

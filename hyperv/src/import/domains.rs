@@ -8,7 +8,7 @@ use nvgw_config::Subnet;
 use nvgw_types::{CustomerAddr, Vsid};
 
 use crate::fields::Place;
-use crate::items::Route;
+use crate::items::{Items, Route};
 
 use super::records::Records;
 use super::{Findings, ImportError, Options, Remark};
@@ -32,16 +32,20 @@ pub(super) struct Domains<'a> {
     pub(super) ids: Vec<String>,
     pub(super) nets: Vec<Net<'a>>,
     by_vsid: HashMap<Vsid, usize>,
+    /// Whether every on-link route could be read and taken.
+    pub(super) whole: bool,
 }
 
 impl<'a> Domains<'a> {
     pub(super) fn find(
-        routes: &[Route<'a>],
+        items: &Items<'a>,
         records: &Records<'_, '_>,
         options: &Options,
         findings: &mut Findings,
     ) -> Result<Self, ImportError> {
-        let mut domains = Self { ids: Vec::new(), nets: Vec::new(), by_vsid: HashMap::new() };
+        let routes = &items.routes;
+        let whole = items.unread_routes == 0;
+        let mut domains = Self { ids: Vec::new(), nets: Vec::new(), by_vsid: HashMap::new(), whole };
         let mut owners: HashMap<Vsid, &Route<'a>> = HashMap::new();
         for route in routes {
             let owner = owners.entry(route.vsid.value).or_insert(route);
@@ -55,6 +59,7 @@ impl<'a> Domains<'a> {
                 let hint =
                     "one VSID is in exactly one routing domain: remove the customer route that is wrong";
                 findings.problems.push(route.domain.place.problem(message, hint));
+                domains.whole = false;
             } else if route.next_hop.value.is_unspecified() {
                 domains.on_link(route, findings);
             }
@@ -104,6 +109,7 @@ impl<'a> Domains<'a> {
             let message = format!("{prefix} is no subnet of stations");
             let hint = "write a unicast prefix from /1 to /31, as in 10.0.1.0/24";
             findings.problems.push(route.prefix.place.problem(message, hint));
+            self.whole = false;
             return;
         }
         let id = &route.domain.value;

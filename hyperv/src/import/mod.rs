@@ -161,7 +161,7 @@ pub fn import(documents: &[Document], options: &Options) -> Result<Import, Impor
         items.read(document, &mut findings.problems);
     }
     let records = Records::sort(&items.lookups, &mut findings);
-    let domains = Domains::find(&items.routes, &records, options, &mut findings)?;
+    let domains = Domains::find(&items, &records, options, &mut findings)?;
     let mut tenants = names::tenants(&domains, &options.tenant_names)?;
     records.take(&domains, &mut tenants, &mut findings);
     routes::take(&items.routes, &domains, &records, &mut tenants, &mut findings);

@@ -121,6 +121,9 @@ impl<'r, 'a> Records<'r, 'a> {
         for candidate in &self.candidates {
             let Lookup { place, vsid, address, mac, provider_address, name, .. } = candidate.lookup;
             let Some(net) = domains.by_vsid(vsid.value) else {
+                if !domains.whole {
+                    continue;
+                }
                 let message = format!("VSID {} has no on-link IPv4 customer route", vsid.value);
                 let hint =
                     "export what Get-NetVirtualizationCustomerRoute prints as well: it tells the subnet";

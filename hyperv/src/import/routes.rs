@@ -32,6 +32,9 @@ pub(super) fn take<'a>(
             continue;
         };
         let Some(domain) = domains.ids.iter().position(|id| *id == route.domain.value) else {
+            if !domains.whole {
+                continue;
+            }
             let message = format!("routing domain {} has no on-link IPv4 customer route", route.domain.value);
             let hint = "export all of the routing domain's customer routes";
             findings.problems.push(route.domain.place.problem(message, hint));
@@ -39,6 +42,9 @@ pub(super) fn take<'a>(
         };
         let Some(net) = domains.by_address(domain, next_hop).filter(|net| is_station(net.prefix, next_hop))
         else {
+            if !domains.whole {
+                continue;
+            }
             let message = format!("next hop {next_hop} is no station of the routing domain's subnets");
             let hint = "correct the route, or export the on-link route of the subnet that is missing";
             findings.problems.push(route.next_hop.place.problem(message, hint));

@@ -239,6 +239,29 @@ fn customer_routes_lead_to_vms_by_the_lowest_metric() {
 }
 
 #[test]
+fn a_second_subnet_of_a_vsid_is_skipped_with_its_records() {
+    let second = (5001, "10.0.2.0/24", "0.0.0.0", 255);
+    let lost = (5001, "10.0.2.5", "00155D000025", "100.64.10.2", "");
+    let import = imported(&[&policy(&[VM, lost], &[ON_LINK, second])], &Options::default());
+    let skipped: Vec<&str> = import.remarks().iter().map(|remark| remark.about.path.as_str()).collect();
+    assert_eq!(skipped, ["[1]", "[3]"]);
+    assert!(import.remarks().iter().all(|remark| remark.skipped));
+    let changes = import.to_changes();
+    assert_eq!((changes.matches("add-subnet").count(), changes.matches("add-lookup").count()), (1, 1));
+}
+
+#[test]
+fn mistakes_of_documents_come_before_options_that_they_spoil() {
+    let broken = CUSTOMER_ROUTE.replace("10.7.0.0/24", "10.7.0.0");
+    let options = Options {
+        gateways: vec![(Vsid::new(7001).expect("a VSID"), Ipv4Addr::LOCALHOST)],
+        ..Options::default()
+    };
+    let found = import(&[document("f.json", broken.as_bytes())], &options);
+    assert!(matches!(found, Err(ImportError::Documents(_))), "{found:?}");
+}
+
+#[test]
 fn reserved_vsids_are_allowed_where_they_are_used() {
     let text = policy(&[(3000, VM.1, VM.2, VM.3, "")], &[(3000, ON_LINK.1, ON_LINK.2, 0)]);
     let import = imported(&[&text], &Options::default());

@@ -11,7 +11,7 @@ use crate::fields::Place;
 use crate::items::{Items, Route};
 
 use super::records::Records;
-use super::{Findings, ImportError, Options, Remark};
+use super::{Findings, ImportError, Remark};
 
 /// A virtual subnet, as the documents give it.
 pub(super) struct Net<'a> {
@@ -32,20 +32,18 @@ pub(super) struct Domains<'a> {
     pub(super) ids: Vec<String>,
     pub(super) nets: Vec<Net<'a>>,
     by_vsid: HashMap<Vsid, usize>,
+    /// Further subnets of VSIDs that have one already.
+    skipped: Vec<(Vsid, Ipv4Net)>,
     /// Whether every on-link route could be read and taken.
     pub(super) whole: bool,
 }
 
 impl<'a> Domains<'a> {
-    pub(super) fn find(
-        items: &Items<'a>,
-        records: &Records<'_, '_>,
-        options: &Options,
-        findings: &mut Findings,
-    ) -> Result<Self, ImportError> {
+    pub(super) fn find(items: &Items<'a>, records: &Records<'_, '_>, findings: &mut Findings) -> Self {
         let routes = &items.routes;
         let whole = items.unread_routes == 0;
-        let mut domains = Self { ids: Vec::new(), nets: Vec::new(), by_vsid: HashMap::new(), whole };
+        let mut domains =
+            Self { ids: Vec::new(), nets: Vec::new(), by_vsid: HashMap::new(), skipped: Vec::new(), whole };
         let mut owners: HashMap<Vsid, &Route<'a>> = HashMap::new();
         for route in routes {
             let owner = owners.entry(route.vsid.value).or_insert(route);
@@ -70,19 +68,24 @@ impl<'a> Domains<'a> {
         for net in &mut domains.nets {
             net.gateway = gateway(net, records, &defaults);
         }
-        for (vsid, address) in &options.gateways {
+        domains
+    }
+
+    /// Puts the gateway where the operator says it is.
+    pub(super) fn name_gateways(&mut self, gateways: &[(Vsid, Ipv4Addr)]) -> Result<(), ImportError> {
+        for (vsid, address) in gateways {
             let wrong =
                 |message| ImportError::Option { option: format!("--gateway {vsid}={address}"), message };
-            let Some(&i) = domains.by_vsid.get(vsid) else {
+            let Some(&i) = self.by_vsid.get(vsid) else {
                 return Err(wrong(format!("no on-link customer route of the documents has VSID {vsid}")));
             };
-            let net = &mut domains.nets[i];
+            let net = &mut self.nets[i];
             if !is_station(net.prefix, *address) {
                 return Err(wrong(format!("write an address of a station in {}", net.prefix)));
             }
             (net.gateway, net.named) = (*address, true);
         }
-        Ok(domains)
+        Ok(())
     }
 
     fn on_link(&mut self, route: &Route<'a>, findings: &mut Findings) {
@@ -102,6 +105,7 @@ impl<'a> Domains<'a> {
                 );
                 let hint = "nvgw takes one subnet for each VSID: give the other one a VSID of its own";
                 findings.remarks.push(Remark::skipped(&route.place, message, hint));
+                self.skipped.push((route.vsid.value, prefix));
             }
             return;
         }
@@ -148,6 +152,11 @@ impl<'a> Domains<'a> {
 
     pub(super) fn by_vsid(&self, vsid: Vsid) -> Option<&Net<'a>> {
         self.by_vsid.get(&vsid).map(|i| &self.nets[*i])
+    }
+
+    /// Whether an address is in a further subnet of its VSID, which was not taken.
+    pub(super) fn is_skipped(&self, vsid: Vsid, address: Ipv4Addr) -> bool {
+        self.skipped.iter().any(|(of, prefix)| *of == vsid && prefix.contains(&address))
     }
 
     /// The subnet of a routing domain that an address is in.

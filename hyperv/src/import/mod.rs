@@ -161,8 +161,16 @@ pub fn import(documents: &[Document], options: &Options) -> Result<Import, Impor
         items.read(document, &mut findings.problems);
     }
     let records = Records::sort(&items.lookups, &mut findings);
-    let domains = Domains::find(&items, &records, options, &mut findings)?;
-    let mut tenants = names::tenants(&domains, &options.tenant_names)?;
+    let mut domains = Domains::find(&items, &records, &mut findings);
+    let named = domains.name_gateways(&options.gateways);
+    let mut tenants = match named.and_then(|()| names::tenants(&domains, &options.tenant_names)) {
+        Ok(tenants) => tenants,
+        Err(option) => {
+            // An option may fit nothing because what it names could not be read.
+            Problems::check(findings.problems)?;
+            return Err(option);
+        }
+    };
     records.take(&domains, &mut tenants, &mut findings);
     routes::take(&items.routes, &domains, &records, &mut tenants, &mut findings);
     let provider = provider::take(&items, options, &mut findings);

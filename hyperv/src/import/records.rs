@@ -130,6 +130,12 @@ impl<'r, 'a> Records<'r, 'a> {
                 findings.problems.push(vsid.place.problem(message, hint));
                 continue;
             };
+            if domains.is_skipped(vsid.value, candidate.address) {
+                let message = format!("its subnet is not that of VSID {}, {}", vsid.value, net.prefix);
+                let hint = "give that subnet a VSID of its own";
+                findings.remarks.push(Remark::skipped(place, message, hint));
+                continue;
+            }
             if !is_station(net.prefix, candidate.address) {
                 let message = format!("{} is no station's address in {}", candidate.address, net.prefix);
                 let hint = format!("the customer route of VSID {} says so: correct one of them", vsid.value);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::hyperv::{Exporter, Importer};
 use crate::api::{AlarmFilter, LookupFilter, NeighborFilter, RouteFilter, VrfFilter, WholeTable};
 
 /// A multi-tenant NVGRE gateway
@@ -75,6 +76,12 @@ pub enum ToolCommand {
     Stats(StatsOptions),
     /// Have the running gateway read its configuration again
     Reload(SocketOption),
+    /// Make a configuration or a change document of what another system holds
+    #[command(subcommand)]
+    Import(Importer),
+    /// Print what points other systems at this gateway
+    #[command(subcommand)]
+    Export(Exporter),
     /// Print the versions of this program and of the running gateway
     Version(SocketOption),
     /// Print the documentation's page of drop reasons

@@ -48,6 +48,9 @@ pub enum CliError {
         /// The names that exist.
         known: String,
     },
+    /// There is nothing to import or export.
+    #[error(transparent)]
+    Hyperv(#[from] super::HypervError),
     /// The answer cannot be written.
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),

@@ -8,6 +8,7 @@ mod client;
 mod drop_reasons;
 mod error;
 mod example;
+mod hyperv;
 mod live;
 mod logging;
 mod rows;
@@ -17,6 +18,7 @@ mod table;
 
 pub use args::{Cli, Command, ReplayOptions, RunOptions, ToolCommand};
 pub use error::CliError;
+pub use hyperv::HypervError;
 pub use logging::init as init_logging;
 
 use std::io::{self, Write};
@@ -36,6 +38,8 @@ pub fn execute(command: &ToolCommand, out: &mut impl Write) -> Result<ExitCode, 
         ToolCommand::Show(what) => show::show(what, out),
         ToolCommand::Stats(options) => stats::stats(options, out),
         ToolCommand::Reload(options) => live::reload(options, out),
+        ToolCommand::Import(from) => hyperv::import(from, out, &mut io::stderr().lock()),
+        ToolCommand::Export(to) => hyperv::export(to, out),
         ToolCommand::Version(options) => live::version(options, out),
         ToolCommand::DropReasons => drop_reasons::write(out).map_err(CliError::from),
     };

@@ -15,7 +15,7 @@ use super::desired::{
     Subnet, VrfKey, unassignable,
 };
 use super::provider::ProviderRoutes;
-use crate::tables::entries::{Dscp, Tunnel};
+use crate::tables::entries::{Dscp, SenderMode, Tunnel};
 
 /// An IPv6 address where the gateway only knows IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -201,8 +201,11 @@ impl Compiler<'_> {
                     self.route(vrf, address.into(), Goal::Discard);
                 }
                 self.route(vrf, prefix, Goal::Subnet);
-                let log_only = tenant.sender_check == SenderCheck::LogOnly;
-                let value = Subnet { vrf, prefix, gateway, gateway_mac: tenant.gateway_mac, log_only };
+                let sender_mode = match tenant.sender_check {
+                    SenderCheck::Strict => SenderMode::Strict,
+                    SenderCheck::LogOnly => SenderMode::LogOnly,
+                };
+                let value = Subnet { vrf, prefix, gateway, gateway_mac: tenant.gateway_mac, sender_mode };
                 self.desired.subnets.insert(subnet.vsid, value);
             }
             for route in &tenant.routes {

@@ -9,7 +9,7 @@ use super::output::Outputs;
 use super::pipeline::Stages;
 use crate::packet::ethernet;
 use crate::tables::ReadSection;
-use crate::tables::entries::{Record, ScopedAddress, Subnet, Target, ipv4_mapped};
+use crate::tables::entries::{Record, ScopedAddress, SenderMode, Subnet, Target, ipv4_mapped};
 use crate::tables::exchange::Punt;
 use crate::tables::hash::Candidate;
 use crate::tables::set::LocalAddress;
@@ -96,21 +96,37 @@ pub(super) fn check_senders<'s, S: ReadSection>(
         if let Some(reason) = fault(packet, subnet, record)
             && let Some(reason) = reconsider(stages, section, packet, subnet, reason)
         {
-            if !subnet.log_only || reason == DropReason::OwnPacket {
-                stages.counters.drop(reason);
-                continue;
+            match subnet.sender_mode {
+                SenderMode::LogOnly if reason != DropReason::OwnPacket => {
+                    stages.counters.sender_unverified.add(1);
+                }
+                SenderMode::Learn if reason != DropReason::OwnPacket && learnable(stages, packet, subnet) => {
+                    let provider = packet.outer_source.into();
+                    let punt = Punt::Learn { vsid: packet.vsid, vrf: packet.vrf, provider, reason };
+                    out.punt(stages.counters, burst, place, inner_frame(packet), punt);
+                    continue;
+                }
+                _ => {
+                    stages.counters.drop(reason);
+                    continue;
+                }
             }
-            stages.counters.sender_unverified.add(1);
         }
         if packet.arp {
             let punt = Punt::Overlay { vsid: packet.vsid, vrf: packet.vrf };
-            out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
+            out.punt(stages.counters, burst, place, inner_frame(packet), punt);
         } else {
             accepted.count(packet.tenant, packet.length);
             append(lane, place);
         }
     }
     accepted.flush();
+}
+
+/// Where the inner frame starts.
+#[inline(always)]
+fn inner_frame(packet: &Packet) -> u16 {
+    packet.l3 - ethernet::HEADER as u16
 }
 
 #[inline(always)]
@@ -152,6 +168,14 @@ fn reconsider<S: ReadSection>(
         return fault(packet, subnet, router).map(|reason| blame(stages, section, packet, reason));
     }
     Some(blame(stages, section, packet, reason))
+}
+
+/// Whether the sender's address is one that a VM of the very subnet may have: neither the gateway's own, nor the
+/// prefix's first or last, nor behind a customer route, where the router's record counts.
+#[cold]
+fn learnable(stages: &Stages<'_>, packet: &Packet, subnet: &Subnet) -> bool {
+    subnet.contains(ipv4_mapped(packet.source))
+        && Target::decode(stages.tables.routes.lookup(packet.vrf, packet.source)) == Target::Subnet
 }
 
 /// The reason to name. No record has one of our own provider addresses, so a packet of our own that came back fails

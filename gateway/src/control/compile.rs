@@ -204,6 +204,7 @@ impl Compiler<'_> {
                 let sender_mode = match tenant.sender_check {
                     SenderCheck::Strict => SenderMode::Strict,
                     SenderCheck::LogOnly => SenderMode::LogOnly,
+                    SenderCheck::Learn(_) => SenderMode::Learn,
                 };
                 let value = Subnet { vrf, prefix, gateway, gateway_mac: tenant.gateway_mac, sender_mode };
                 self.desired.subnets.insert(subnet.vsid, value);

@@ -22,6 +22,7 @@ mod diff;
 pub mod events;
 mod fabric;
 mod frames;
+pub mod learning;
 pub mod neighbors;
 pub mod provider;
 mod reconcile;

@@ -93,40 +93,23 @@ pub(super) fn check_senders<'s, S: ReadSection>(
     for &Located { place, subnet, record } in senders {
         let packet = &packets[place];
         let record = stages.tables.records.confirm(section, record, packet.hash, &sender(packet));
-        if let Some(reason) = fault(packet, subnet, record)
-            && let Some(reason) = reconsider(stages, section, packet, subnet, reason)
-        {
-            match subnet.sender_mode {
-                SenderMode::LogOnly if reason != DropReason::OwnPacket => {
-                    stages.counters.sender_unverified.add(1);
-                }
-                SenderMode::Learn if reason != DropReason::OwnPacket && learnable(stages, packet, subnet) => {
-                    let provider = packet.outer_source.into();
-                    let punt = Punt::Learn { vsid: packet.vsid, vrf: packet.vrf, provider, reason };
-                    out.punt(stages.counters, burst, place, inner_frame(packet), punt);
-                    continue;
-                }
-                _ => {
-                    stages.counters.drop(reason);
-                    continue;
-                }
+        let verdict = match fault(packet, subnet, record) {
+            None => Verdict::Passes,
+            Some(reason) => judge(stages, section, packet, subnet, reason),
+        };
+        let punt = match verdict {
+            Verdict::Passes if !packet.arp => {
+                accepted.count(packet.tenant, packet.length);
+                append(lane, place);
+                continue;
             }
-        }
-        if packet.arp {
-            let punt = Punt::Overlay { vsid: packet.vsid, vrf: packet.vrf };
-            out.punt(stages.counters, burst, place, inner_frame(packet), punt);
-        } else {
-            accepted.count(packet.tenant, packet.length);
-            append(lane, place);
-        }
+            Verdict::Passes => Punt::Overlay { vsid: packet.vsid, vrf: packet.vrf },
+            Verdict::Teaches(punt) => punt,
+            Verdict::Dropped => continue,
+        };
+        out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
     }
     accepted.flush();
-}
-
-/// Where the inner frame starts.
-#[inline(always)]
-fn inner_frame(packet: &Packet) -> u16 {
-    packet.l3 - ethernet::HEADER as u16
 }
 
 #[inline(always)]
@@ -148,9 +131,45 @@ fn fault(packet: &Packet, subnet: &Subnet, record: Option<&Record>) -> Option<Dr
     None
 }
 
+/// What the sender check makes of a packet.
+enum Verdict {
+    /// It goes on.
+    Passes,
+    /// It is dropped, and was counted.
+    Dropped,
+    /// The control thread sees it.
+    Teaches(Punt),
+}
+
+/// What becomes of a packet that has a fault.
+#[cold]
+#[inline(never)]
+fn judge<S: ReadSection>(
+    stages: &Stages<'_>,
+    section: &S,
+    packet: &Packet,
+    subnet: &Subnet,
+    reason: DropReason,
+) -> Verdict {
+    let Some(reason) = reconsider(stages, section, packet, subnet, reason) else { return Verdict::Passes };
+    match subnet.sender_mode {
+        SenderMode::LogOnly if reason != DropReason::OwnPacket => {
+            stages.counters.sender_unverified.add(1);
+            Verdict::Passes
+        }
+        SenderMode::Learn if reason != DropReason::OwnPacket && learnable(stages, packet, subnet) => {
+            let provider = packet.outer_source.into();
+            Verdict::Teaches(Punt::Learn { vsid: packet.vsid, vrf: packet.vrf, provider, reason })
+        }
+        _ => {
+            stages.counters.drop(reason);
+            Verdict::Dropped
+        }
+    }
+}
+
 /// What is wrong after all. An address without a record may lie behind a customer route: then it is the next hop, a
 /// VM that routes, whose host and Ethernet address count.
-#[cold]
 fn reconsider<S: ReadSection>(
     stages: &Stages<'_>,
     section: &S,
@@ -172,7 +191,6 @@ fn reconsider<S: ReadSection>(
 
 /// Whether the sender's address is one that a VM of the very subnet may have: neither the gateway's own, nor the
 /// prefix's first or last, nor behind a customer route, where the router's record counts.
-#[cold]
 fn learnable(stages: &Stages<'_>, packet: &Packet, subnet: &Subnet) -> bool {
     subnet.contains(ipv4_mapped(packet.source))
         && Target::decode(stages.tables.routes.lookup(packet.vrf, packet.source)) == Target::Subnet

@@ -60,7 +60,7 @@ pub struct Facts {
     pub provider_known_for_vsid: bool,
     /// Learned records of the virtual subnet.
     pub learned_in_subnet: u32,
-    /// Addresses that records of the VSID give to the Ethernet address, whoever owns them.
+    /// Those of them that give an address to the Ethernet address.
     pub addresses_of_mac: u32,
 }
 

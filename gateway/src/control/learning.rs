@@ -59,9 +59,9 @@ pub struct Facts {
     /// was moved away by learning or by the API counts as well, or else its VM could never go home.
     pub provider_known_for_vsid: bool,
     /// Learned records of the virtual subnet.
-    pub learned_in_subnet: u32,
+    pub learned_in_subnet: usize,
     /// Those of them that give an address to the Ethernet address.
-    pub addresses_of_mac: u32,
+    pub addresses_of_mac: usize,
 }
 
 /// What to do about a frame.
@@ -172,8 +172,12 @@ impl Learning {
             Some(record) if record.provider == seen.provider => Ok(Decision::Nothing),
             _ if !facts.provider_known_for_vsid => Err(Refusal::ProviderUnknown),
             Some(record) => self.follow(now, seen, record.provider),
-            None if facts.addresses_of_mac >= facts.limits.addresses_per_mac => Err(Refusal::MacLimit),
-            None if facts.learned_in_subnet >= facts.limits.records_per_subnet => Err(Refusal::SubnetLimit),
+            None if facts.addresses_of_mac >= facts.limits.addresses_per_mac as usize => {
+                Err(Refusal::MacLimit)
+            }
+            None if facts.learned_in_subnet >= facts.limits.records_per_subnet as usize => {
+                Err(Refusal::SubnetLimit)
+            }
             None => Ok(Decision::Learn),
         }
     }

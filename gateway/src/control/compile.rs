@@ -22,7 +22,7 @@ use super::draft::{Draft, after};
 use super::model::{self, CustomerRouteKey, Edit, Model, Owned, PlacedRecord, Swap};
 use super::needs::Needs;
 use super::provider::ProviderRoutes;
-use crate::tables::entries::{Dscp, Tunnel};
+use crate::tables::entries::{Dscp, SenderMode, Tunnel};
 
 /// An IPv6 address where the gateway only knows IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -316,7 +316,11 @@ impl<'c> Compiler<'c> {
             prefix,
             gateway,
             gateway_mac: tenant.value.gateway_mac,
-            log_only: tenant.value.sender_check == SenderCheck::LogOnly,
+            sender_mode: match tenant.value.sender_check {
+                SenderCheck::Strict => SenderMode::Strict,
+                SenderCheck::LogOnly => SenderMode::LogOnly,
+                SenderCheck::Learn(_) => SenderMode::Learn,
+            },
         });
         self.draft.subnets.insert(vsid, value);
     }

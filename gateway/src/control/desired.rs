@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use nvgw_types::{MacAddr, PortId, VrfId, Vsid};
 
-use crate::tables::entries::Tunnel;
+use crate::tables::entries::{SenderMode, Tunnel};
 
 /// An interface's name: its port and VLAN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,8 +104,8 @@ pub struct Subnet {
     pub gateway: Ipv4Addr,
     /// The gateway's own Ethernet address there.
     pub gateway_mac: MacAddr,
-    /// Whether unknown senders are counted and forwarded.
-    pub log_only: bool,
+    /// What becomes of packets of unknown senders.
+    pub sender_mode: SenderMode,
 }
 
 /// A customer address of a VRF.

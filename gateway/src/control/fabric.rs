@@ -201,7 +201,7 @@ impl<G: Grace> Fabric<G> {
             vsid,
             vrf: subnet.vrf,
             gateway_mac: subnet.gateway_mac,
-            log_only: subnet.log_only,
+            sender_mode: subnet.sender_mode,
         };
         self.writers.subnets.upsert(value, &self.grace)?;
         self.current.subnets.insert(vsid, subnet);

@@ -25,6 +25,7 @@ mod draft;
 pub mod events;
 mod fabric;
 mod frames;
+pub mod learning;
 pub mod model;
 mod needs;
 pub mod neighbors;

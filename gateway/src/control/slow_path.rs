@@ -45,6 +45,7 @@ impl<G: Grace> Control<G> {
             Punt::Arp { interface } => self.arp(now, interface, frame, &mut effects, out),
             Punt::Local { interface } => self.local(now, interface, frame, &mut effects),
             Punt::Overlay { vsid, vrf } => self.overlay(now, vsid, vrf, frame, &mut effects),
+            Punt::Learn { reason, .. } => Err(reason),
             Punt::Unresolved { neighbor } => {
                 let frame = Frame { bytes: frame.to_vec(), origin: Origin::Transit };
                 self.pass(now, neighbor, frame, &mut effects)

@@ -9,7 +9,7 @@ use super::output::Outputs;
 use super::pipeline::Stages;
 use crate::packet::ethernet;
 use crate::tables::ReadSection;
-use crate::tables::entries::{Record, ScopedAddress, Subnet, Target, ipv4_mapped};
+use crate::tables::entries::{Record, ScopedAddress, SenderMode, Subnet, Target, ipv4_mapped};
 use crate::tables::exchange::Punt;
 use crate::tables::hash::Candidate;
 use crate::tables::set::LocalAddress;
@@ -93,22 +93,21 @@ pub(super) fn check_senders<'s, S: ReadSection>(
     for &Located { place, subnet, record } in senders {
         let packet = &packets[place];
         let record = stages.tables.records.confirm(section, record, packet.hash, &sender(packet));
-        if let Some(reason) = fault(packet, subnet, record)
-            && let Some(reason) = reconsider(stages, section, packet, subnet, reason)
-        {
-            if !subnet.log_only || reason == DropReason::OwnPacket {
-                stages.counters.drop(reason);
+        let verdict = match fault(packet, subnet, record) {
+            None => Verdict::Passes,
+            Some(reason) => judge(stages, section, packet, subnet, reason),
+        };
+        let punt = match verdict {
+            Verdict::Passes if !packet.arp => {
+                accepted.count(packet.tenant, packet.length);
+                append(lane, place);
                 continue;
             }
-            stages.counters.sender_unverified.add(1);
-        }
-        if packet.arp {
-            let punt = Punt::Overlay { vsid: packet.vsid, vrf: packet.vrf };
-            out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
-        } else {
-            accepted.count(packet.tenant, packet.length);
-            append(lane, place);
-        }
+            Verdict::Passes => Punt::Overlay { vsid: packet.vsid, vrf: packet.vrf },
+            Verdict::Teaches(punt) => punt,
+            Verdict::Dropped => continue,
+        };
+        out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
     }
     accepted.flush();
 }
@@ -132,9 +131,45 @@ fn fault(packet: &Packet, subnet: &Subnet, record: Option<&Record>) -> Option<Dr
     None
 }
 
+/// What the sender check makes of a packet.
+enum Verdict {
+    /// It goes on.
+    Passes,
+    /// It is dropped, and was counted.
+    Dropped,
+    /// The control thread sees it.
+    Teaches(Punt),
+}
+
+/// What becomes of a packet that has a fault.
+#[cold]
+#[inline(never)]
+fn judge<S: ReadSection>(
+    stages: &Stages<'_>,
+    section: &S,
+    packet: &Packet,
+    subnet: &Subnet,
+    reason: DropReason,
+) -> Verdict {
+    let Some(reason) = reconsider(stages, section, packet, subnet, reason) else { return Verdict::Passes };
+    match subnet.sender_mode {
+        SenderMode::LogOnly if reason != DropReason::OwnPacket => {
+            stages.counters.sender_unverified.add(1);
+            Verdict::Passes
+        }
+        SenderMode::Learn if reason != DropReason::OwnPacket && learnable(stages, packet, subnet) => {
+            let provider = packet.outer_source.into();
+            Verdict::Teaches(Punt::Learn { vsid: packet.vsid, vrf: packet.vrf, provider, reason })
+        }
+        _ => {
+            stages.counters.drop(reason);
+            Verdict::Dropped
+        }
+    }
+}
+
 /// What is wrong after all. An address without a record may lie behind a customer route: then it is the next hop, a
 /// VM that routes, whose host and Ethernet address count.
-#[cold]
 fn reconsider<S: ReadSection>(
     stages: &Stages<'_>,
     section: &S,
@@ -152,6 +187,13 @@ fn reconsider<S: ReadSection>(
         return fault(packet, subnet, router).map(|reason| blame(stages, section, packet, reason));
     }
     Some(blame(stages, section, packet, reason))
+}
+
+/// Whether the sender's address is one that a VM of the very subnet may have: neither the gateway's own, nor the
+/// prefix's first or last, nor behind a customer route, where the router's record counts.
+fn learnable(stages: &Stages<'_>, packet: &Packet, subnet: &Subnet) -> bool {
+    subnet.contains(ipv4_mapped(packet.source))
+        && Target::decode(stages.tables.routes.lookup(packet.vrf, packet.source)) == Target::Subnet
 }
 
 /// The reason to name. No record has one of our own provider addresses, so a packet of our own that came back fails

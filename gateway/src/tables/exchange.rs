@@ -1,6 +1,10 @@
 //! What workers hand to the control thread beside a packet: plain words, no pointers.
 
+use std::net::Ipv4Addr;
+
 use nvgw_types::{InterfaceId, NeighborId, VrfId, Vsid};
+
+use crate::telemetry::DropReason;
 
 /// Why a worker hands a packet to the control thread, and what it already knows of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,18 @@ pub enum Punt {
         vsid: Vsid,
         /// The tenant's VRF.
         vrf: VrfId,
+    },
+    /// A frame of a VM, ARP or IPv4, that failed the sender check of a subnet that learns; its sender's address is
+    /// one that a VM of that subnet may have. The bytes start at the inner Ethernet header.
+    Learn {
+        /// The VSID it carried.
+        vsid: Vsid,
+        /// The tenant's VRF.
+        vrf: VrfId,
+        /// Its outer source: where its sender is.
+        provider: Ipv4Addr,
+        /// Why a strict subnet would have dropped it.
+        reason: DropReason,
     },
     /// A finished frame whose next hop has no Ethernet address yet. The bytes start at the Ethernet header.
     Unresolved {

@@ -6,7 +6,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
-use crate::model::{External, Model, Net, Network, Peer, ProviderRoute, Record, Site, Subnet, Tenant};
+use crate::model::{
+    External, Model, Net, Network, Peer, ProviderRoute, Record, Senders, Site, Subnet, Tenant,
+};
 use crate::wire::Mac;
 
 /// The prefixes that tenants choose from: none overlaps another, all tenants choose from the same.
@@ -133,7 +135,7 @@ fn external(number: usize, own: Vec<Net>, tenant: Option<usize>, choice: &Extern
 #[derive(Debug, Clone)]
 struct TenantChoice {
     gateway_mac: u8,
-    log_only: bool,
+    senders: Senders,
     private: Vec<Net>,
     records: Vec<(Index, u32, Mac, u32, Option<bool>)>,
     routes: Vec<Net>,
@@ -146,7 +148,7 @@ struct TenantChoice {
 fn tenant_choice() -> impl Strategy<Value = TenantChoice> {
     let record = (any::<Index>(), 0..12_u32, macs(), hosts(), option::of(any::<bool>()));
     (
-        (1..3_u8, prop::bool::weighted(0.25)),
+        (1..3_u8, select(vec![Senders::Strict, Senders::Strict, Senders::LogOnly, Senders::Learn])),
         subsequence(PRIVATE.to_vec(), 1..=PRIVATE.len()),
         vec(record, 1..=12),
         subsequence(BEHIND.to_vec(), 0..=2),
@@ -156,10 +158,10 @@ fn tenant_choice() -> impl Strategy<Value = TenantChoice> {
         0..8_u8,
     )
         .prop_map(
-            |((gateway_mac, log_only), private, records, routes, via, hand_off, external, public)| {
+            |((gateway_mac, senders), private, records, routes, via, hand_off, external, public)| {
                 TenantChoice {
                     gateway_mac,
-                    log_only,
+                    senders,
                     private,
                     records,
                     routes,
@@ -207,7 +209,7 @@ fn tenant(number: usize, choice: TenantChoice, external: usize, first_vsid: u32)
     });
     Tenant {
         gateway_mac: [2, 0, 0x5e, 0, 1, choice.gateway_mac],
-        log_only: choice.log_only,
+        senders: choice.senders,
         routes: destinations.into_iter().zip(via).collect(),
         subnets,
         records,

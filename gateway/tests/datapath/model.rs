@@ -96,11 +96,19 @@ pub(crate) struct Record {
     pub(crate) flow_zero: Option<bool>,
 }
 
+/// What a tenant does about senders that no record vouches for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Senders {
+    Strict,
+    LogOnly,
+    Learn,
+}
+
 /// A tenant.
 #[derive(Debug, Clone)]
 pub(crate) struct Tenant {
     pub(crate) gateway_mac: Mac,
-    pub(crate) log_only: bool,
+    pub(crate) senders: Senders,
     pub(crate) subnets: Vec<Subnet>,
     pub(crate) records: Vec<Record>,
     /// Prefixes behind VMs.
@@ -241,7 +249,12 @@ impl Model {
         writeln!(out, "tenants:")?;
         for (number, tenant) in self.tenants.iter().enumerate() {
             writeln!(out, "  - name: tenant{number}\n    gateway-mac: {}", mac(tenant.gateway_mac))?;
-            writeln!(out, "    sender-check: {}", if tenant.log_only { "log-only" } else { "strict" })?;
+            let sender_check = match tenant.senders {
+                Senders::Strict => "strict",
+                Senders::LogOnly => "log-only",
+                Senders::Learn => "learn",
+            };
+            writeln!(out, "    sender-check: {sender_check}")?;
             writeln!(out, "    external: external{}", tenant.external)?;
             writeln!(out, "    routes: {}", routes(&tenant.routes))?;
             writeln!(out, "    public-prefixes: {}\n    subnets:", list(&tenant.public))?;

@@ -6,7 +6,7 @@ mod route;
 use gateway::telemetry::DropReason;
 
 use crate::harness::PORTS;
-use crate::model::{External, Model, Network, Record, Site, Tenant};
+use crate::model::{External, Model, Network, Record, Senders, Site, Subnet, Tenant};
 use crate::wire::{self, BRIDGED, GRE, IPV4, Ip, KEY_PRESENT, Mac};
 use read::{Inner, Packet};
 
@@ -19,8 +19,20 @@ pub(crate) enum Fate {
     Waits(Wrapped),
     /// It is for the gateway itself, from this byte on.
     Local(usize),
+    /// From this byte on it tells the gateway of a VM that no record vouches for.
+    Teaches(usize, Lesson),
     /// It is dropped.
     Dropped(DropReason),
+}
+
+/// What is to be known of a frame that no record vouches for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lesson {
+    pub(crate) tenant: usize,
+    pub(crate) vsid: u32,
+    pub(crate) provider: u32,
+    /// Why it would be dropped otherwise.
+    pub(crate) reason: DropReason,
 }
 
 /// A frame as it leaves.
@@ -143,15 +155,29 @@ impl Model {
                 None
             }
         });
-        if let Some(reason) = fault.map(own)
-            && (!tenant.log_only || reason == DropReason::OwnPacket)
-        {
-            return Err(reason);
+        if let Some(reason) = fault.map(own) {
+            let provider = outer.ip.source;
+            match tenant.senders {
+                _ if reason == DropReason::OwnPacket => return Err(reason),
+                Senders::LogOnly => {}
+                Senders::Learn if self.may_be_vm(number, subnet, sender) => {
+                    let lesson = Lesson { tenant: number, vsid: nvgre.vsid, provider, reason };
+                    return Ok(Fate::Teaches(inner_at, lesson));
+                }
+                Senders::Strict | Senders::Learn => return Err(reason),
+            }
         }
         match nvgre.payload {
             Inner::Arp(_) => Ok(Fate::Local(inner_at)),
             Inner::Ipv4(packet) => self.route(From::Tenant, Vrf::Tenant(number), &packet, inner_at),
         }
+    }
+
+    /// Whether a subnet has room for a VM with that address, which no customer route leads past it.
+    fn may_be_vm(&self, tenant: usize, subnet: &Subnet, address: u32) -> bool {
+        let edge = [subnet.prefix.first(), subnet.prefix.last()].contains(&address);
+        let vm = subnet.prefix.contains(address) && address != subnet.gateway && !edge;
+        vm && self.best(Vrf::Tenant(tenant), address) == Some(route::Goal::Subnet)
     }
 
     /// A checked packet on its way through the VRFs. `local` is where its bytes start for the gateway itself.

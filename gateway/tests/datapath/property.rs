@@ -3,17 +3,19 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use gateway::control::Control;
+use gateway::datapath::QsbrGrace;
 use gateway::tables::exchange::Punt;
 use gateway::telemetry::DropReason;
 use gateway::telemetry::counters::{Counters, TrafficTotal};
-use nvgw_types::{PortId, VrfId};
+use nvgw_types::{PortId, VrfId, Vsid};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 use crate::arbitrary::models;
 use crate::harness::{Gateway, Output, PORTS, Worker};
-use crate::oracle::{Fate, Wrapped};
+use crate::oracle::{Fate, Lesson, Wrapped};
 use crate::traffic::{Frame, choices};
 
 /// The most bytes of headers that a frame has: outer Ethernet, tag and IP, GRE, inner Ethernet, IP and ports, both IP
@@ -78,11 +80,30 @@ fn flow_of(frame: &Wrapped, at: usize) -> Flow {
     ([&ip[9..10], &ip[12..20]].concat(), ports)
 }
 
+/// The VRFs of so many tenants.
+fn tenants(control: &Control<QsbrGrace>, count: usize) -> Vec<VrfId> {
+    let vrfs = control.vrfs();
+    let of = |number: usize| vrfs.iter().find(|vrf| vrf.name == format!("tenant{number}")).map(|vrf| vrf.id);
+    (0..count).map(|number| of(number).expect("a tenant's VRF")).collect()
+}
+
+impl Lesson {
+    fn punt(&self, tenants: &[VrfId]) -> Punt {
+        Punt::Learn {
+            vsid: Vsid::new(self.vsid.into()).expect("24 bits"),
+            vrf: tenants[self.tenant],
+            provider: self.provider.into(),
+            reason: self.reason,
+        }
+    }
+}
+
 /// Holds what one frame became against what it must become.
 fn check(
     fate: &Fate,
     frame: &Frame,
     outcome: &Outcome,
+    tenants: &[VrfId],
     flows: &mut HashMap<Flow, u8>,
 ) -> Result<&'static str, TestCaseError> {
     let mut compare = |wanted: &Wrapped, bytes: &[u8]| {
@@ -111,6 +132,17 @@ fn check(
         (Fate::Local(at @ 1..), Some((Output::Punted(Punt::Overlay { .. }), bytes))) => {
             prop_assert_eq!(&frame.bytes[*at..], bytes);
             return Ok("overlay");
+        }
+        (Fate::Teaches(at, lesson), Some((Output::Punted(punt @ Punt::Learn { .. }), bytes))) => {
+            prop_assert_eq!(&frame.bytes[*at..], bytes);
+            prop_assert_eq!(&lesson.punt(tenants), punt);
+            let arp = bytes[12..14] == [8, 6];
+            return Ok(match lesson.reason {
+                _ if arp => "ARP teaches",
+                DropReason::SourceRecordMissing => "unknown sender teaches",
+                DropReason::SourceCaPaMismatch => "sender elsewhere teaches",
+                _ => "another station teaches",
+            });
         }
         _ => return Err(TestCaseError::fail("another fate")),
     }
@@ -188,6 +220,7 @@ fn code(output: Output) -> u16 {
         Output::Punted(Punt::Local { .. }) => 101,
         Output::Punted(Punt::Overlay { .. }) => 102,
         Output::Punted(Punt::Unresolved { .. }) => 103,
+        Output::Punted(Punt::Learn { .. }) => 104,
     }
 }
 
@@ -204,8 +237,9 @@ fn every_frame_becomes_what_the_model_says() {
         let config = nvgw_config::parse(&document, "model").map_err(|problems| {
             TestCaseError::fail(format!("the generated document is refused: {problems}\n{document}"))
         })?;
-        let Gateway { control: _control, mut worker } =
+        let Gateway { control, mut worker } =
             Gateway::new(config).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let tenants = tenants(&control, model.tenants.len());
         let frames: Vec<_> =
             (0..).zip(&choices).map(|(number, choice)| choice.frame(&model, number)).collect();
 
@@ -231,7 +265,7 @@ fn every_frame_becomes_what_the_model_says() {
                 )
             };
             prop_assert_eq!(&wanted, drops, "{}", context());
-            let sort = check(&fate, frame, outcome, &mut flows)
+            let sort = check(&fate, frame, outcome, &tenants, &mut flows)
                 .map_err(|error| TestCaseError::fail(format!("{error}\n{}", context())))?;
             *seen.fates.entry(sort).or_default() += 1;
             punted += u64::from(matches!(outcome, Some((Output::Punted(_), _))));
@@ -262,13 +296,17 @@ fn every_frame_becomes_what_the_model_says() {
 }
 
 /// What the cases together must have shown, so that the test cannot pass by missing the tables.
-const SORTS: [&str; 43] = [
+const SORTS: [&str; 47] = [
     "from VM to VM",
     "from tenant to outside",
     "from outside to tenant",
     "waits",
     "local",
     "overlay",
+    "ARP teaches",
+    "unknown sender teaches",
+    "sender elsewhere teaches",
+    "another station teaches",
     "not-our-mac",
     "vlan-unknown",
     "ethertype-unknown",

@@ -9,7 +9,7 @@ use nvgw_config::Config;
 use nvgw_types::PortId;
 
 use crate::harness::{Gateway, Output, PORTS, Worker};
-use crate::model::{External, Model, Net, Network, ProviderRoute, Record, Site, Subnet, Tenant};
+use crate::model::{External, Model, Net, Network, ProviderRoute, Record, Senders, Site, Subnet, Tenant};
 use crate::oracle::Fate;
 use crate::wire::{BRIDGED, GRE, IPV4, Ip, KEY_PRESENT, UDP, ethernet, gre};
 
@@ -47,7 +47,7 @@ fn tenant(number: usize, provider: u32, last_mac: u8) -> Tenant {
     };
     Tenant {
         gateway_mac: [2, 0, 0x5e, 0, 1, 1],
-        log_only: false,
+        senders: Senders::Strict,
         subnets: vec![
             Subnet { vsid, prefix: private, gateway: private.host(0) },
             Subnet { vsid: vsid + 1, prefix: public(number), gateway: public(number).host(0) },

@@ -8,7 +8,9 @@ use nvgw_types::{MacAddr, VrfId, Vsid};
 use crate::control::Control;
 use crate::control::desired::Desired;
 use crate::control::fabric::mapped;
-use crate::tables::entries::{Inner, InterfaceKind, Reach, Rewrite, ScopedAddress, Target, to_ip};
+use crate::tables::entries::{
+    Inner, InterfaceKind, Reach, Rewrite, ScopedAddress, SenderMode, Target, to_ip,
+};
 use crate::tables::grace::LocalGrace;
 use crate::tables::set::{LocalAddress, TableReaders};
 
@@ -60,7 +62,7 @@ enum Found {
 pub(super) struct Snapshot {
     interfaces: BTreeMap<(u16, u16), (Option<String>, MacAddr)>,
     locals: BTreeSet<((u16, u16), Ipv4Addr)>,
-    subnets: BTreeMap<Vsid, (String, u128, u128, MacAddr, bool)>,
+    subnets: BTreeMap<Vsid, (String, u128, u128, MacAddr, SenderMode)>,
     records: BTreeMap<(String, Ipv4Addr), (Vsid, MacAddr, u128, Way)>,
     routes: BTreeMap<(String, Ipv4Addr), Found>,
     sizes: [usize; 6],
@@ -97,7 +99,7 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
     }
     let subnets = probes.vsids.iter().filter_map(|vsid| {
         let s = readers.subnets.get(section, vsid)?;
-        Some((*vsid, (names[&s.vrf].clone(), s.prefix, s.mask, s.gateway_mac, s.log_only)))
+        Some((*vsid, (names[&s.vrf].clone(), s.prefix, s.mask, s.gateway_mac, s.sender_mode)))
     });
     let mut records = BTreeMap::new();
     let mut routes = BTreeMap::new();

@@ -12,7 +12,7 @@ pub use key::{ScopedAddress, from_ip, ipv4_mapped, to_ip};
 pub use record::{Record, RecordSpec};
 pub use rewrite::{Inner, Reach, Rewrite, RewriteSpec, Tunnel};
 pub use route::{Target, Via};
-pub use subnet::Subnet;
+pub use subnet::{SenderMode, Subnet};
 
 /// The outer DSCP of packets through a tunnel (RFC 2983).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,17 @@ use nvgw_types::{MacAddr, VrfId, Vsid};
 
 use crate::tables::hash::Keyed;
 
+/// What becomes of a packet whose sender no lookup record vouches for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SenderMode {
+    /// It is dropped.
+    Strict,
+    /// It is counted and forwarded.
+    LogOnly,
+    /// The control thread sees it, which may make its sender a record or move the one it has.
+    Learn,
+}
+
 /// A virtual subnet: to which VRF its packets belong, and what its frames must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C, align(64))]
@@ -18,8 +29,8 @@ pub struct Subnet {
     pub vrf: VrfId,
     /// The gateway's own Ethernet address there.
     pub gateway_mac: MacAddr,
-    /// Whether packets of senders that no record vouches for are counted and forwarded, not dropped.
-    pub log_only: bool,
+    /// What becomes of packets of senders that no record vouches for.
+    pub sender_mode: SenderMode,
 }
 
 impl Subnet {

@@ -1,5 +1,6 @@
 //! What may be wrong with a packet, and what is merely odd.
 
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -31,8 +32,9 @@ pub(crate) enum Damage {
     Options(u8),
     /// Only so much of the inner frame, in an outer packet that says so.
     Cut(Index),
-    /// ARP of the sender instead of an IP packet.
+    /// ARP of the sender instead of an IP packet, from another host if there is one.
     Arp {
+        host: Option<u32>,
         broadcast: bool,
         operation: u8,
     },
@@ -44,6 +46,21 @@ pub(crate) enum Damage {
     Padding(usize),
     Flip(Index, u8),
 }
+
+/// Sources that nobody can have; and of a subnet, addresses that a VM may have, that are behind one, that are the
+/// gateway's, its first and its last.
+const SOURCES: [u32; 10] = [
+    0x7f00_0001,
+    0,
+    0xe000_0001,
+    0xffff_ffff,
+    0x0a00_0005,
+    0x0a00_0009,
+    0x0a00_0046,
+    0x0a00_0001,
+    0x0a00_0000,
+    0x0a00_00ff,
+];
 
 impl Damage {
     pub(super) fn any() -> impl Strategy<Value = Self> {
@@ -72,11 +89,11 @@ impl Damage {
             select(vec![0x8100_u16, 0x88a8, 0x9100]).prop_map(Self::InnerTag),
             select(vec![0x86dd_u16, 0x8847, 0x05dc]).prop_map(Self::InnerEthertype),
             any::<Index>().prop_map(Self::Cut),
-            (any::<bool>(), 1..=3_u8).prop_map(|(broadcast, operation)| Self::Arp { broadcast, operation }),
+            (option::of(hosts()), any::<bool>(), 1..=3_u8)
+                .prop_map(|(host, broadcast, operation)| Self::Arp { host, broadcast, operation }),
         ];
         let any_packet = prop_oneof![
-            select(vec![0x0a00_0005_u32, 0x0a00_0009, 0x7f00_0001, 0, 0xe000_0001, 0xffff_ffff])
-                .prop_map(Self::Source),
+            select(SOURCES.to_vec()).prop_map(Self::Source),
             (0..2_u8).prop_map(Self::Ttl),
             (1..=10_u8).prop_map(Self::Options),
             any::<bool>().prop_map(|outer| Self::Checksum { outer }),
@@ -95,6 +112,7 @@ impl Damage {
             (Self::Vlan(vlan), _) => draft.vlan = *vlan,
             (Self::Ethertype(ethertype), _) => draft.ethertype = *ethertype,
             (Self::OuterSource(address), Some(tunnel)) => tunnel.ip.source = *address,
+            (Self::Arp { host: Some(host), .. }, Some(tunnel)) => tunnel.ip.source = *host,
             (Self::OwnSource(place), Some(tunnel)) => {
                 let own: Vec<_> = model.sites.iter().flat_map(|site| &site.own).collect();
                 tunnel.ip.source = **place.get(&own);
@@ -118,7 +136,7 @@ impl Damage {
         }
         let mut bytes = draft.bytes();
         match self {
-            Self::Arp { broadcast, operation } if draft.tunnel.is_some() => {
+            Self::Arp { broadcast, operation, .. } if draft.tunnel.is_some() => {
                 arp(draft, &mut bytes, *broadcast, *operation);
             }
             Self::Checksum { outer } => {

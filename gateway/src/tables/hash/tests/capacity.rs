@@ -3,7 +3,7 @@
 use nvgw_types::{MacAddr, VrfId, Vsid};
 
 use crate::tables::TableError;
-use crate::tables::entries::{ScopedAddress, Subnet, ipv4_mapped};
+use crate::tables::entries::{ScopedAddress, SenderMode, Subnet, ipv4_mapped};
 use crate::tables::grace::LocalGrace;
 use crate::tables::hash::{HashReader, HashWriter, Keyed, Upserted, hash_table};
 
@@ -68,7 +68,7 @@ fn every_vsid_of_65536_fits() {
         vsid: Vsid::new(0x1000 + u64::from(number)).expect("24 bits"),
         vrf: VrfId(number),
         gateway_mac: MacAddr([2, 0, 0, 0, 0, 1]),
-        log_only: false,
+        sender_mode: SenderMode::Strict,
     };
     let grace = LocalGrace::new();
     let (mut table, reader) = hash_table(count as usize, SEED).expect("memory");

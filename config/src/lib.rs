@@ -28,7 +28,7 @@ use schemars::generate::SchemaSettings;
 use tree::NodeId;
 
 pub use change::{Change, ChangeSet, NewTenant, Place};
-pub use examples::EXAMPLES;
+pub use examples::{CHANGES_EXAMPLE, EXAMPLES};
 pub use model::*;
 pub use problems::{LoadError, Problem, Problems};
 

@@ -1,5 +1,6 @@
 //! Documents of changes: what right ones say, every mistake of wrong ones, and the way back.
 
+mod mistakes;
 mod right;
 mod round_trip;
 

@@ -1,6 +1,7 @@
 //! The configuration that tests start from: two ports, one site, two external networks, two tenants with the same
 //! customer addresses.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -10,8 +11,11 @@ use nvgw_config::{
     Port, Provider, ProviderRoute, SenderCheck, Site, SiteIndex, StaticNeighbor, Subnet, System, Tenant,
     TenantIndex,
 };
-use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, Vsid};
+use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, VrfId, Vsid};
 
+use super::compile::compile;
+use super::desired::{Desired, VrfKey};
+use super::model::Model;
 use super::{Control, ControlError, Egress, PortHardware, table_limits};
 use crate::tables::grace::LocalGrace;
 use crate::tables::set::{TableReaders, tables};
@@ -158,7 +162,7 @@ pub(crate) fn config() -> Config {
                 allow_reserved_vsids: false,
                 peers: vec![],
             },
-            duplicate_address_detection: DuplicateAddressDetection::Fast,
+            duplicate_address_detection: DuplicateAddressDetection::Off,
         },
         external: vec![internet, uplink],
         tenants: vec![red, blue],
@@ -171,6 +175,15 @@ pub(crate) fn config() -> Config {
 
 pub(crate) fn neighbor(network: NetworkRef, address: &str, mac_address: &str) -> StaticNeighbor {
     StaticNeighbor { network, address: ip(address), mac: mac(mac_address) }
+}
+
+/// What a configuration asks of empty tables.
+pub(crate) fn desired(
+    config: &Config,
+    known: &BTreeMap<VrfKey, VrfId>,
+) -> Result<Desired, super::Ipv6Unsupported> {
+    let model = Model::of_file(config.clone(), known)?;
+    Ok(compile(&model)?.draft.into_desired())
 }
 
 /// Control on tables of its own.

@@ -291,6 +291,13 @@ pub struct LearnLimits {
     pub records_per_subnet: u32,
 }
 
+impl Default for LearnLimits {
+    /// What the document takes for what is left out.
+    fn default() -> Self {
+        Self { addresses_per_mac: 8, records_per_subnet: 256 }
+    }
+}
+
 /// A tenant: one routing domain, one VRF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {

@@ -1,7 +1,12 @@
 //! The shipped examples: they parse, they are complete, and the schema, an independent YAML reader and the parser agree
 //! on them.
 
-use nvgw_config::{Device, EXAMPLES, Hugepages, parse, schema};
+use std::collections::BTreeSet;
+
+use nvgw_config::{
+    CHANGES_EXAMPLE, Change, Device, EXAMPLES, Hugepages, LearnLimits, changes_schema, parse, parse_changes,
+    schema,
+};
 use serde_json::Value;
 
 fn example(name: &str) -> &'static str {
@@ -26,7 +31,7 @@ fn every_file_is_shipped() {
         .map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned())
         .collect();
     files.sort();
-    let mut shipped: Vec<&str> = EXAMPLES.iter().map(|(name, _)| *name).collect();
+    let mut shipped: Vec<&str> = EXAMPLES.iter().chain([&CHANGES_EXAMPLE]).map(|(name, _)| *name).collect();
     shipped.sort_unstable();
     assert_eq!(files, shipped);
 }
@@ -108,19 +113,36 @@ fn examples_conform_to_the_schema() {
 }
 
 #[test]
-fn schema_explains_itself() {
-    let schema = schema();
+fn changes_conform_to_their_schema() {
+    let schema = changes_schema();
+    for (name, text) in [CHANGES_EXAMPLE, ("right.yaml", include_str!("changes/right.yaml"))] {
+        let set = parse_changes(text, name).unwrap_or_else(|problems| panic!("{problems}"));
+        let value: Value = serde_yaml::from_str(text).expect("an independent reader reads it");
+        conforms(&value, &schema, &schema, name);
+        conforms(&set.to_value(), &schema, &schema, name);
+    }
+}
+
+#[test]
+fn a_change_is_of_one_kind() {
+    let schema = changes_schema();
+    let item = &schema["$defs"]["Change"];
+    assert_eq!((&item["minProperties"], &item["maxProperties"]), (&Value::from(1), &Value::from(1)));
+    let kinds = item["properties"].as_object().expect("the kinds");
+    let used = parse_changes(include_str!("changes/right.yaml"), "").expect("it parses");
+    let used: BTreeSet<&str> = used.changes.iter().map(Change::kind).collect();
+    assert_eq!(kinds.keys().map(String::as_str).collect::<BTreeSet<_>>(), used);
+}
+
+#[test]
+fn schemas_explain_themselves() {
+    explains_itself(&changes_schema());
+    explains_itself(&schema());
+}
+
+fn explains_itself(schema: &Value) {
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    assert_eq!(schema["required"], serde_json::json!(["ports", "provider"]));
-    let port = &schema["$defs"]["Port"];
-    assert_eq!(port["required"], serde_json::json!(["name", "device"]));
-    assert_eq!(port["properties"]["mtu"]["default"], 1500);
-    assert_eq!(port["properties"]["mtu"]["maximum"], 65000);
-    let system = &schema["$defs"]["System"]["properties"];
-    assert_eq!(system["worker-cores"]["default"], serde_json::json!([1]));
-    assert_eq!(system["state-dir"]["default"], "/var/lib/nvgw");
-    assert_eq!(system["hugepages"]["enum"], serde_json::json!(["auto", "required", "off"]));
-    let mut objects = vec![&schema];
+    let mut objects = vec![schema];
     objects.extend(schema["$defs"].as_object().expect("definitions").values());
     for object in objects {
         assert_eq!(object["additionalProperties"], false, "{}", object["title"]);
@@ -130,4 +152,22 @@ fn schema_explains_itself() {
             assert!(description.is_some_and(|text| text.ends_with('.')), "{key}");
         }
     }
+}
+
+#[test]
+fn schema_says_what_is_needed() {
+    let schema = schema();
+    assert_eq!(schema["required"], serde_json::json!(["ports", "provider"]));
+    let port = &schema["$defs"]["Port"];
+    assert_eq!(port["required"], serde_json::json!(["name", "device"]));
+    assert_eq!(port["properties"]["mtu"]["default"], 1500);
+    assert_eq!(port["properties"]["mtu"]["maximum"], 65000);
+    let system = &schema["$defs"]["System"]["properties"];
+    assert_eq!(system["worker-cores"]["default"], serde_json::json!([1]));
+    assert_eq!(system["state-dir"]["default"], "/var/lib/nvgw");
+    assert_eq!(system["hugepages"]["enum"], serde_json::json!(["auto", "required", "off"]));
+    let learn = &schema["$defs"]["Learn"]["properties"];
+    let limits = LearnLimits::default();
+    assert_eq!(learn["addresses-per-mac"]["default"], limits.addresses_per_mac);
+    assert_eq!(learn["records-per-subnet"]["default"], limits.records_per_subnet);
 }

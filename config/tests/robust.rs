@@ -1,6 +1,6 @@
 //! Whatever the bytes are: no panic, and every problem lies within the text.
 
-use nvgw_config::{EXAMPLES, parse};
+use nvgw_config::{CHANGES_EXAMPLE, EXAMPLES, Problems, parse, parse_changes};
 use proptest::prelude::*;
 
 /// One change of a text.
@@ -106,6 +106,23 @@ fn widths(text: &str) -> Vec<usize> {
     text.split('\n').map(|line| line.chars().count()).collect()
 }
 
+/// There are problems, each is one line, and each lies within the text.
+fn check(text: &str, problems: &Problems) -> Result<(), TestCaseError> {
+    let widths = widths(text);
+    let mut count = 0;
+    for problem in problems {
+        count += 1;
+        prop_assert!((1..=widths.len()).contains(&problem.line), "{}", problem.line);
+        prop_assert!((1..=widths[problem.line - 1] + 1).contains(&problem.column), "{problem:?}");
+        let parts = [&problem.path, &problem.message, &problem.hint];
+        prop_assert!(parts.iter().all(|part| !part.contains('\n') && !part.is_empty()), "{problem:?}");
+        prop_assert!(!problem.hint.contains("defect of nvgw"), "{text}");
+    }
+    prop_assert!(count > 0);
+    prop_assert_eq!(problems.to_string().lines().count(), count);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -116,25 +133,24 @@ proptest! {
     ) {
         let text = mutated(example.1, &mutations);
         if let Err(problems) = parse(&text, "damaged.yaml") {
-            let widths = widths(&text);
-            let mut count = 0;
-            for problem in &problems {
-                count += 1;
-                prop_assert!((1..=widths.len()).contains(&problem.line), "{}", problem.line);
-                prop_assert!((1..=widths[problem.line - 1] + 1).contains(&problem.column), "{problem:?}");
-                prop_assert!(!problem.message.contains('\n') && !problem.hint.contains('\n') && !problem.path.contains('\n'));
-                prop_assert!(!problem.message.is_empty() && !problem.hint.is_empty());
-                prop_assert!(!problem.hint.contains("defect of nvgw"), "{text}");
-            }
-            prop_assert!(count > 0);
-            prop_assert_eq!(problems.to_string().lines().count(), count);
+            check(&text, &problems)?;
+        }
+    }
+
+    #[test]
+    fn damaged_changes(mutations in prop::collection::vec(mutation(), 1..8)) {
+        let text = mutated(CHANGES_EXAMPLE.1, &mutations);
+        match parse_changes(&text, "damaged.yaml") {
+            Ok(set) => prop_assert_eq!(set.places.len(), set.changes.len()),
+            Err(problems) => check(&text, &problems)?,
         }
     }
 
     #[test]
     fn any_text(text in "(\\PC|[\\[\\]{}:,\\-\n \"'&*!|>]){0,80}") {
-        // A text of chance is no configuration: ports and provider are not there.
+        // A text of chance is no configuration, for ports and provider are not there; nor are changes.
         prop_assert!(parse(&text, "chance.yaml").is_err());
+        prop_assert!(parse_changes(&text, "chance.yaml").is_err());
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::decode::Leaf;
 use crate::model::{DscpMode, DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages};
-use crate::reader::Wrong;
+use crate::rules::Refusal;
 use crate::suggest::did_you_mean;
 use crate::tree::{Scalar, quote};
 
@@ -24,7 +24,7 @@ pub(crate) struct OneOf<T>(pub(crate) T);
 impl<T: Choice> Leaf for OneOf<T> {
     const WANTED: &'static str = T::WANTED;
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let found = T::OPTIONS.iter().find(|(name, _)| *name == scalar.text);
         found.map(|(_, value)| Self(*value)).ok_or_else(|| {
             let names = T::OPTIONS.iter().map(|(name, _)| *name);
@@ -32,7 +32,7 @@ impl<T: Choice> Leaf for OneOf<T> {
                 Some(slip) => format!("write {} ({slip})", T::WANTED),
                 None => format!("write {}", T::WANTED),
             };
-            Wrong::new(format!("{} is none of the values here", quote(scalar.text)), hint)
+            Refusal::new(format!("{} is none of the values here", quote(scalar.text)), hint)
         })
     }
 
@@ -86,7 +86,7 @@ pub(crate) struct Dscp(pub(crate) DscpMode);
 impl Leaf for Dscp {
     const WANTED: &'static str = "uniform, or pipe:<value> with a value from 0 to 63, as in pipe:46";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let text = scalar.text;
         if text == "uniform" {
             return Ok(Self(DscpMode::Uniform));
@@ -98,7 +98,7 @@ impl Leaf for Dscp {
             .map(|value| Self(DscpMode::Pipe(value)))
             .ok_or_else(|| {
                 let message = format!("{} is none of the values here", quote(text));
-                Wrong::new(message, format!("write {}", Self::WANTED))
+                Refusal::new(message, format!("write {}", Self::WANTED))
             })
     }
 

@@ -10,7 +10,7 @@ mod text;
 
 pub(crate) use choice::{Dscp, OneOf, SenderCheckMode};
 pub(crate) use device::PortDevice;
-pub(crate) use net::{Address, InterfaceAddress, Mac, PoolRange, Prefix, is_edge, is_special, usable};
+pub(crate) use net::{Address, InterfaceAddress, Mac, PoolRange, Prefix};
 pub(crate) use number::{Bool, Core, Int, Vlan, VsidNumber, WorkerCores};
 pub(crate) use text::{AbsolutePath, Guid, Label, Listen, Name, Off};
 
@@ -22,6 +22,8 @@ use crate::reader::List;
 pub(crate) type Mtu = Int<u16, 68, 65000>;
 /// Descriptors of one queue.
 pub(crate) type Descriptors = Int<u16, 32, 32768>;
+/// The gateway's own Ethernet address in the subnets of a tenant that names no other.
+pub(crate) const GATEWAY_MAC: &str = "02:00:5e:00:01:01";
 /// How many entries a table has.
 pub(crate) type TableSize = Int<usize, 1, 100_000_000>;
 
@@ -207,12 +209,12 @@ object! {
         /// Hyper-V's RoutingDomainID, a GUID.
         "routing-domain" => routing_domain: Guid, optional;
         /// The gateway's own Ethernet address in the tenant's subnets.
-        "gateway-mac" => gateway_mac: Mac, default("02:00:5e:00:01:01");
+        "gateway-mac" => gateway_mac: Mac, default(GATEWAY_MAC);
         /// What happens to a packet whose sender no lookup record vouches for: dropped, counted and
         /// forwarded, or learned from.
         "sender-check" => sender_check: OneOf<SenderCheckMode>, default("strict");
         /// How much may be learned; only with sender-check: learn.
-        "learn" => learn: Learn, section;
+        "learn" => learn: Learn, optional_section;
         /// Virtual subnets.
         "subnets" => subnets: List<Subnet>, list;
         /// Lookup records: where each customer address lives.

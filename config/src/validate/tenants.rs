@@ -6,21 +6,24 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
-use nvgw_types::{CustomerAddr, ProviderAddr};
+use nvgw_types::CustomerAddr;
 
-use crate::document::{self, Address, OneOf, SenderCheckMode, is_edge, usable};
+use crate::document::{self, Address};
 use crate::model::{
-    CustomerRoute, ExternalIndex, LearnLimits, LookupRecord, NetworkRef, SenderCheck, Subnet, Tenant,
-    TenantIndex,
+    CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SenderCheck, Subnet, Tenant, TenantIndex,
 };
+use crate::objects::sender_check;
 use crate::prefixes::Prefixes;
-use crate::reader::{Field, List, Reader, Spanned, Wrong};
+use crate::reader::{Field, List, Reader, Spanned};
+use crate::rules::{
+    Refusal, check_not_connected, check_not_edge, check_not_gateway, check_station, check_vm_mac,
+};
 use crate::tree::NodeId;
 
 use super::external::Owner;
 use super::network::Networks;
-use super::provider::{PeerAddresses, check_station};
-use super::routes::{Destinations, check_not_connected};
+use super::provider::PeerAddresses;
+use super::routes::Destinations;
 use super::system::Used;
 
 use subnets::{Subnets, TenantSubnets};
@@ -61,7 +64,7 @@ pub(super) fn tenants(
     let subnets = Subnets::read(reader, list, around.allow_reserved, used);
     let mut routing_domains = HashMap::new();
     let mut tenants = Vec::new();
-    for (i, Spanned { node, value: tenant }) in list.items().iter().enumerate() {
+    for (i, Spanned { value: tenant, .. }) in list.items().iter().enumerate() {
         check_routing_domain(reader, tenant, &mut routing_domains);
         let its_subnets = &subnets.tenants[i];
         let records = records(reader, tenant, TenantIndex(i), &subnets, &peers, used);
@@ -74,7 +77,7 @@ pub(super) fn tenants(
         let routes = routes(reader, tenant, its_subnets, &connected);
         let external = external(reader, tenant, TenantIndex(i), around);
         check_public_prefixes(reader, tenant, its_subnets, external, around, used);
-        let sender_check = sender_check(reader, *node, &tenant.sender_check, &tenant.learn);
+        let sender_check = sender_check(reader, &tenant.sender_check, &tenant.learn);
         let subnets = its_subnets.subnets.clone();
         tenants.extend(build(reader, tenant, sender_check, subnets, records, routes, external));
     }
@@ -94,7 +97,7 @@ fn build(
     if let Some(Spanned { node, value }) = tenant.nat.given()
         && !value.0
     {
-        reader.problem(*node, Wrong::not_yet("NAT", "leave nat out, or write nat: off"));
+        reader.problem(*node, Refusal::not_yet("NAT", "leave nat out, or write nat: off"));
     }
     Some(Tenant {
         name: tenant.name.value()?.0.clone(),
@@ -118,35 +121,6 @@ fn build(
     })
 }
 
-/// What the tenant at `node` does with packets of unknown senders; reports limits of learning that limit nothing.
-pub(crate) fn sender_check(
-    reader: &mut Reader<'_>,
-    node: NodeId,
-    mode: &Field<OneOf<SenderCheckMode>>,
-    learn: &Field<document::Learn>,
-) -> Option<SenderCheck> {
-    let checked = match mode.value()?.0 {
-        SenderCheckMode::Strict => SenderCheck::Strict,
-        SenderCheckMode::LogOnly => SenderCheck::LogOnly,
-        SenderCheckMode::Learn => {
-            let learn = learn.value()?;
-            return Some(SenderCheck::Learn(LearnLimits {
-                addresses_per_mac: learn.addresses_per_mac.value()?.0,
-                records_per_subnet: learn.records_per_subnet.value()?.0,
-            }));
-        }
-    };
-    // What is left out stands where the tenant does.
-    if let Some(learn) = learn.given()
-        && learn.node != node
-        && !reader.is_null(learn.node)
-    {
-        let message = "the tenant does not learn";
-        reader.problem(learn.node, Wrong::new(message, "write sender-check: learn, or leave learn out"));
-    }
-    Some(checked)
-}
-
 fn check_routing_domain(
     reader: &mut Reader<'_>,
     tenant: &document::Tenant,
@@ -157,7 +131,7 @@ fn check_routing_domain(
     };
     if let Some(first) = routing_domains.insert(value.0.to_ascii_uppercase(), *node) {
         let message = format!("routing domain {} is that of {} too", value.0, reader.place(first));
-        reader.problem(*node, Wrong::new(message, "write the tenant's own RoutingDomainID"));
+        reader.problem(*node, Refusal::new(message, "write the tenant's own RoutingDomainID"));
     }
 }
 
@@ -178,51 +152,26 @@ fn records(
         let subnet = subnets.of_record(reader, record, index);
         if let Some(Spanned { node, value }) = record.address.given() {
             if let Some(subnet) = subnet
-                && check_station(reader, *node, value.0, subnet.prefix)
+                && reader.check(*node, check_station(value.0, subnet.prefix))
+                && let Some(gateway) = subnet.gateway
             {
-                check_not_gateway(reader, "customer address", *node, value.0, subnet.gateway);
+                reader.check(*node, check_not_gateway("customer address", value.0, gateway));
             }
             if let Some(first) = addresses.insert(value.0, *node) {
                 let message =
                     format!("customer address {} has a record already: {}", value.0, reader.place(first));
-                reader.problem(*node, Wrong::new(message, "keep one of them"));
+                reader.problem(*node, Refusal::new(message, "keep one of them"));
             }
         }
-        if let Some(Spanned { node, value }) = record.mac.given()
-            && Some(value.0) == gateway_mac
-        {
-            let message = format!("{} is the tenant's gateway-mac", value.0);
-            reader.problem(*node, Wrong::new(message, "write the VM's own Ethernet address"));
+        if let (Some(Spanned { node, value }), Some(gateway_mac)) = (record.mac.given(), gateway_mac) {
+            reader.check(*node, check_vm_mac(value.0, gateway_mac));
         }
         if let Some(Spanned { node, value }) = record.provider_address.given() {
             peers.check(reader, *node, value.0);
         }
-        let build = || {
-            Some(LookupRecord {
-                vsid: record.vsid.value()?.0,
-                address: CustomerAddr(IpAddr::V4(record.address.value()?.0)),
-                mac: record.mac.value()?.0,
-                provider_address: ProviderAddr(IpAddr::V4(record.provider_address.value()?.0)),
-                name: record.name.optional()?.map(|name| name.0.clone()),
-                flow_id: record.flow_id.optional()?.map(|mode| mode.0),
-            })
-        };
-        records.extend(build());
+        records.extend(record.build());
     }
     records
-}
-
-fn check_not_gateway(
-    reader: &mut Reader<'_>,
-    what: &str,
-    node: NodeId,
-    address: Ipv4Addr,
-    gateway: Option<Ipv4Addr>,
-) {
-    if gateway == Some(address) {
-        let message = format!("{what} {address} is the gateway address of its subnet");
-        reader.problem(node, Wrong::new(message, "write the address of a VM"));
-    }
 }
 
 fn routes(
@@ -237,7 +186,8 @@ fn routes(
         if let Some(prefix) = route.prefix.given() {
             destinations.add(reader, prefix, ());
             let connected = connected.iter().copied();
-            check_not_connected(reader, prefix, connected.chain(subnets.exact(prefix.value.0)));
+            let connected = connected.chain(subnets.exact(prefix.value.0));
+            reader.check(prefix.node, check_not_connected(prefix.value.0, connected));
         }
         if let Some(next_hop) = route.next_hop.given() {
             check_customer_next_hop(reader, next_hop, subnets);
@@ -262,15 +212,17 @@ fn check_customer_next_hop(reader: &mut Reader<'_>, next_hop: &Spanned<Address>,
                 format!("next hop {address} is on no connected network: in no subnet of the tenant");
             reader.problem(
                 *node,
-                Wrong::new(message, "write the address of a VM in one of the tenant's subnets"),
+                Refusal::new(message, "write the address of a VM in one of the tenant's subnets"),
             );
         }
         None => {}
-        Some((net, _)) if is_edge(net, address) => {
-            let message = format!("next hop {address} is the network or broadcast address of {net}");
-            reader.problem(*node, Wrong::new(message, usable(net)));
+        Some((net, gateway)) => {
+            if reader.check(*node, check_not_edge("next hop", address, net))
+                && let Some(gateway) = gateway
+            {
+                reader.check(*node, check_not_gateway("next hop", address, gateway));
+            }
         }
-        Some((_, gateway)) => check_not_gateway(reader, "next hop", *node, address, gateway),
     }
 }
 
@@ -297,12 +249,12 @@ fn external(
     };
     let wrong = match around.networks.names.resolve(reader, &tenant.external) {
         None => return Way::Unknown,
-        Some(NetworkRef::Site(_)) => Wrong::new(
+        Some(NetworkRef::Site(_)) => Refusal::new(
             format!("{} is a site of the provider network", value.0),
             "write the name of an external network",
         ),
         Some(NetworkRef::External(external)) => match around.owners[external.0] {
-            Owner::Tenant(owner) if owner != index => Wrong::new(
+            Owner::Tenant(owner) if owner != index => Refusal::new(
                 format!("{} is another tenant's own hand-off network", value.0),
                 "write the name of an external network without a tenant, or of the tenant's own",
             ),
@@ -339,21 +291,21 @@ fn check_public_prefixes(
         used.external_routes.take(*node);
         let wrong = if external == Way::None {
             let message = format!("{} leads in from nowhere: the tenant has no external network", value.0);
-            Wrong::new(message, "add an external network, or leave the prefix out")
+            Refusal::new(message, "add an external network, or leave the prefix out")
         } else if let Way::To(ExternalIndex(i)) = external
             && around.owners[i] != Owner::Shared
         {
             let message = format!("{} needs no way in: the tenant's external network is its own", value.0);
-            Wrong::new(message, "leave it out: all of the tenant's addresses are reached from that network")
+            Refusal::new(message, "leave it out: all of the tenant's addresses are reached from that network")
         } else if let Way::To(ExternalIndex(i)) = external
             && around.routed[i].contains(&IpNet::V4(value.0))
         {
             let message = format!("{} is routed to a next hop of the external network too", value.0);
-            Wrong::new(message, "route it to the tenant or to the next hop, not to both")
+            Refusal::new(message, "route it to the tenant or to the next hop, not to both")
         } else if subnets.whole && tenant.routes.is_whole() && reached.overlapping(value.0).is_none() {
             let message =
                 format!("{} leads nowhere: it is in no subnet and no customer route of the tenant", value.0);
-            Wrong::new(message, "write the prefix of a subnet or of a customer route, or add one")
+            Refusal::new(message, "write the prefix of a subnet or of a customer route, or add one")
         } else {
             continue;
         };
@@ -375,7 +327,7 @@ fn check_public_prefixes_together(
             let place = reader.place(networks.external[network.0].prefixes[0].1);
             let message = format!("public prefix {net} overlaps {other}, which is connected by {place}");
             let hint = "write a prefix that is routed to the gateway, not one on the external network itself";
-            reader.problem(*node, Wrong::new(message, hint));
+            reader.problem(*node, Refusal::new(message, hint));
         }
     }
     for overlap in Prefixes::new(prefixes).1 {
@@ -386,6 +338,6 @@ fn check_public_prefixes_together(
         };
         let message =
             format!("public prefix {} overlaps {}, {}", later.0, earlier.0, reader.place(earlier.1));
-        reader.problem(later.1, Wrong::new(message, "route each prefix to one tenant, once"));
+        reader.problem(later.1, Refusal::new(message, "route each prefix to one tenant, once"));
     }
 }

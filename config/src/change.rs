@@ -10,6 +10,8 @@ use nvgw_types::{CustomerAddr, MacAddr, ProviderAddr, Vsid};
 
 use crate::model::{CustomerRoute, LookupRecord, SenderCheck, Subnet};
 
+mod value;
+
 /// A tenant without what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTenant {

@@ -3,7 +3,8 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
-use crate::reader::{Field, List, Reader, Spanned, Wrong, is_null};
+use crate::reader::{Field, List, Reader, Spanned, is_null};
+use crate::rules::Refusal;
 use crate::suggest::did_you_mean;
 use crate::tree::{Content, Member, NodeId, Scalar};
 
@@ -22,7 +23,7 @@ pub(crate) trait Leaf: Sized {
     const WANTED: &'static str;
 
     /// Reads a scalar that is not null.
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong>;
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal>;
 
     /// The JSON schema of what [`Leaf::read`] reads.
     fn leaf_schema() -> Schema;
@@ -45,7 +46,7 @@ pub(crate) trait Object: Decode + JsonSchema {
                     if !Self::KEYS.contains(&&*member.key) {
                         let hint = did_you_mean(&member.key, Self::KEYS.iter().copied())
                             .unwrap_or_else(|| format!("the keys here are {}", Self::KEYS.join(", ")));
-                        let wrong = Wrong::new("unknown key", hint);
+                        let wrong = Refusal::new("unknown key", hint);
                         reader.key_problem(node, &member.key, member.mark, wrong);
                     }
                 }
@@ -55,7 +56,7 @@ pub(crate) trait Object: Decode + JsonSchema {
             _ => {
                 let message = format!("{} where a mapping belongs", reader.describe(node));
                 let hint = format!("write keys and values; the keys here are {}", Self::KEYS.join(", "));
-                reader.problem(node, Wrong::new(message, hint));
+                reader.problem(node, Refusal::new(message, hint));
                 None
             }
         }
@@ -73,7 +74,7 @@ impl<T: Leaf> Decode for T {
                     Err(wrong) => wrong,
                 }
             }
-            _ => Wrong::new(
+            _ => Refusal::new(
                 format!("{} where a value belongs", reader.describe(node)),
                 format!("write {}", T::WANTED),
             ),
@@ -103,7 +104,7 @@ impl<T: Decode> Decode for List<T> {
             _ => {
                 let message = format!("{} where a list belongs", reader.describe(node));
                 let hint = "write a list: [a, b], or one item a line, each after a dash";
-                reader.problem(node, Wrong::new(message, hint));
+                reader.problem(node, Refusal::new(message, hint));
                 None
             }
         }
@@ -127,7 +128,7 @@ impl Members<'_> {
         self.read(reader, key).unwrap_or_else(|| {
             let mark = reader.tree.mark(self.node);
             let hint = format!("add the key {key}");
-            reader.key_problem(self.node, key, mark, Wrong::new("missing", hint));
+            reader.key_problem(self.node, key, mark, Refusal::new("missing", hint));
             Field::Broken
         })
     }
@@ -167,6 +168,11 @@ impl Members<'_> {
         };
         let value = T::from_members(reader, Members { node, members: &[] });
         Field::Given(Spanned { node, value })
+    }
+
+    /// A mapping that may be left out or have nothing after its key, and says something by being there.
+    pub(crate) fn optional_section<T: Object>(self, reader: &mut Reader<'_>, key: &str) -> Field<T> {
+        self.list(reader, key)
     }
 
     fn read<T: Decode>(self, reader: &mut Reader<'_>, key: &str) -> Option<Field<T>> {
@@ -253,6 +259,15 @@ impl ObjectSchema {
         self.property(key, doc, json_schema!({ "anyOf": [object, { "type": "null" }] }));
     }
 
+    pub(crate) fn optional_section<T: Object>(
+        &mut self,
+        generator: &mut SchemaGenerator,
+        key: &'static str,
+        doc: &[&str],
+    ) {
+        self.section::<T>(generator, key, doc);
+    }
+
     fn property(&mut self, key: &str, doc: &[&str], mut schema: Schema) {
         schema.insert("description".to_owned(), Value::from(prose(doc)));
         self.properties.insert(key.to_owned(), schema.into());
@@ -279,12 +294,12 @@ fn prose(doc: &[&str]) -> String {
 /// Declares mappings of the document: the type, how it is read, its JSON schema with the doc comments in it.
 ///
 /// Each key names its field, the type of its value and how it may be left out: `required`, `optional`,
-/// `default("…")` (as it would be written), `list` or `section`.
+/// `default("…")` (as it would be written), `list`, `section` or `optional_section`.
 macro_rules! object {
     ($(
         $(#[doc = $doc:literal])+
         $name:ident {
-            $( $(#[doc = $field_doc:literal])+ $key:literal => $field:ident: $ty:ty, $mode:ident $(($default:literal))?; )+
+            $( $(#[doc = $field_doc:literal])+ $key:literal => $field:ident: $ty:ty, $mode:ident $(($default:expr))?; )+
         }
     )+) => { $(
         $(#[doc = $doc])+

@@ -5,19 +5,23 @@
 //! what it finds and goes on, so that one run shows every mistake.
 
 mod change;
+mod change_document;
 mod decode;
 mod document;
 mod examples;
 mod model;
+mod objects;
 mod prefixes;
 mod problems;
 mod reader;
+pub mod rules;
 mod suggest;
 mod tree;
 mod validate;
 
 use std::path::Path;
 
+use change_document::Changes;
 use decode::Decode;
 use reader::Reader;
 use schemars::generate::SchemaSettings;
@@ -47,14 +51,34 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
 /// # Errors
 /// Every mistake of the document.
 pub fn parse(text: &str, origin: &str) -> Result<Config, Problems> {
+    let least = "give at least ports and provider; the shipped examples show how";
+    read(text, origin, least, |reader, document: document::Document| validate::validate(reader, &document))
+}
+
+/// Reads a document of changes, YAML or JSON; `origin` stands before the line numbers of its problems.
+///
+/// # Errors
+/// Every mistake that shows without knowing what the gateway holds.
+pub fn parse_changes(text: &str, origin: &str) -> Result<ChangeSet, Problems> {
+    let least = "give at least changes: []";
+    read(text, origin, least, |_, changes: Changes| changes.build())
+}
+
+fn read<T: Decode, V>(
+    text: &str,
+    origin: &str,
+    least: &str,
+    build: impl FnOnce(&mut Reader<'_>, T) -> Option<V>,
+) -> Result<V, Problems> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut problems = Vec::new();
-    let tree = tree::parse(text, &mut problems).map_err(|problem| Problems::single(origin, problem))?;
+    let tree =
+        tree::parse(text, least, &mut problems).map_err(|problem| Problems::single(origin, problem))?;
     let mut reader = Reader::new(&tree, problems);
-    let document = document::Document::decode(&mut reader, NodeId::ROOT);
-    let config = document.and_then(|document| validate::validate(&mut reader, &document));
-    match (Problems::collect(origin, reader.into_problems()), config) {
-        (None, Some(config)) => Ok(config),
+    let document = T::decode(&mut reader, NodeId::ROOT);
+    let value = document.and_then(|document| build(&mut reader, document));
+    match (Problems::collect(origin, reader.into_problems()), value) {
+        (None, Some(value)) => Ok(value),
         (Some(problems), _) => Err(problems),
         // A reload must not end the process: should a check forget to speak, the document is still refused.
         (None, None) => Err(Problems::single(
@@ -63,18 +87,27 @@ pub fn parse(text: &str, origin: &str) -> Result<Config, Problems> {
                 path: "document".to_owned(),
                 line: 1,
                 column: 1,
-                message: "the configuration cannot be built, though no mistake was found".to_owned(),
+                message: "the document cannot be understood, though no mistake was found".to_owned(),
                 hint: "report this file as a defect of nvgw".to_owned(),
             },
         )),
     }
 }
 
-/// The JSON schema (draft 2020-12) of the document.
+/// The JSON schema (draft 2020-12) of the configuration.
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    generator.into_root_schema_for::<document::Document>().to_value()
+    schema_of::<document::Document>()
+}
+
+/// The JSON schema (draft 2020-12) of a document of changes.
+#[must_use]
+pub fn changes_schema() -> serde_json::Value {
+    schema_of::<Changes>()
+}
+
+fn schema_of<T: schemars::JsonSchema>() -> serde_json::Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// The problem of a file that is no UTF-8 after `valid`.

@@ -1,6 +1,7 @@
 //! From nodes to values: reads as much as can be read and reports everything that cannot.
 
 use crate::problems::Problem;
+use crate::rules::{Refusal, Verdict};
 use crate::tree::{Content, Mark, NodeId, Tree, push_key, quote};
 
 /// A tree and the problems found in it so far.
@@ -19,25 +20,35 @@ impl<'t> Reader<'t> {
     }
 
     /// Reports what is wrong at a node.
-    pub(crate) fn problem(&mut self, node: NodeId, wrong: Wrong) {
+    pub(crate) fn problem(&mut self, node: NodeId, refusal: Refusal) {
         let path = self.tree.path(node);
-        self.add(path, self.tree.mark(node), wrong);
+        self.add(path, self.tree.mark(node), refusal);
+    }
+
+    /// Whether a rule has nothing against what stands at a node; reports what it has.
+    pub(crate) fn check(&mut self, node: NodeId, verdict: Verdict) -> bool {
+        let refusal = match verdict {
+            Ok(()) => return true,
+            Err(refusal) => refusal,
+        };
+        self.problem(node, refusal);
+        false
     }
 
     /// Reports what is wrong about a key of the mapping at `node`.
-    pub(crate) fn key_problem(&mut self, node: NodeId, key: &str, mark: Mark, wrong: Wrong) {
+    pub(crate) fn key_problem(&mut self, node: NodeId, key: &str, mark: Mark, refusal: Refusal) {
         let mut path = self.tree.path(node);
         push_key(&mut path, key);
-        self.add(path, mark, wrong);
+        self.add(path, mark, refusal);
     }
 
-    fn add(&mut self, path: String, mark: Mark, wrong: Wrong) {
+    fn add(&mut self, path: String, mark: Mark, refusal: Refusal) {
         self.problems.push(Problem {
             path: if path.is_empty() { "document".to_owned() } else { path },
             line: mark.line as usize,
             column: mark.column as usize,
-            message: wrong.message,
-            hint: wrong.hint,
+            message: refusal.message,
+            hint: refusal.hint,
         });
     }
 
@@ -62,24 +73,6 @@ impl<'t> Reader<'t> {
             Content::Mapping(_) => "a mapping".to_owned(),
             Content::Broken => "something unreadable".to_owned(),
         }
-    }
-}
-
-/// What is wrong, and what to write instead.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Wrong {
-    message: String,
-    hint: String,
-}
-
-impl Wrong {
-    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: hint.into() }
-    }
-
-    /// A part of the document that a later version brings.
-    pub(crate) fn not_yet(what: &str, hint: impl Into<String>) -> Self {
-        Self::new(format!("{what} is not supported yet"), hint)
     }
 }
 

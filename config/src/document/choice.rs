@@ -4,8 +4,8 @@ use schemars::{Schema, json_schema};
 use serde_json::Value;
 
 use crate::decode::Leaf;
-use crate::model::{DscpMode, EcnMode, FlowIdMode, Hugepages};
-use crate::reader::Wrong;
+use crate::model::{DscpMode, DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages};
+use crate::rules::Refusal;
 use crate::suggest::did_you_mean;
 use crate::tree::{Scalar, quote};
 
@@ -24,7 +24,7 @@ pub(crate) struct OneOf<T>(pub(crate) T);
 impl<T: Choice> Leaf for OneOf<T> {
     const WANTED: &'static str = T::WANTED;
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let found = T::OPTIONS.iter().find(|(name, _)| *name == scalar.text);
         found.map(|(_, value)| Self(*value)).ok_or_else(|| {
             let names = T::OPTIONS.iter().map(|(name, _)| *name);
@@ -32,7 +32,7 @@ impl<T: Choice> Leaf for OneOf<T> {
                 Some(slip) => format!("write {} ({slip})", T::WANTED),
                 None => format!("write {}", T::WANTED),
             };
-            Wrong::new(format!("{} is none of the values here", quote(scalar.text)), hint)
+            Refusal::new(format!("{} is none of the values here", quote(scalar.text)), hint)
         })
     }
 
@@ -59,18 +59,24 @@ impl Choice for EcnMode {
     const WANTED: &'static str = "normal or compatible";
 }
 
-/// What happens to packets of unknown senders, the value of a later version included.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum SenderCheck {
+impl Choice for DuplicateAddressDetection {
+    const OPTIONS: &'static [(&'static str, Self)] =
+        &[("fast", Self::Fast), ("rfc5227", Self::Rfc5227), ("off", Self::Off)];
+    const WANTED: &'static str = "fast, rfc5227 or off";
+}
+
+/// What happens to packets of unknown senders; what may be learned of them is said elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SenderCheckMode {
     Strict,
     LogOnly,
     Learn,
 }
 
-impl Choice for SenderCheck {
+impl Choice for SenderCheckMode {
     const OPTIONS: &'static [(&'static str, Self)] =
         &[("strict", Self::Strict), ("log-only", Self::LogOnly), ("learn", Self::Learn)];
-    const WANTED: &'static str = "strict or log-only";
+    const WANTED: &'static str = "strict, log-only or learn";
 }
 
 /// `uniform` or `pipe:<value>`.
@@ -80,7 +86,7 @@ pub(crate) struct Dscp(pub(crate) DscpMode);
 impl Leaf for Dscp {
     const WANTED: &'static str = "uniform, or pipe:<value> with a value from 0 to 63, as in pipe:46";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let text = scalar.text;
         if text == "uniform" {
             return Ok(Self(DscpMode::Uniform));
@@ -92,7 +98,7 @@ impl Leaf for Dscp {
             .map(|value| Self(DscpMode::Pipe(value)))
             .ok_or_else(|| {
                 let message = format!("{} is none of the values here", quote(text));
-                Wrong::new(message, format!("write {}", Self::WANTED))
+                Refusal::new(message, format!("write {}", Self::WANTED))
             })
     }
 

@@ -4,7 +4,7 @@ use schemars::{Schema, json_schema};
 
 use crate::decode::Leaf;
 use crate::model::Device;
-use crate::reader::Wrong;
+use crate::rules::Refusal;
 use crate::tree::{Scalar, quote};
 
 /// A PCI address, with or without its domain, or a vdev string.
@@ -35,7 +35,7 @@ impl Leaf for PortDevice {
     const WANTED: &'static str =
         "a PCI address, as in 0000:3b:00.0, or a DPDK vdev, as in net_af_packet0,iface=veth0";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let text = scalar.text;
         if let Some(address) = pci(text) {
             return Ok(Self(Device::Pci(address)));
@@ -50,7 +50,7 @@ impl Leaf for PortDevice {
         } else {
             format!("write {}", Self::WANTED)
         };
-        Err(Wrong::new(format!("{} is no device", quote(text)), hint))
+        Err(Refusal::new(format!("{} is no device", quote(text)), hint))
     }
 
     fn leaf_schema() -> Schema {

@@ -7,7 +7,7 @@ use nvgw_types::MacAddr;
 use schemars::{Schema, json_schema};
 
 use crate::decode::Leaf;
-use crate::reader::Wrong;
+use crate::rules::{Refusal, is_edge, is_special, usable};
 use crate::tree::{Scalar, quote};
 
 /// A station's address.
@@ -17,7 +17,7 @@ pub(crate) struct Address(pub(crate) Ipv4Addr);
 impl Leaf for Address {
     const WANTED: &'static str = "an IPv4 address, as in 10.0.1.5";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         address(scalar.text, Self::WANTED).map(Self)
     }
 
@@ -33,10 +33,10 @@ pub(crate) struct Prefix(pub(crate) Ipv4Net);
 impl Leaf for Prefix {
     const WANTED: &'static str = "an IPv4 prefix, as in 10.0.1.0/24";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let net = prefix(scalar.text, 32)?;
         if net.addr() != net.network() {
-            return Err(Wrong::new(format!("{net} has host bits set"), format!("write {}", net.trunc())));
+            return Err(Refusal::new(format!("{net} has host bits set"), format!("write {}", net.trunc())));
         }
         Ok(Self(net))
     }
@@ -53,17 +53,17 @@ pub(crate) struct InterfaceAddress(pub(crate) Ipv4Net);
 impl Leaf for InterfaceAddress {
     const WANTED: &'static str = "an IPv4 address with its prefix length, as in 198.18.0.2/24";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let net = prefix(scalar.text, 24)?;
         station(net.addr(), Self::WANTED)?;
         if net.prefix_len() == 0 {
-            return Err(Wrong::new(
+            return Err(Refusal::new(
                 format!("{net} would make every address a neighbour"),
                 "write the length of the network's prefix, as in /24",
             ));
         }
         if is_edge(net, net.addr()) {
-            return Err(Wrong::new(
+            return Err(Refusal::new(
                 format!("{} is the network or broadcast address of {}", net.addr(), net.trunc()),
                 usable(net),
             ));
@@ -86,17 +86,17 @@ pub(crate) struct PoolRange {
 impl Leaf for PoolRange {
     const WANTED: &'static str = "first and last address, as in 100.64.20.50-100.64.20.59";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let hint = || format!("write {}", Self::WANTED);
         let (first, last) = scalar
             .text
             .split_once('-')
-            .ok_or_else(|| Wrong::new(format!("{} is no range", quote(scalar.text)), hint()))?;
+            .ok_or_else(|| Refusal::new(format!("{} is no range", quote(scalar.text)), hint()))?;
         let first = address(first.trim(), Self::WANTED)?;
         let last = address(last.trim(), Self::WANTED)?;
         if first > last {
             let message = format!("the range ends at {last}, before it begins at {first}");
-            return Err(Wrong::new(message, format!("write {last}-{first}")));
+            return Err(Refusal::new(message, format!("write {last}-{first}")));
         }
         Ok(Self { first, last })
     }
@@ -113,16 +113,16 @@ pub(crate) struct Mac(pub(crate) MacAddr);
 impl Leaf for Mac {
     const WANTED: &'static str = "an Ethernet address, as in 02:15:5d:00:00:05";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let hint = format!("write {}", Self::WANTED);
         match scalar.text.parse::<MacAddr>() {
             Ok(mac) if mac.is_station() => Ok(Self(mac)),
-            Ok(MacAddr::ZERO) => Err(Wrong::new(format!("{} belongs to no station", MacAddr::ZERO), hint)),
+            Ok(MacAddr::ZERO) => Err(Refusal::new(format!("{} belongs to no station", MacAddr::ZERO), hint)),
             Ok(mac) => {
                 let message = format!("{mac} is a group address: its first byte is odd");
-                Err(Wrong::new(message, hint))
+                Err(Refusal::new(message, hint))
             }
-            Err(_) => Err(Wrong::new(format!("{} is no Ethernet address", quote(scalar.text)), hint)),
+            Err(_) => Err(Refusal::new(format!("{} is no Ethernet address", quote(scalar.text)), hint)),
         }
     }
 
@@ -131,72 +131,49 @@ impl Leaf for Mac {
     }
 }
 
-/// Whether an address is its network's own or its broadcast address: no station's.
-pub(crate) fn is_edge(net: Ipv4Net, address: Ipv4Addr) -> bool {
-    // RFC 3021: a /31 has two stations; a /32 is one.
-    net.prefix_len() <= 30 && (address == net.network() || address == net.broadcast())
-}
-
-/// The hint that names the addresses which stations of a network can have.
-pub(crate) fn usable(net: Ipv4Net) -> String {
-    let mut hosts = net.hosts();
-    match (hosts.next(), net.hosts().next_back()) {
-        (Some(first), Some(last)) if first != last => {
-            format!("write an address from {first} to {last}")
-        }
-        (Some(only), _) => format!("write {only}"),
-        _ => format!("write an address of {net}"),
-    }
-}
-
-/// Whether no packet can be sent to such an address as to a station's.
-pub(crate) fn is_special(address: Ipv4Addr) -> bool {
-    address.octets()[0] == 0 || address.is_loopback() || address.is_multicast() || address.is_broadcast()
-}
-
-fn address(text: &str, wanted: &str) -> Result<Ipv4Addr, Wrong> {
+fn address(text: &str, wanted: &str) -> Result<Ipv4Addr, Refusal> {
     match text.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => station(address, wanted),
         Ok(IpAddr::V6(_)) => Err(ipv6(wanted)),
         Err(_) => Err(match text.parse::<IpNet>() {
             Ok(IpNet::V6(_)) => ipv6(wanted),
-            Ok(IpNet::V4(net)) => Wrong::new(
+            Ok(IpNet::V4(net)) => Refusal::new(
                 format!("{net} is a prefix, not an address"),
                 format!("write {} without its length", net.addr()),
             ),
-            Err(_) => Wrong::new(format!("{} is no address", quote(text)), format!("write {wanted}")),
+            Err(_) => Refusal::new(format!("{} is no address", quote(text)), format!("write {wanted}")),
         }),
     }
 }
 
-fn station(address: Ipv4Addr, wanted: &str) -> Result<Ipv4Addr, Wrong> {
+fn station(address: Ipv4Addr, wanted: &str) -> Result<Ipv4Addr, Refusal> {
     if is_special(address) {
         let message = format!("{address} is no station's address");
-        return Err(Wrong::new(message, format!("write {wanted}")));
+        return Err(Refusal::new(message, format!("write {wanted}")));
     }
     Ok(address)
 }
 
 /// Reads `A.B.C.D/N`; `likely` is the length that the hint gives to an address without one.
-fn prefix(text: &str, likely: u8) -> Result<Ipv4Net, Wrong> {
+fn prefix(text: &str, likely: u8) -> Result<Ipv4Net, Refusal> {
     match text.parse::<IpNet>() {
         Ok(IpNet::V4(net)) => Ok(net),
         Ok(IpNet::V6(_)) => Err(ipv6(Prefix::WANTED)),
         Err(_) => Err(match text.parse::<IpAddr>() {
             Ok(IpAddr::V6(_)) => ipv6(Prefix::WANTED),
-            Ok(IpAddr::V4(address)) => Wrong::new(
+            Ok(IpAddr::V4(address)) => Refusal::new(
                 format!("{address} has no prefix length"),
                 format!("add it, as in {address}/{likely}"),
             ),
             Err(_) => {
-                Wrong::new(format!("{} is no prefix", quote(text)), format!("write {}", Prefix::WANTED))
+                Refusal::new(format!("{} is no prefix", quote(text)), format!("write {}", Prefix::WANTED))
             }
         }),
     }
 }
 
-fn ipv6(wanted: &str) -> Wrong {
-    Wrong::not_yet("IPv6", format!("write {wanted}"))
+fn ipv6(wanted: &str) -> Refusal {
+    Refusal::not_yet("IPv6", format!("write {wanted}"))
 }
 
 fn prefix_schema() -> Schema {

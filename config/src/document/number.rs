@@ -4,7 +4,8 @@ use nvgw_types::{VlanId, Vsid};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use crate::decode::{Decode, Leaf};
-use crate::reader::{List, Reader, Wrong};
+use crate::reader::{List, Reader};
+use crate::rules::Refusal;
 use crate::tree::{NodeId, Scalar, quote};
 
 /// A whole number from `MIN` to `MAX`.
@@ -14,7 +15,7 @@ pub(crate) struct Int<T, const MIN: u64, const MAX: u64>(pub(crate) T);
 impl<T: TryFrom<u64>, const MIN: u64, const MAX: u64> Leaf for Int<T, MIN, MAX> {
     const WANTED: &'static str = "a whole number";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let number = whole_number(scalar, MIN, MAX)?;
         match T::try_from(number) {
             Ok(value) if (MIN..=MAX).contains(&number) => Ok(Self(value)),
@@ -59,11 +60,11 @@ pub(crate) struct Vlan(pub(crate) VlanId);
 impl Leaf for Vlan {
     const WANTED: &'static str = "a VLAN from 1 to 4094, or leave the key out for untagged";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let number = whole_number(scalar, 1, 4094)?;
         VlanId::new(number).map(Self).map_err(|_| {
             let hint = format!("write {}", Self::WANTED);
-            Wrong::new(format!("VLAN {number} does not exist"), hint)
+            Refusal::new(format!("VLAN {number} does not exist"), hint)
         })
     }
 
@@ -79,17 +80,17 @@ pub(crate) struct VsidNumber(pub(crate) Vsid);
 impl Leaf for VsidNumber {
     const WANTED: &'static str = "a VSID from 4096 to 16777214";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let number = whole_number(scalar, 4096, 16_777_214)?;
         let wrong = || {
             let message = format!("VSID {number} does not fit 24 bits");
-            Wrong::new(message, format!("write {}", Self::WANTED))
+            Refusal::new(message, format!("write {}", Self::WANTED))
         };
         let vsid = Vsid::new(number).map_err(|_| wrong())?;
         if vsid == Vsid::VENDOR {
             let message =
                 format!("VSID {number} is the vendor-specific one, which carries no tenant (RFC 7637)");
-            return Err(Wrong::new(message, format!("write {}", Self::WANTED)));
+            return Err(Refusal::new(message, format!("write {}", Self::WANTED)));
         }
         Ok(Self(vsid))
     }
@@ -106,7 +107,7 @@ pub(crate) struct Bool(pub(crate) bool);
 impl Leaf for Bool {
     const WANTED: &'static str = "true or false";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let Scalar { text, plain } = scalar;
         match text {
             "true" | "True" | "TRUE" if plain => return Ok(Self(true)),
@@ -120,7 +121,7 @@ impl Leaf for Bool {
             "false" => "write false without quotes",
             _ => "write true or false",
         };
-        Err(Wrong::new(format!("{} is no boolean", quote(text)), hint))
+        Err(Refusal::new(format!("{} is no boolean", quote(text)), hint))
     }
 
     fn leaf_schema() -> Schema {
@@ -129,7 +130,7 @@ impl Leaf for Bool {
 }
 
 /// A whole number of YAML's core schema: decimal, `0x` or `0o`.
-fn whole_number(scalar: Scalar<'_>, min: u64, max: u64) -> Result<u64, Wrong> {
+fn whole_number(scalar: Scalar<'_>, min: u64, max: u64) -> Result<u64, Refusal> {
     let Scalar { text, plain } = scalar;
     let is_decimal = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let decimal = is_decimal(text);
@@ -139,14 +140,14 @@ fn whole_number(scalar: Scalar<'_>, min: u64, max: u64) -> Result<u64, Wrong> {
         } else {
             format!("write a whole number from {min} to {max}, without quotes")
         };
-        return Err(Wrong::new(format!("{} is text, not a number", quote(text)), hint));
+        return Err(Refusal::new(format!("{} is text, not a number", quote(text)), hint));
     }
     if decimal && text.len() > 1 && text.starts_with('0') {
         // Octal in YAML 1.1, decimal in YAML 1.2: whoever wrote it meant one of them.
         let decimal = text.trim_start_matches('0');
         let decimal = if decimal.is_empty() { "0" } else { decimal };
         let hint = format!("write {decimal}, or 0o{decimal} for an octal number");
-        return Err(Wrong::new(format!("{text} has a leading zero"), hint));
+        return Err(Refusal::new(format!("{text} has a leading zero"), hint));
     }
     let parsed = match (text.strip_prefix("0x"), text.strip_prefix("0o")) {
         (Some(digits), _) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
@@ -166,14 +167,14 @@ fn whole_number(scalar: Scalar<'_>, min: u64, max: u64) -> Result<u64, Wrong> {
             } else {
                 format!("write a whole number from {min} to {max}")
             };
-            return Err(Wrong::new(format!("{} is no whole number", quote(text)), hint));
+            return Err(Refusal::new(format!("{} is no whole number", quote(text)), hint));
         }
     };
     parsed.map_err(|_| out_of_range(text, min, max))
 }
 
-fn out_of_range(text: &str, min: u64, max: u64) -> Wrong {
-    Wrong::new(
+fn out_of_range(text: &str, min: u64, max: u64) -> Refusal {
+    Refusal::new(
         format!("{} is out of range", quote(text).trim_matches('"')),
         format!("write a whole number from {min} to {max}"),
     )

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use schemars::{Schema, json_schema};
 
 use crate::decode::{Decode, Leaf};
-use crate::reader::{Reader, Wrong};
+use crate::reader::Reader;
+use crate::rules::Refusal;
 use crate::tree::{Content, NodeId, Scalar, quote};
 
 /// The name of a port, a network or a tenant.
@@ -20,10 +21,10 @@ const LONGEST_NAME: usize = 63;
 impl Leaf for Name {
     const WANTED: &'static str = "a name, as in wire0";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let Scalar { text, plain } = scalar;
         if plain && is_number_or_boolean(text) {
-            return Err(Wrong::new(
+            return Err(Refusal::new(
                 format!("{text} is a number or a boolean, not a name"),
                 format!("put it in quotes: \"{text}\""),
             ));
@@ -35,7 +36,7 @@ impl Leaf for Name {
         {
             return Ok(Self(text.to_owned()));
         }
-        Err(Wrong::new(
+        Err(Refusal::new(
             format!("{} is no name", quote(text)),
             "write up to 63 letters, digits, dashes, dots and underscores, a letter or a digit first",
         ))
@@ -55,17 +56,17 @@ const LONGEST_LABEL: usize = 255;
 impl Leaf for Label {
     const WANTED: &'static str = "text";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let Scalar { text, plain } = scalar;
         if plain && is_number_or_boolean(text) {
-            return Err(Wrong::new(
+            return Err(Refusal::new(
                 format!("{text} is a number or a boolean, not text"),
                 format!("put it in quotes: \"{text}\""),
             ));
         }
         let length = text.chars().count();
         if length == 0 || length > LONGEST_LABEL || text.chars().any(char::is_control) {
-            return Err(Wrong::new(
+            return Err(Refusal::new(
                 format!("{} is no name", quote(text)),
                 "write 1 to 255 characters on one line",
             ));
@@ -85,11 +86,11 @@ pub(crate) struct AbsolutePath(pub(crate) PathBuf);
 impl Leaf for AbsolutePath {
     const WANTED: &'static str = "a path from the root, as in /var/lib/nvgw";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         if scalar.text.starts_with('/') && !scalar.text.chars().any(char::is_control) {
             return Ok(Self(PathBuf::from(scalar.text)));
         }
-        Err(Wrong::new(
+        Err(Refusal::new(
             format!("{} is no absolute path", quote(scalar.text)),
             format!("write {}", Self::WANTED),
         ))
@@ -107,7 +108,7 @@ pub(crate) struct Guid(pub(crate) String);
 impl Leaf for Guid {
     const WANTED: &'static str = "a GUID in quotes, as in \"{6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}\"";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         let text = scalar.text;
         let inner = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
         let groups: Vec<&str> = inner.split('-').collect();
@@ -115,7 +116,7 @@ impl Leaf for Guid {
         if lengths == [8, 4, 4, 4, 12] && groups.concat().bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(Self(format!("{{{inner}}}")));
         }
-        Err(Wrong::new(format!("{} is no GUID", quote(text)), format!("write {}", Self::WANTED)))
+        Err(Refusal::new(format!("{} is no GUID", quote(text)), format!("write {}", Self::WANTED)))
     }
 
     fn leaf_schema() -> Schema {
@@ -133,13 +134,13 @@ pub(crate) struct Listen(pub(crate) Option<SocketAddr>);
 impl Leaf for Listen {
     const WANTED: &'static str = "an address and a port, as in 127.0.0.1:9477, or off";
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, Wrong> {
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         if scalar.text == "off" {
             return Ok(Self(None));
         }
         scalar.text.parse().map(|address| Self(Some(address))).map_err(|_| {
             let message = format!("{} is nowhere to listen", quote(scalar.text));
-            Wrong::new(message, format!("write {}", Self::WANTED))
+            Refusal::new(message, format!("write {}", Self::WANTED))
         })
     }
 

@@ -14,11 +14,15 @@ const DEEPEST: usize = 32;
 /// From this many members on, a mapping's keys are kept in a set to find those given twice.
 const MANY_KEYS: usize = 16;
 
-/// Reads a document. Mistakes that leave a tree (keys given twice, aliases, tags) go into `problems`.
+/// Reads a document; `least` is the hint for one that is empty. Mistakes that leave a tree (keys given twice, aliases, tags) go into `problems`.
 ///
 /// # Errors
 /// What is no YAML, holds nothing or holds two documents: one problem.
-pub(crate) fn parse<'t>(text: &'t str, problems: &mut Vec<Problem>) -> Result<Tree<'t>, Problem> {
+pub(crate) fn parse<'t>(
+    text: &'t str,
+    least: &str,
+    problems: &mut Vec<Problem>,
+) -> Result<Tree<'t>, Problem> {
     let mut builder =
         Builder { text, tree: Tree { nodes: Vec::new() }, open: Vec::new(), documents: 0, problems };
     let mut parser = Parser::new_from_str(text);
@@ -26,7 +30,7 @@ pub(crate) fn parse<'t>(text: &'t str, problems: &mut Vec<Problem>) -> Result<Tr
         let (event, span) = event.map_err(|error| syntax(text, &error))?;
         builder.event(event, span)?;
     }
-    builder.finish()
+    builder.finish(least)
 }
 
 /// A collection that is not yet complete.
@@ -98,18 +102,14 @@ impl<'t> Builder<'t, '_> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Tree<'t>, Problem> {
+    fn finish(self, least: &str) -> Result<Tree<'t>, Problem> {
         let nothing = match self.tree.nodes.first().map(|node| &node.content) {
             None => true,
             Some(Content::Scalar { text, plain }) => *plain && text.is_empty(),
             Some(_) => false,
         };
         if nothing {
-            return Err(whole(
-                Mark::START,
-                "the file is empty",
-                "give at least ports and provider; the shipped examples show how",
-            ));
+            return Err(whole(Mark::START, "the document is empty", least));
         }
         Ok(self.tree)
     }

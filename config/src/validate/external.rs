@@ -7,12 +7,13 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::document;
 use crate::model::{ExternalIndex, ExternalNetwork, ExternalRoute, NetworkRef, TenantIndex};
-use crate::reader::{Field, List, Reader, Spanned, Wrong};
+use crate::reader::{Field, List, Reader, Spanned};
+use crate::rules::{Refusal, check_not_connected};
 use crate::tree::NodeId;
 
 use super::names::Names;
 use super::network::{Connected, Networks};
-use super::routes::{Destinations, check_not_connected};
+use super::routes::Destinations;
 use super::system::{Ports, Used};
 
 /// Whose an external network is.
@@ -102,7 +103,7 @@ fn connected(reader: &mut Reader<'_>, network: &document::External, owner: Owner
         && addresses.is_empty()
     {
         let hint = "add an address with its prefix length, as in 198.18.0.2/24";
-        reader.problem(list.node, Wrong::new("the network gives the gateway no address", hint));
+        reader.problem(list.node, Refusal::new("the network gives the gateway no address", hint));
     }
     connected
 }
@@ -122,7 +123,8 @@ fn routes(
         used.external_routes.take(*node);
         if let Some(prefix) = route.prefix.given() {
             destinations.add(reader, prefix, ());
-            check_not_connected(reader, prefix, connected.prefixes.iter().map(|(net, _)| *net));
+            let connected = connected.prefixes.iter().map(|(net, _)| *net);
+            reader.check(prefix.node, check_not_connected(prefix.value.0, connected));
         }
         if let Some(next_hop) = route.next_hop.given() {
             connected.check_neighbor(reader, "next hop", next_hop);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::document::Name;
-use crate::reader::{Field, Reader, Spanned, Wrong};
+use crate::reader::{Field, Reader, Spanned};
+use crate::rules::Refusal;
 use crate::suggest::did_you_mean;
 use crate::tree::NodeId;
 
@@ -54,7 +55,7 @@ impl<T: Copy> Names<T> {
                 self.whole = false;
                 let message =
                     format!("the {} name {} is taken by {}", self.kind, value.0, reader.place(entry.get().0));
-                reader.problem(*node, Wrong::new(message, "write a name of its own"));
+                reader.problem(*node, Refusal::new(message, "write a name of its own"));
             }
         }
     }
@@ -68,7 +69,7 @@ impl<T: Copy> Names<T> {
         if self.whole {
             let message = format!("there is no {} {}", self.kind, value.0);
             let hint = self.hint(&value.0);
-            reader.problem(*node, Wrong::new(message, hint));
+            reader.problem(*node, Refusal::new(message, hint));
         }
         None
     }

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use crate::document;
 use crate::model::StaticNeighbor;
-use crate::reader::{Field, List, Reader, Wrong};
+use crate::reader::{Field, List, Reader};
+use crate::rules::Refusal;
 
 use super::network::Networks;
 
@@ -26,7 +27,7 @@ pub(super) fn neighbors(
         if let Some(first) = seen.insert((network, address.value), address.node) {
             let message =
                 format!("neighbour {} is given twice, first by {}", address.value.0, reader.place(first));
-            reader.problem(address.node, Wrong::new(message, "keep one of them"));
+            reader.problem(address.node, Refusal::new(message, "keep one of them"));
         }
         neighbors.extend(neighbor.mac.value().map(|mac| StaticNeighbor {
             network,

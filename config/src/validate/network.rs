@@ -6,10 +6,11 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use nvgw_types::{PortId, VlanId};
 
-use crate::document::{Address, Document, Mtu, Name, Vlan, is_edge, usable};
+use crate::document::{Address, Document, Mtu, Name, Vlan};
 use crate::model::{ExternalIndex, NetworkRef, SiteIndex};
 use crate::prefixes::Prefixes;
-use crate::reader::{Field, Reader, Spanned, Wrong};
+use crate::reader::{Field, Reader, Spanned};
+use crate::rules::{Refusal, check_not_edge};
 use crate::tree::NodeId;
 
 use super::names::Names;
@@ -108,7 +109,7 @@ impl Networks {
         {
             let message = format!("mtu {} is more than the port's, {most}", own.value.0);
             let hint = format!("write {most} or less, or raise the port's mtu");
-            reader.problem(own.node, Wrong::new(message, hint));
+            reader.problem(own.node, Refusal::new(message, hint));
         }
         let vlan_id = vlan.optional()?.map(|vlan| vlan.0);
         let at = vlan.given().map_or(node, |vlan| vlan.node);
@@ -118,7 +119,7 @@ impl Networks {
                 None => ("untagged traffic".to_owned(), "give one of them a vlan, or write another port"),
             };
             let message = format!("{what} of this port is taken by {}", reader.place(other));
-            reader.problem(at, Wrong::new(message, hint));
+            reader.problem(at, Refusal::new(message, hint));
         }
         Some(Interface {
             port: port_id,
@@ -143,7 +144,7 @@ fn report_overlaps(reader: &mut Reader<'_>, prefixes: impl Iterator<Item = (Ipv4
             (outer, outer_node, inner, inner_node)
         };
         let message = format!("{net} overlaps {other} of {}", reader.place(other_node));
-        reader.problem(node, Wrong::new(message, "write prefixes that do not overlap"));
+        reader.problem(node, Refusal::new(message, "write prefixes that do not overlap"));
     }
 }
 
@@ -172,7 +173,7 @@ impl Connected {
     pub(super) fn add_own(&mut self, reader: &mut Reader<'_>, node: NodeId, address: Ipv4Addr) {
         if let Some(first) = self.own.insert(address, node) {
             let message = format!("{address} is given twice, first by {}", reader.place(first));
-            reader.problem(node, Wrong::new(message, "keep one of them"));
+            reader.problem(node, Refusal::new(message, "keep one of them"));
         }
     }
 
@@ -191,26 +192,21 @@ impl Connected {
     ) -> bool {
         let Spanned { node, value } = address;
         let address = value.0;
-        let wrong = match self.prefix_of(address) {
-            _ if self.own.contains_key(&address) => Wrong::new(
+        let verdict = match self.prefix_of(address) {
+            _ if self.own.contains_key(&address) => Err(Refusal::new(
                 format!("{what} {address} is our own address"),
                 "write the address of another station on the network",
-            ),
-            Some(net) if is_edge(net, address) => Wrong::new(
-                format!("{what} {address} is the network or broadcast address of {net}"),
-                usable(net),
-            ),
-            Some(_) => return true,
+            )),
+            Some(net) => check_not_edge(what, address, net),
             None if !self.whole => return false,
-            None => self.not_connected(what, address),
+            None => Err(self.not_connected(what, address)),
         };
-        reader.problem(*node, wrong);
-        false
+        reader.check(*node, verdict)
     }
 
-    fn not_connected(&self, what: &str, address: Ipv4Addr) -> Wrong {
+    fn not_connected(&self, what: &str, address: Ipv4Addr) -> Refusal {
         let nets: Vec<String> = self.prefixes.iter().map(|(net, _)| net.to_string()).collect();
-        Wrong::new(
+        Refusal::new(
             format!("{what} {address} is on no connected network"),
             format!("write an address inside {}", nets.join(" or ")),
         )

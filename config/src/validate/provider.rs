@@ -6,14 +6,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::{IpNet, Ipv4Net};
 use nvgw_types::ProviderAddr;
 
-use crate::document::{self, Address, is_edge, is_special, usable};
-use crate::model::{Encapsulation, NetworkRef, Peer, ProviderRoute, Site, SiteIndex};
+use crate::document::{self, Address};
+use crate::model::{Encapsulation, NetworkRef, Peer, Pool, ProviderRoute, Site, SiteIndex};
 use crate::prefixes::Prefixes;
-use crate::reader::{Field, Reader, Spanned, Wrong};
+use crate::reader::{Field, Reader, Spanned};
+use crate::rules::{
+    Refusal, check_not_connected, check_not_edge, check_station, check_subnet, is_edge, usable,
+};
 use crate::tree::NodeId;
 
 use super::network::{Connected, Networks};
-use super::routes::{Destinations, check_not_connected};
+use super::routes::Destinations;
 use super::system::Ports;
 
 /// The least MTU: the smallest packet that every IPv4 network takes (RFC 791), inside NVGRE over IPv4.
@@ -32,7 +35,7 @@ pub(super) fn sites(
     if list.value.items.is_empty() && list.value.whole {
         let hint =
             "add a site: { name: provider, port: wire0, subnet: 100.64.20.0/24, addresses: [100.64.20.10] }";
-        reader.problem(list.node, Wrong::new("there is no site", hint));
+        reader.problem(list.node, Refusal::new("there is no site", hint));
     }
     let mut sites = Vec::new();
     for (i, Spanned { node, value }) in list.value.items.iter().enumerate() {
@@ -60,7 +63,7 @@ fn site(
             None => (node, format!("raise the port's mtu to {LEAST_MTU} or more")),
         };
         let message = format!("mtu {} leaves no room for a tenant's packet in NVGRE", interface.mtu);
-        reader.problem(at, Wrong::new(message, hint));
+        reader.problem(at, Refusal::new(message, hint));
     }
     Some(Site {
         name: site.name.value()?.0.clone(),
@@ -68,6 +71,14 @@ fn site(
         vlan: interface.vlan,
         subnet: IpNet::V4(site.subnet.value()?.0),
         addresses: addresses.into_iter().map(|address| ProviderAddr(IpAddr::V4(address))).collect(),
+        pool: match site.pool.optional()? {
+            None => None,
+            Some(pool) => {
+                let range = pool.range.value()?;
+                let end = |address| ProviderAddr(IpAddr::V4(address));
+                Some(Pool { first: end(range.first), last: end(range.last) })
+            }
+        },
         gateway: site.gateway.optional()?.map(|gateway| IpAddr::V4(gateway.0)),
         mtu: interface.mtu,
     })
@@ -84,14 +95,14 @@ fn site_addresses(
         ..Connected::default()
     };
     if let Some(subnet) = site.subnet.given() {
-        check_station_subnet(reader, subnet.node, subnet.value.0);
+        reader.check(subnet.node, check_subnet(subnet.value.0));
         connected.prefixes.push((subnet.value.0, subnet.node));
     }
     let subnet = site.subnet.value().map(|subnet| subnet.0);
     let mut addresses = Vec::new();
     for Spanned { node, value } in site.addresses.items() {
         if let Some(subnet) = subnet {
-            check_station(reader, *node, value.0, subnet);
+            reader.check(*node, check_station(value.0, subnet));
         }
         connected.add_own(reader, *node, value.0);
         addresses.push(value.0);
@@ -110,7 +121,7 @@ fn site_addresses(
             Some(host) => format!("add addresses: [{host}], or a pool with take: 1"),
             None => "add addresses, or a pool with take: 1".to_owned(),
         };
-        reader.problem(node, Wrong::new("the site gives the gateway no provider address", hint));
+        reader.problem(node, Refusal::new("the site gives the gateway no provider address", hint));
     }
     if let Some(gateway) = site.gateway.given() {
         connected.check_neighbor(reader, "gateway", gateway);
@@ -132,7 +143,7 @@ fn taken(
     for end in [value.first, value.last] {
         if !subnet.contains(&end) || is_edge(subnet, end) {
             let message = format!("{end} is no station's address of the site's subnet {subnet}");
-            reader.problem(*range_node, Wrong::new(message, usable(subnet)));
+            reader.problem(*range_node, Refusal::new(message, usable(subnet)));
             return Vec::new();
         }
     }
@@ -148,41 +159,9 @@ fn taken(
     if addresses.len() < wanted {
         let message = format!("the range has {} free addresses, not {wanted}", addresses.len());
         let hint = format!("write {} or less, or a wider range", addresses.len());
-        reader.problem(take.node, Wrong::new(message, hint));
+        reader.problem(take.node, Refusal::new(message, hint));
     }
     addresses
-}
-
-/// Reports a subnet that stations cannot live in.
-pub(super) fn check_station_subnet(reader: &mut Reader<'_>, node: NodeId, subnet: Ipv4Net) {
-    let message = if subnet.prefix_len() == 0 {
-        "a subnet cannot hold every address".to_owned()
-    } else if subnet.prefix_len() == 32 {
-        format!("{subnet} has room for one station only")
-    } else if is_special(subnet.network()) {
-        format!("{subnet} holds addresses of no station")
-    } else {
-        return;
-    };
-    reader.problem(node, Wrong::new(message, "write a unicast prefix from /1 to /31, as in 10.0.1.0/24"));
-}
-
-/// Whether a station of a subnet can have the address; reports why not.
-pub(super) fn check_station(
-    reader: &mut Reader<'_>,
-    node: NodeId,
-    address: Ipv4Addr,
-    subnet: Ipv4Net,
-) -> bool {
-    let message = if !subnet.contains(&address) {
-        format!("{address} is outside {subnet}")
-    } else if is_edge(subnet, address) {
-        format!("{address} is the network or broadcast address of {subnet}")
-    } else {
-        return true;
-    };
-    reader.problem(node, Wrong::new(message, usable(subnet)));
-    false
 }
 
 /// How tenants' packets are wrapped, and whether reserved VSIDs are allowed as far as that could be read.
@@ -197,7 +176,7 @@ pub(super) fn encapsulation(
     if let Some(Spanned { node, value }) = value.reassemble.given()
         && value.0
     {
-        let wrong = Wrong::not_yet("reassembly of outer fragments", "write reassemble: false");
+        let wrong = Refusal::not_yet("reassembly of outer fragments", "write reassemble: false");
         reader.problem(*node, wrong);
     }
     let peers = peers(reader, value, networks);
@@ -224,12 +203,12 @@ fn peers(reader: &mut Reader<'_>, encapsulation: &document::Encapsulation, netwo
             addresses.check(reader, *node, value.0);
             if let Some(first) = seen.insert(value.0, *node) {
                 let message = format!("peer {} is given twice, first by {}", value.0, reader.place(first));
-                reader.problem(*node, Wrong::new(message, "keep one of them"));
+                reader.problem(*node, Refusal::new(message, "keep one of them"));
             }
         }
         if matches!((&peer.flow_id, &peer.ecn), (Field::Absent, Field::Absent)) {
             let hint = "add flow-id or ecn, or leave the peer out";
-            reader.problem(*node, Wrong::new("the peer wants nothing else than all others", hint));
+            reader.problem(*node, Refusal::new("the peer wants nothing else than all others", hint));
         }
         let build = || {
             Some(Peer {
@@ -257,22 +236,12 @@ impl PeerAddresses {
 
     /// Reports an address that no compute host can have.
     pub(super) fn check(&self, reader: &mut Reader<'_>, node: NodeId, address: Ipv4Addr) {
-        let wrong = if self.own.contains(&address) {
-            Wrong::new(
-                format!("provider address {address} is our own"),
-                "write the provider address of the compute host",
-            )
-        } else if let Some((net, _)) = self.sites.find(address)
-            && is_edge(net, address)
-        {
-            Wrong::new(
-                format!("provider address {address} is the network or broadcast address of {net}"),
-                usable(net),
-            )
-        } else {
-            return;
-        };
-        reader.problem(node, wrong);
+        if self.own.contains(&address) {
+            let message = format!("provider address {address} is our own");
+            reader.problem(node, Refusal::new(message, "write the provider address of the compute host"));
+        } else if let Some((net, _)) = self.sites.find(address) {
+            reader.check(node, check_not_edge("provider address", address, net));
+        }
     }
 }
 
@@ -292,7 +261,7 @@ pub(super) fn routes(
     for Spanned { value: route, .. } in provider.map_or(&[][..], |provider| provider.routes.items()) {
         if let (Some(prefix), Some(metric)) = (route.prefix.given(), route.metric.value()) {
             destinations.add(reader, prefix, metric.0);
-            check_not_connected(reader, prefix, subnets.iter().copied());
+            reader.check(prefix.node, check_not_connected(prefix.value.0, subnets.iter().copied()));
         }
         let Some(next_hop) = route.next_hop.given() else {
             continue;
@@ -308,7 +277,7 @@ pub(super) fn routes(
             } else if networks.whole && networks.sites.iter().all(|site| site.whole) {
                 let message = format!("next hop {address} is on no connected network");
                 let hint = "write an address inside a site's subnet, or add the site";
-                reader.problem(next_hop.node, Wrong::new(message, hint));
+                reader.problem(next_hop.node, Refusal::new(message, hint));
             }
             continue;
         };
@@ -326,8 +295,8 @@ pub(super) fn routes(
     routes
 }
 
-fn led_astray(next_hop: &Spanned<Address>, through: &str) -> Wrong {
-    Wrong::new(
+fn led_astray(next_hop: &Spanned<Address>, through: &str) -> Refusal {
+    Refusal::new(
         format!(
             "next hop {} is in {through}: the provider network is a routing table of its own, an underlay route cannot lead through it",
             next_hop.value.0

@@ -6,7 +6,8 @@ use nvgw_types::PortId;
 
 use crate::document::{self, WorkerCores};
 use crate::model::{Limits, Port, System};
-use crate::reader::{Field, List, Reader, Spanned, Wrong};
+use crate::reader::{Field, List, Reader, Spanned};
+use crate::rules::Refusal;
 use crate::tree::NodeId;
 
 use super::names::Names;
@@ -27,7 +28,7 @@ pub(super) fn system(reader: &mut Reader<'_>, system: &Field<document::System>) 
         if length > LONGEST_SOCKET_PATH {
             let message = format!("the path of the socket has {length} bytes");
             let hint = format!("write a path of at most {LONGEST_SOCKET_PATH} bytes");
-            reader.problem(socket.node, Wrong::new(message, hint));
+            reader.problem(socket.node, Refusal::new(message, hint));
         }
     }
     let limits = limits(&system.limits);
@@ -65,20 +66,20 @@ fn worker_cores(reader: &mut Reader<'_>, system: &document::System) -> Option<Ve
     let list = &cores.value.0;
     if list.items.is_empty() && list.whole {
         let hint = "name at least one core, as in [1]";
-        reader.problem(cores.node, Wrong::new("no core for a worker", hint));
+        reader.problem(cores.node, Refusal::new("no core for a worker", hint));
     }
     let control = system.control_core.value().map(|core| core.0);
     let mut seen: HashMap<usize, NodeId> = HashMap::new();
     for Spanned { node, value } in &list.items {
         if let Some(first) = seen.insert(value.0, *node) {
             let message = format!("core {} is given twice, first by {}", value.0, reader.place(first));
-            reader.problem(*node, Wrong::new(message, "give each worker a core of its own"));
+            reader.problem(*node, Refusal::new(message, "give each worker a core of its own"));
         }
         // On a machine with one core there is no other way.
         if control == Some(value.0) && list.items.len() > 1 {
             let message = format!("core {} is the control core", value.0);
             let hint = "leave it out of worker-cores, or move control-core: a worker takes all of its core";
-            reader.problem(*node, Wrong::new(message, hint));
+            reader.problem(*node, Refusal::new(message, hint));
         }
     }
     Some(list.items.iter().map(|core| core.value.0).collect())
@@ -113,7 +114,7 @@ impl Used {
                 let message =
                     format!("{what} are {} in all, system.limits.{key} allows {limit}", budget.used);
                 let hint = format!("write {} or more for system.limits.{key}", budget.used);
-                reader.problem(first_over, Wrong::new(message, hint));
+                reader.problem(first_over, Refusal::new(message, hint));
             }
         }
     }
@@ -150,11 +151,11 @@ pub(super) fn ports(reader: &mut Reader<'_>, field: &Field<List<document::Port>>
     if let Some(list) = field.given() {
         if list.value.whole && items.is_empty() {
             let hint = "add a port: { name: wire0, device: \"0000:3b:00.0\" }";
-            reader.problem(list.node, Wrong::new("there is no port", hint));
+            reader.problem(list.node, Refusal::new("there is no port", hint));
         }
         if let Some(port) = items.get(MOST_PORTS) {
             let message = format!("more than {MOST_PORTS} ports");
-            reader.problem(port.node, Wrong::new(message, "leave ports out"));
+            reader.problem(port.node, Refusal::new(message, "leave ports out"));
         }
     }
     let mut devices: HashMap<&str, NodeId> = HashMap::new();
@@ -169,11 +170,11 @@ pub(super) fn ports(reader: &mut Reader<'_>, field: &Field<List<document::Port>>
             let message = format!("device {} is the device of {} too", value.key(), reader.place(first));
             reader.problem(
                 *node,
-                Wrong::new(message, "write another device; number vdevs, as in net_tap0, net_tap1"),
+                Refusal::new(message, "write another device; number vdevs, as in net_tap0, net_tap1"),
             );
         } else if let Some(first) = same_interface {
             let message = format!("the kernel's interface is that of {} too", reader.place(first));
-            reader.problem(*node, Wrong::new(message, "write another interface after iface="));
+            reader.problem(*node, Refusal::new(message, "write another interface after iface="));
         }
     }
     Ports {

@@ -6,20 +6,24 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
-use nvgw_types::{CustomerAddr, ProviderAddr};
+use nvgw_types::CustomerAddr;
 
-use crate::document::{self, Address, is_edge, usable};
+use crate::document::{self, Address};
 use crate::model::{
     CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SenderCheck, Subnet, Tenant, TenantIndex,
 };
+use crate::objects::sender_check;
 use crate::prefixes::Prefixes;
-use crate::reader::{Field, List, Reader, Spanned, Wrong};
+use crate::reader::{Field, List, Reader, Spanned};
+use crate::rules::{
+    Refusal, check_not_connected, check_not_edge, check_not_gateway, check_station, check_vm_mac,
+};
 use crate::tree::NodeId;
 
 use super::external::Owner;
 use super::network::Networks;
-use super::provider::{PeerAddresses, check_station};
-use super::routes::{Destinations, check_not_connected};
+use super::provider::PeerAddresses;
+use super::routes::Destinations;
 use super::system::Used;
 
 use subnets::{Subnets, TenantSubnets};
@@ -73,7 +77,9 @@ pub(super) fn tenants(
         let routes = routes(reader, tenant, its_subnets, &connected);
         let external = external(reader, tenant, TenantIndex(i), around);
         check_public_prefixes(reader, tenant, its_subnets, external, around, used);
-        tenants.extend(build(reader, tenant, &its_subnets.subnets, records, routes, external));
+        let sender_check = sender_check(reader, &tenant.sender_check, &tenant.learn);
+        let subnets = its_subnets.subnets.clone();
+        tenants.extend(build(reader, tenant, sender_check, subnets, records, routes, external));
     }
     check_public_prefixes_together(reader, list, around.networks);
     Tenants { tenants, subnets: subnets.all() }
@@ -82,7 +88,8 @@ pub(super) fn tenants(
 fn build(
     reader: &mut Reader<'_>,
     tenant: &document::Tenant,
-    subnets: &[Subnet],
+    sender_check: Option<SenderCheck>,
+    subnets: Vec<Subnet>,
     records: Vec<LookupRecord>,
     routes: Vec<CustomerRoute>,
     external: Way,
@@ -90,22 +97,14 @@ fn build(
     if let Some(Spanned { node, value }) = tenant.nat.given()
         && !value.0
     {
-        reader.problem(*node, Wrong::not_yet("NAT", "leave nat out, or write nat: off"));
+        reader.problem(*node, Refusal::not_yet("NAT", "leave nat out, or write nat: off"));
     }
-    let sender_check = tenant.sender_check.given().and_then(|Spanned { node, value }| match value.0 {
-        document::SenderCheck::Strict => Some(SenderCheck::Strict),
-        document::SenderCheck::LogOnly => Some(SenderCheck::LogOnly),
-        document::SenderCheck::Learn => {
-            reader.problem(*node, Wrong::not_yet("sender-check: learn", "write strict or log-only"));
-            None
-        }
-    });
     Some(Tenant {
         name: tenant.name.value()?.0.clone(),
         routing_domain: tenant.routing_domain.optional()?.map(|guid| guid.0.clone()),
         gateway_mac: tenant.gateway_mac.value()?.0,
         sender_check: sender_check?,
-        subnets: subnets.to_vec(),
+        subnets,
         records,
         routes,
         external: match external {
@@ -132,7 +131,7 @@ fn check_routing_domain(
     };
     if let Some(first) = routing_domains.insert(value.0.to_ascii_uppercase(), *node) {
         let message = format!("routing domain {} is that of {} too", value.0, reader.place(first));
-        reader.problem(*node, Wrong::new(message, "write the tenant's own RoutingDomainID"));
+        reader.problem(*node, Refusal::new(message, "write the tenant's own RoutingDomainID"));
     }
 }
 
@@ -153,51 +152,26 @@ fn records(
         let subnet = subnets.of_record(reader, record, index);
         if let Some(Spanned { node, value }) = record.address.given() {
             if let Some(subnet) = subnet
-                && check_station(reader, *node, value.0, subnet.prefix)
+                && reader.check(*node, check_station(value.0, subnet.prefix))
+                && let Some(gateway) = subnet.gateway
             {
-                check_not_gateway(reader, "customer address", *node, value.0, subnet.gateway);
+                reader.check(*node, check_not_gateway("customer address", value.0, gateway));
             }
             if let Some(first) = addresses.insert(value.0, *node) {
                 let message =
                     format!("customer address {} has a record already: {}", value.0, reader.place(first));
-                reader.problem(*node, Wrong::new(message, "keep one of them"));
+                reader.problem(*node, Refusal::new(message, "keep one of them"));
             }
         }
-        if let Some(Spanned { node, value }) = record.mac.given()
-            && Some(value.0) == gateway_mac
-        {
-            let message = format!("{} is the tenant's gateway-mac", value.0);
-            reader.problem(*node, Wrong::new(message, "write the VM's own Ethernet address"));
+        if let (Some(Spanned { node, value }), Some(gateway_mac)) = (record.mac.given(), gateway_mac) {
+            reader.check(*node, check_vm_mac(value.0, gateway_mac));
         }
         if let Some(Spanned { node, value }) = record.provider_address.given() {
             peers.check(reader, *node, value.0);
         }
-        let build = || {
-            Some(LookupRecord {
-                vsid: record.vsid.value()?.0,
-                address: CustomerAddr(IpAddr::V4(record.address.value()?.0)),
-                mac: record.mac.value()?.0,
-                provider_address: ProviderAddr(IpAddr::V4(record.provider_address.value()?.0)),
-                name: record.name.optional()?.map(|name| name.0.clone()),
-                flow_id: record.flow_id.optional()?.map(|mode| mode.0),
-            })
-        };
-        records.extend(build());
+        records.extend(record.build());
     }
     records
-}
-
-fn check_not_gateway(
-    reader: &mut Reader<'_>,
-    what: &str,
-    node: NodeId,
-    address: Ipv4Addr,
-    gateway: Option<Ipv4Addr>,
-) {
-    if gateway == Some(address) {
-        let message = format!("{what} {address} is the gateway address of its subnet");
-        reader.problem(node, Wrong::new(message, "write the address of a VM"));
-    }
 }
 
 fn routes(
@@ -212,7 +186,8 @@ fn routes(
         if let Some(prefix) = route.prefix.given() {
             destinations.add(reader, prefix, ());
             let connected = connected.iter().copied();
-            check_not_connected(reader, prefix, connected.chain(subnets.exact(prefix.value.0)));
+            let connected = connected.chain(subnets.exact(prefix.value.0));
+            reader.check(prefix.node, check_not_connected(prefix.value.0, connected));
         }
         if let Some(next_hop) = route.next_hop.given() {
             check_customer_next_hop(reader, next_hop, subnets);
@@ -237,15 +212,17 @@ fn check_customer_next_hop(reader: &mut Reader<'_>, next_hop: &Spanned<Address>,
                 format!("next hop {address} is on no connected network: in no subnet of the tenant");
             reader.problem(
                 *node,
-                Wrong::new(message, "write the address of a VM in one of the tenant's subnets"),
+                Refusal::new(message, "write the address of a VM in one of the tenant's subnets"),
             );
         }
         None => {}
-        Some((net, _)) if is_edge(net, address) => {
-            let message = format!("next hop {address} is the network or broadcast address of {net}");
-            reader.problem(*node, Wrong::new(message, usable(net)));
+        Some((net, gateway)) => {
+            if reader.check(*node, check_not_edge("next hop", address, net))
+                && let Some(gateway) = gateway
+            {
+                reader.check(*node, check_not_gateway("next hop", address, gateway));
+            }
         }
-        Some((_, gateway)) => check_not_gateway(reader, "next hop", *node, address, gateway),
     }
 }
 
@@ -272,12 +249,12 @@ fn external(
     };
     let wrong = match around.networks.names.resolve(reader, &tenant.external) {
         None => return Way::Unknown,
-        Some(NetworkRef::Site(_)) => Wrong::new(
+        Some(NetworkRef::Site(_)) => Refusal::new(
             format!("{} is a site of the provider network", value.0),
             "write the name of an external network",
         ),
         Some(NetworkRef::External(external)) => match around.owners[external.0] {
-            Owner::Tenant(owner) if owner != index => Wrong::new(
+            Owner::Tenant(owner) if owner != index => Refusal::new(
                 format!("{} is another tenant's own hand-off network", value.0),
                 "write the name of an external network without a tenant, or of the tenant's own",
             ),
@@ -314,21 +291,21 @@ fn check_public_prefixes(
         used.external_routes.take(*node);
         let wrong = if external == Way::None {
             let message = format!("{} leads in from nowhere: the tenant has no external network", value.0);
-            Wrong::new(message, "add an external network, or leave the prefix out")
+            Refusal::new(message, "add an external network, or leave the prefix out")
         } else if let Way::To(ExternalIndex(i)) = external
             && around.owners[i] != Owner::Shared
         {
             let message = format!("{} needs no way in: the tenant's external network is its own", value.0);
-            Wrong::new(message, "leave it out: all of the tenant's addresses are reached from that network")
+            Refusal::new(message, "leave it out: all of the tenant's addresses are reached from that network")
         } else if let Way::To(ExternalIndex(i)) = external
             && around.routed[i].contains(&IpNet::V4(value.0))
         {
             let message = format!("{} is routed to a next hop of the external network too", value.0);
-            Wrong::new(message, "route it to the tenant or to the next hop, not to both")
+            Refusal::new(message, "route it to the tenant or to the next hop, not to both")
         } else if subnets.whole && tenant.routes.is_whole() && reached.overlapping(value.0).is_none() {
             let message =
                 format!("{} leads nowhere: it is in no subnet and no customer route of the tenant", value.0);
-            Wrong::new(message, "write the prefix of a subnet or of a customer route, or add one")
+            Refusal::new(message, "write the prefix of a subnet or of a customer route, or add one")
         } else {
             continue;
         };
@@ -350,7 +327,7 @@ fn check_public_prefixes_together(
             let place = reader.place(networks.external[network.0].prefixes[0].1);
             let message = format!("public prefix {net} overlaps {other}, which is connected by {place}");
             let hint = "write a prefix that is routed to the gateway, not one on the external network itself";
-            reader.problem(*node, Wrong::new(message, hint));
+            reader.problem(*node, Refusal::new(message, hint));
         }
     }
     for overlap in Prefixes::new(prefixes).1 {
@@ -361,6 +338,6 @@ fn check_public_prefixes_together(
         };
         let message =
             format!("public prefix {} overlaps {}, {}", later.0, earlier.0, reader.place(earlier.1));
-        reader.problem(later.1, Wrong::new(message, "route each prefix to one tenant, once"));
+        reader.problem(later.1, Refusal::new(message, "route each prefix to one tenant, once"));
     }
 }

@@ -39,9 +39,9 @@ fn aliases_are_refused_beside_their_anchors() {
 #[test]
 fn unreadable_documents() {
     for (text, message, hint) in [
-        ("¦", "the file is empty", "ports and provider"),
-        ("¦# nothing but a comment\n", "the file is empty", "ports and provider"),
-        ("¦---\n...\n", "the file is empty", "ports and provider"),
+        ("¦", "the document is empty", "ports and provider"),
+        ("¦# nothing but a comment\n", "the document is empty", "ports and provider"),
+        ("¦---\n...\n", "the document is empty", "ports and provider"),
         ("ports: []\n¦---\nports: []\n", "a second document", "one document"),
         ("ports: [1, 2\n¦provider: 3\n", "not YAML", "bracket"),
         ("ports:\n¦\t- name: x\n", "not YAML", "indent with spaces"),

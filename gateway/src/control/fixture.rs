@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use nvgw_config::{
-    Config, CustomerRoute, Device, DscpMode, EcnMode, Encapsulation, ExternalIndex, ExternalNetwork,
-    ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NetworkRef, Port, Provider, ProviderRoute,
-    SenderCheck, Site, SiteIndex, StaticNeighbor, Subnet, System, Tenant, TenantIndex,
+    Config, CustomerRoute, Device, DscpMode, DuplicateAddressDetection, EcnMode, Encapsulation,
+    ExternalIndex, ExternalNetwork, ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NetworkRef,
+    Port, Provider, ProviderRoute, SenderCheck, Site, SiteIndex, StaticNeighbor, Subnet, System, Tenant,
+    TenantIndex,
 };
 use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, Vsid};
 
@@ -42,6 +43,7 @@ pub(crate) fn site(name: &str, vlan: u64, subnet: &str, address: &str) -> Site {
         vlan: Some(VlanId::new(vlan).expect("a VLAN")),
         subnet: net(subnet),
         addresses: vec![ProviderAddr(ip(address))],
+        pool: None,
         gateway: None,
         mtu: 1600,
     }
@@ -156,6 +158,7 @@ pub(crate) fn config() -> Config {
                 allow_reserved_vsids: false,
                 peers: vec![],
             },
+            duplicate_address_detection: DuplicateAddressDetection::Fast,
         },
         external: vec![internet, uplink],
         tenants: vec![red, blue],

@@ -1,17 +1,17 @@
 //! Virtual subnets of all tenants.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
-use ipnet::{IpNet, Ipv4Net};
-use nvgw_types::{CustomerAddr, Vsid};
+use ipnet::Ipv4Net;
+use nvgw_types::Vsid;
 
 use crate::document;
 use crate::model::{Subnet, TenantIndex};
 use crate::prefixes::Prefixes;
-use crate::reader::{Field, List, Reader, Spanned, Wrong};
+use crate::reader::{Field, List, Reader, Spanned};
+use crate::rules::{Refusal, check_vsid};
 use crate::tree::NodeId;
-use crate::validate::provider::{check_station, check_station_subnet};
 use crate::validate::system::Used;
 
 /// Every tenant's subnets.
@@ -83,17 +83,14 @@ impl Subnets {
             return;
         };
         let vsid = value.0;
-        if vsid.is_reserved() && allow_reserved == Some(false) {
-            let message = format!("VSID {vsid} is reserved (RFC 7637)");
-            let hint =
-                "write a VSID from 4096 to 16777214, or set provider.encapsulation.allow-reserved-vsids";
-            reader.problem(*node, Wrong::new(message, hint));
+        if let Some(allow_reserved) = allow_reserved {
+            reader.check(*node, check_vsid(vsid, allow_reserved));
         }
         let owned = Owned { tenant, node: *node, subnet: reach(subnet) };
         if let Some(first) = self.by_vsid.get(&vsid) {
             let message = format!("VSID {vsid} is taken by {}", reader.place(first.node));
             let hint = "write a VSID of its own: one names exactly one virtual subnet of the gateway";
-            reader.problem(*node, Wrong::new(message, hint));
+            reader.problem(*node, Refusal::new(message, hint));
         } else {
             self.by_vsid.insert(vsid, owned);
         }
@@ -114,7 +111,7 @@ impl Subnets {
             None if self.whole => format!("VSID {vsid} is in no subnet"),
             None => return None,
         };
-        reader.problem(*node, Wrong::new(message, self.hint(tenant)));
+        reader.problem(*node, Refusal::new(message, self.hint(tenant)));
         None
     }
 
@@ -138,12 +135,7 @@ impl TenantSubnets {
     fn read(reader: &mut Reader<'_>, list: &Field<List<document::Subnet>>) -> Self {
         let items = || list.items().iter().map(|subnet| &subnet.value);
         for subnet in items() {
-            if let Some(prefix) = subnet.prefix.given() {
-                check_station_subnet(reader, prefix.node, prefix.value.0);
-                if let Some(gateway) = subnet.gateway.given() {
-                    check_station(reader, gateway.node, gateway.value.0, prefix.value.0);
-                }
-            }
+            subnet.check(reader);
         }
         let nodes = items().filter_map(|subnet| subnet.prefix.given());
         for overlap in Prefixes::new(nodes.map(|prefix| (prefix.value.0, prefix.node))).1 {
@@ -154,11 +146,11 @@ impl TenantSubnets {
             };
             let message = format!("{} overlaps {}, {}", later.0, earlier.0, reader.place(earlier.1));
             let hint = "write subnets of one tenant that do not overlap";
-            reader.problem(later.1, Wrong::new(message, hint));
+            reader.problem(later.1, Refusal::new(message, hint));
         }
         let reaches: Vec<Reach> = items().filter_map(reach).collect();
         Self {
-            subnets: items().filter_map(build).collect(),
+            subnets: items().filter_map(document::Subnet::build).collect(),
             by_address: Prefixes::new(reaches.iter().map(|reach| (reach.prefix, reach.gateway))).0,
             whole: list.is_whole() && reaches.len() == list.items().len(),
             reaches: reaches.into_iter().map(|reach| reach.prefix).collect(),
@@ -179,12 +171,4 @@ impl TenantSubnets {
 
 fn reach(subnet: &document::Subnet) -> Option<Reach> {
     Some(Reach { prefix: subnet.prefix.value()?.0, gateway: subnet.gateway.value().map(|gateway| gateway.0) })
-}
-
-fn build(subnet: &document::Subnet) -> Option<Subnet> {
-    Some(Subnet {
-        vsid: subnet.vsid.value()?.0,
-        prefix: IpNet::V4(subnet.prefix.value()?.0),
-        gateway: CustomerAddr(IpAddr::V4(subnet.gateway.value()?.0)),
-    })
 }

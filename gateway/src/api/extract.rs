@@ -134,7 +134,11 @@ impl<S: Send + Sync> FromRequest<S> for Changes {
         let body = read_body(request, state).await?;
         // A big document takes seconds: health and metrics are answered meanwhile.
         tokio::task::spawn_blocking(move || changes(&body)).await.map_err(|error| {
-            ApiError::new(ErrorKind::Internal, format!("the changes cannot be read: {error}"), "report this as a bug")
+            ApiError::new(
+                ErrorKind::Internal,
+                format!("the changes cannot be read: {error}"),
+                "report this as a bug",
+            )
         })?
     }
 }
@@ -169,7 +173,9 @@ impl<S: Send + Sync> FromRequest<S> for Probe {
         let bad = |message: String, hint: &str| Err(ApiError::new(ErrorKind::BadRequest, message, hint));
         let probe: ProbeRequest = match serde_json::from_slice(&body) {
             Ok(probe) => probe,
-            Err(error) => return bad(format!("no probe: {error}"), "see /v1/openapi.json for what it is made of"),
+            Err(error) => {
+                return bad(format!("no probe: {error}"), "see /v1/openapi.json for what it is made of");
+            }
         };
         match probe {
             ProbeRequest { size: 0..28, .. } => bad(

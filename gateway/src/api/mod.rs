@@ -154,17 +154,29 @@ pub trait Backend {
     ///
     /// # Errors
     /// The filter names something that does not exist.
-    fn customer_routes(&mut self, filter: &CustomerRouteFilter, page: Page) -> Result<List<CustomerRouteView>, ApiError>;
+    fn customer_routes(
+        &mut self,
+        filter: &CustomerRouteFilter,
+        page: Page,
+    ) -> Result<List<CustomerRouteView>, ApiError>;
     /// A page of the gateway's own provider addresses.
     ///
     /// # Errors
     /// The filter names something that does not exist.
-    fn provider_addresses(&mut self, filter: &ProviderAddressFilter, page: Page) -> Result<List<ProviderAddressView>, ApiError>;
+    fn provider_addresses(
+        &mut self,
+        filter: &ProviderAddressFilter,
+        page: Page,
+    ) -> Result<List<ProviderAddressView>, ApiError>;
     /// A page of the provider routes that have a next hop.
     ///
     /// # Errors
     /// The filter names something that does not exist.
-    fn provider_routes(&mut self, filter: &ProviderRouteFilter, page: Page) -> Result<List<ProviderRouteView>, ApiError>;
+    fn provider_routes(
+        &mut self,
+        filter: &ProviderRouteFilter,
+        page: Page,
+    ) -> Result<List<ProviderRouteView>, ApiError>;
     /// A page of the lookup records.
     ///
     /// # Errors

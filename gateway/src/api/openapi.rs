@@ -19,8 +19,7 @@ const CHANGES: &str = "Changes";
 #[must_use]
 pub fn document() -> Value {
     let settings = SchemaSettings::draft2020_12();
-    let mut generator =
-        settings.with(|s| s.definitions_path = "/components/schemas".into()).into_generator();
+    let mut generator = settings.with(|s| s.definitions_path = "/components/schemas".into()).into_generator();
     let failure = generator.subschema_for::<Failure>();
     let mut paths = Map::new();
     for route in routes::table() {
@@ -54,9 +53,7 @@ pub(super) fn change_document(_: &mut SchemaGenerator) -> Schema {
 }
 
 fn operation(route: &Route, failure: &Schema, generator: &mut SchemaGenerator) -> Value {
-    let refusal = |description: &str| {
-        json!({ "description": description, "content": { "application/json": { "schema": failure } } })
-    };
+    let refusal = |description: &str| json!({ "description": description, "content": { "application/json": { "schema": failure } } });
     let answer = json!({ "schema": (route.answer)(generator) });
     let mut responses = Map::new();
     responses.insert(

@@ -15,9 +15,9 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use super::control::Control;
-use super::{Request, metrics, routes};
 use super::socket::{self, SocketPath};
 use super::view::VersionView;
+use super::{Request, metrics, routes};
 
 /// How long open requests may still take once the server is told to end.
 const GRACE: Duration = Duration::from_millis(500);

@@ -17,8 +17,10 @@ fn validator(document: &Value, schema: &Value) -> Validator {
 }
 
 fn assert_valid(document: &Value, schema: &Value, value: &Value) {
-    let problems: Vec<_> =
-        validator(document, schema).iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    let problems: Vec<_> = validator(document, schema)
+        .iter_errors(value)
+        .map(|e| format!("{}: {e}", e.instance_path()))
+        .collect();
     assert!(problems.is_empty(), "{problems:#?}\nin {value:#}");
 }
 
@@ -50,7 +52,8 @@ fn the_document_is_openapi_3_1() {
     let document = openapi();
     let spec = oas3::from_json(document.to_string()).expect("OpenAPI");
     spec.validate_version().expect("a version that is known");
-    let ids: BTreeSet<_> = spec.operations().filter_map(|(_, _, operation)| operation.operation_id.clone()).collect();
+    let ids: BTreeSet<_> =
+        spec.operations().filter_map(|(_, _, operation)| operation.operation_id.clone()).collect();
     assert_eq!(ids.len(), routes::table().len(), "each operation has an id of its own: {ids:?}");
     for (_, _, operation) in spec.operations() {
         for parameter in operation.parameters(&spec).expect("parameters") {
@@ -103,7 +106,10 @@ fn every_refusal_is_what_the_document_says() {
     let document = openapi();
     let running = Running::start(Fixture::new());
     let refusals = [
-        (running.admin("GET", "/v1/lookup?limit=0"), answer_schema(&document, "GET", "/v1/lookup", "default")),
+        (
+            running.admin("GET", "/v1/lookup?limit=0"),
+            answer_schema(&document, "GET", "/v1/lookup", "default"),
+        ),
         (running.post("/v1/changes", "{chang"), answer_schema(&document, "POST", "/v1/changes", "422")),
         (
             running.post("/v1/changes?if-generation=7", "changes: []"),

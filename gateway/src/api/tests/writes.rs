@@ -56,7 +56,8 @@ fn mistakes_of_a_document_come_with_their_places() {
     let fixture = Fixture::new();
     let asked = fixture.asked.clone();
     let running = Running::start(fixture);
-    let answer = running.post("/v1/changes", "changes:\n  - remove-subnet: { vsid: red }\n  - add-nothing: {}\n");
+    let answer =
+        running.post("/v1/changes", "changes:\n  - remove-subnet: { vsid: red }\n  - add-nothing: {}\n");
     assert_eq!(answer.status, 422);
     let error = &answer.json()["error"];
     assert_eq!(error["message"], "the changes have 2 mistakes");
@@ -81,7 +82,9 @@ fn what_does_not_fit_the_gateway_is_at_its_place_too() {
     let (line, column) = (problem.line, problem.column);
     assert_eq!(
         problem.to_string(),
-        format!("changes:{line}:{column}: changes[1].remove-subnet.vsid: VSID 5001 has records; remove them first")
+        format!(
+            "changes:{line}:{column}: changes[1].remove-subnet.vsid: VSID 5001 has records; remove them first"
+        )
     );
     assert_eq!(line, 3);
 }
@@ -133,7 +136,8 @@ fn explain_and_doctor_are_told_what_is_asked() {
     let fixture = Fixture::new();
     let asked = fixture.asked.clone();
     let running = Running::start(fixture);
-    let answer = running.admin("GET", "/v1/explain?vsid=5001&src=10.0.0.5&dst=192.0.2.1&provider-address=100.64.10.2");
+    let answer =
+        running.admin("GET", "/v1/explain?vsid=5001&src=10.0.0.5&dst=192.0.2.1&provider-address=100.64.10.2");
     assert_eq!(answer.json()["verdict"]["verdict"], "forwarded");
     assert_eq!(running.admin("GET", "/v1/doctor").json()["health"], "red");
     running.admin("GET", "/v1/doctor?probe=false");

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gateway::app::{replay, run};
-use gateway::cli::{self, Cli, Command};
+use gateway::cli::{self, Cli, CliError, Command, Style};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -14,7 +14,8 @@ fn main() -> ExitCode {
     dispatch(&cli.command).unwrap_or_else(|error| {
         // Where even standard error is gone, the exit status still tells.
         drop(writeln!(io::stderr(), "nvgw: {error}"));
-        ExitCode::FAILURE
+        let own = error.downcast_ref::<CliError>().and_then(CliError::status);
+        ExitCode::from(own.unwrap_or_else(|| cli.command.failure_status()))
     })
 }
 
@@ -22,6 +23,8 @@ fn dispatch(command: &Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Run(options) => Ok(run::run(options).map(|()| ExitCode::SUCCESS)?),
         Command::Replay(options) => Ok(replay::replay(options).map(|()| ExitCode::SUCCESS)?),
-        Command::Tool(tool) => Ok(cli::execute(tool, &mut BufWriter::new(io::stdout().lock()))?),
+        Command::Tool(tool) => {
+            Ok(cli::execute(tool, Style::of_stdout(), &mut BufWriter::new(io::stdout().lock()))?)
+        }
     }
 }

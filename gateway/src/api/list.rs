@@ -1,22 +1,34 @@
 //! Lists in the API: their JSON, their filters and their pages.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::view::{AlarmView, DropView, LookupView, NeighborView, PortView, RouteView, VrfView, WorkerView};
+use super::view::{
+    AlarmView, CustomerRouteView, DropView, LookupView, NeighborView, PortView, ProviderAddressView,
+    ProviderRouteView, RouteView, SubnetView, TenantView, VrfView, WorkerView,
+};
+use crate::diagnosis::Event;
 
 /// A row of one of the API's lists.
 pub trait Row: Serialize + DeserializeOwned {
-    /// The list's name: the last part of its path, and its key in the JSON.
+    /// The list's name: its key in the JSON.
     const NAME: &'static str;
     /// What narrows the list down.
     type Filter: Serialize;
+
+    /// The list's path: its name, with hyphens.
+    #[must_use]
+    fn path() -> String {
+        format!("/v1/{}", Self::NAME.replace('_', "-"))
+    }
 }
 
 macro_rules! rows {
@@ -37,14 +49,21 @@ rows! {
     NeighborView = "neighbors", NeighborFilter;
     DropView = "drops", WholeTable;
     AlarmView = "alarms", AlarmFilter;
+    ProviderAddressView = "provider_addresses", ProviderAddressFilter;
+    ProviderRouteView = "provider_routes", ProviderRouteFilter;
+    TenantView = "tenants", TenantFilter;
+    SubnetView = "subnets", SubnetFilter;
+    CustomerRouteView = "customer_routes", CustomerRouteFilter;
+    Event = "events", EventFilter;
 }
 
 /// The filter of lists that are short and known in full: none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
+#[serde(deny_unknown_fields)]
 pub struct WholeTable {}
 
 /// Which VRFs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
 #[serde(deny_unknown_fields)]
 pub struct VrfFilter {
     /// Only the VRFs of this name
@@ -53,7 +72,7 @@ pub struct VrfFilter {
 }
 
 /// Which lookup records.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
 #[serde(deny_unknown_fields)]
 pub struct LookupFilter {
     /// Only this tenant's records
@@ -68,7 +87,7 @@ pub struct LookupFilter {
 }
 
 /// Which routes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
 #[serde(deny_unknown_fields)]
 pub struct RouteFilter {
     /// Only the routes of this VRF, or of the provider network (`provider`)
@@ -76,11 +95,12 @@ pub struct RouteFilter {
     pub table: Option<String>,
     /// Only routes to exactly this prefix
     #[arg(long)]
+    #[schemars(with = "Option<String>")]
     pub prefix: Option<IpNet>,
 }
 
 /// Which neighbours.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
 #[serde(deny_unknown_fields)]
 pub struct NeighborFilter {
     /// Only the neighbours on this site or external network
@@ -88,18 +108,77 @@ pub struct NeighborFilter {
     pub network: Option<String>,
 }
 
+/// Which provider addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderAddressFilter {
+    /// Only the provider addresses of this site
+    #[arg(long)]
+    pub site: Option<String>,
+}
+
+/// Which provider routes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderRouteFilter {
+    /// Only routes to exactly this prefix
+    #[arg(long)]
+    #[schemars(with = "Option<String>")]
+    pub prefix: Option<IpNet>,
+    /// Only the routes that leave by this site
+    #[arg(long)]
+    pub site: Option<String>,
+}
+
+/// Which tenants.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
+#[serde(deny_unknown_fields)]
+pub struct TenantFilter {
+    /// Only the tenant of this name
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// Which virtual subnets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
+#[serde(deny_unknown_fields)]
+pub struct SubnetFilter {
+    /// Only this tenant's virtual subnets
+    #[arg(long)]
+    pub tenant: Option<String>,
+}
+
+/// Which customer routes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerRouteFilter {
+    /// Only this tenant's customer routes
+    #[arg(long)]
+    pub tenant: Option<String>,
+}
+
+/// Which events.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
+#[serde(deny_unknown_fields)]
+pub struct EventFilter {
+    /// Only the events after the one with this number
+    #[arg(long, value_name = "SEQUENCE")]
+    pub after: Option<u64>,
+}
+
 /// Which alarms.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
 #[serde(deny_unknown_fields)]
 pub struct AlarmFilter {}
 
 /// Which part of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Page {
     /// The position to go on from: 0, or the `next` of the page before.
     pub offset: u64,
-    /// How many rows at most, 1 to [`Page::MAX_ROWS`].
+    /// How many rows at most, 1 to 10000.
+    #[schemars(range(min = 1, max = Self::MAX_ROWS))]
     pub limit: usize,
 }
 
@@ -154,6 +233,27 @@ impl<T> List<T> {
 }
 
 const NEXT: &str = "next";
+
+impl<T: Row + JsonSchema> JsonSchema for List<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}List", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let rows = generator.subschema_for::<Vec<T>>();
+        json_schema!({
+            "type": "object",
+            "properties": {
+                T::NAME: rows,
+                NEXT: {
+                    "description": "The offset of the next page; left out, this one is the last.",
+                    "type": "integer",
+                },
+            },
+            "required": [T::NAME],
+        })
+    }
+}
 
 impl<T: Row> Serialize for List<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,29 +3,43 @@
 //! The control thread owns all state. The server runs on a thread of its own and sends every question as a
 //! [`Request`] over a channel; the control thread answers it with [`Request::answer`] through its [`Backend`].
 
+mod control;
 mod error;
+mod extract;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod list;
+mod metrics;
+mod openapi;
+mod route;
 mod routes;
 mod server;
 mod socket;
 pub mod view;
 
 pub use error::{ApiError, ErrorBody, ErrorKind};
+pub use extract::MAX_BODY;
 pub use list::{
-    AlarmFilter, List, LookupFilter, NeighborFilter, Page, RouteFilter, Row, VrfFilter, WholeTable,
+    AlarmFilter, CustomerRouteFilter, EventFilter, List, LookupFilter, NeighborFilter, Page,
+    ProviderAddressFilter, ProviderRouteFilter, RouteFilter, Row, SubnetFilter, TenantFilter, VrfFilter,
+    WholeTable,
 };
+pub use openapi::document as openapi;
 pub use server::{ApiOptions, ApiServer, StartError};
 
 pub(crate) use error::Failure;
+pub(crate) use routes::{ChangesQuery, DoctorQuery};
 
+use control::Control;
+use nvgw_config::ChangeSet;
 use tokio::sync::oneshot;
 
+use crate::diagnosis::{DoctorReport, Event, ExplainRequest, Explanation, ProbeOutcome, ProbeRequest};
 use crate::telemetry::prometheus::MetricsSnapshot;
 use view::{
-    AlarmView, DropView, LookupView, NeighborView, PortView, ReloadView, RouteView, StatsView, VrfView,
-    WorkerView,
+    AlarmView, ChangesView, CustomerRouteView, DropView, GenerationView, LookupView, NeighborView, PortView,
+    ProviderAddressView, ProviderRouteView, ReloadView, RouteView, StatsView, SubnetView, TenantView,
+    VrfView, WorkerView,
 };
 
 /// The way an answer goes back.
@@ -48,6 +62,16 @@ pub enum Request {
     Workers(Responder<List<WorkerView>>),
     /// The VRFs.
     Vrfs(VrfFilter, Page, Responder<List<VrfView>>),
+    /// The tenants.
+    Tenants(TenantFilter, Page, Responder<List<TenantView>>),
+    /// Virtual subnets.
+    Subnets(SubnetFilter, Page, Responder<List<SubnetView>>),
+    /// Customer routes.
+    CustomerRoutes(CustomerRouteFilter, Page, Responder<List<CustomerRouteView>>),
+    /// The gateway's own provider addresses.
+    ProviderAddresses(ProviderAddressFilter, Page, Responder<List<ProviderAddressView>>),
+    /// Provider routes.
+    ProviderRoutes(ProviderRouteFilter, Page, Responder<List<ProviderRouteView>>),
     /// Lookup records.
     Lookup(LookupFilter, Page, Responder<List<LookupView>>),
     /// Routes.
@@ -60,12 +84,36 @@ pub enum Request {
     Stats(Responder<StatsView>),
     /// Alarms.
     Alarms(AlarmFilter, Page, Responder<List<AlarmView>>),
+    /// What has happened lately.
+    Events(EventFilter, Page, Responder<List<Event>>),
+    /// How often the gateway's objects have changed.
+    Generation(Responder<GenerationView>),
+    /// A packet's way through the tables.
+    Explain(ExplainRequest, Responder<Explanation>),
     /// Everything that `/metrics` shows.
     Metrics(Responder<MetricsSnapshot>),
     /// Whether packets are being forwarded.
     Readiness(Responder<Readiness>),
     /// Read the configuration file again, and apply it if it has no mistakes.
     Reload(Responder<ReloadView>),
+    /// Make changes, all or none.
+    Changes {
+        /// The changes.
+        set: ChangeSet,
+        /// Only say what would change.
+        dry_run: bool,
+        /// The way back.
+        responder: Responder<ChangesView>,
+    },
+    /// Send a probe.
+    Probe(ProbeRequest, Responder<ProbeOutcome>),
+    /// Look for what is wrong.
+    Doctor {
+        /// Whether probes may be sent.
+        probe: bool,
+        /// The way back.
+        responder: Responder<DoctorReport>,
+    },
 }
 
 /// Whether packets are being forwarded.
@@ -80,7 +128,8 @@ pub enum Readiness {
 /// Who answers: the owner of all state.
 ///
 /// The control thread does nothing else while a method runs. Methods with a [`Page`] keep that short:
-/// [`Page::gather`] makes such an answer.
+/// [`Page::gather`] makes such an answer. Methods that are given the [`Responder`] itself may keep it, and answer
+/// once the disk or the network has.
 pub trait Backend {
     /// The ports.
     fn ports(&mut self) -> Vec<PortView>;
@@ -91,6 +140,43 @@ pub trait Backend {
     /// # Errors
     /// The filter names something that does not exist.
     fn vrfs(&mut self, filter: &VrfFilter, page: Page) -> Result<List<VrfView>, ApiError>;
+    /// A page of the tenants.
+    ///
+    /// # Errors
+    /// The filter names something that does not exist.
+    fn tenants(&mut self, filter: &TenantFilter, page: Page) -> Result<List<TenantView>, ApiError>;
+    /// A page of the virtual subnets.
+    ///
+    /// # Errors
+    /// The filter names something that does not exist.
+    fn subnets(&mut self, filter: &SubnetFilter, page: Page) -> Result<List<SubnetView>, ApiError>;
+    /// A page of the customer routes.
+    ///
+    /// # Errors
+    /// The filter names something that does not exist.
+    fn customer_routes(
+        &mut self,
+        filter: &CustomerRouteFilter,
+        page: Page,
+    ) -> Result<List<CustomerRouteView>, ApiError>;
+    /// A page of the gateway's own provider addresses.
+    ///
+    /// # Errors
+    /// The filter names something that does not exist.
+    fn provider_addresses(
+        &mut self,
+        filter: &ProviderAddressFilter,
+        page: Page,
+    ) -> Result<List<ProviderAddressView>, ApiError>;
+    /// A page of the provider routes that have a next hop.
+    ///
+    /// # Errors
+    /// The filter names something that does not exist.
+    fn provider_routes(
+        &mut self,
+        filter: &ProviderRouteFilter,
+        page: Page,
+    ) -> Result<List<ProviderRouteView>, ApiError>;
     /// A page of the lookup records.
     ///
     /// # Errors
@@ -119,11 +205,29 @@ pub trait Backend {
     fn metrics(&mut self) -> MetricsSnapshot;
     /// Whether packets are being forwarded.
     fn readiness(&mut self) -> Readiness;
-    /// Reads the configuration file again, and applies it if it has no mistakes.
+    /// A page of the events that are still remembered, the oldest first. Positions are counted among those that the
+    /// filter leaves.
     ///
     /// # Errors
-    /// The file cannot be read or has mistakes (`ApiError::from(&load_error)`); nothing has changed then.
-    fn reload(&mut self) -> Result<ReloadView, ApiError>;
+    /// The filter names something that does not exist.
+    fn events(&mut self, filter: &EventFilter, page: Page) -> Result<List<Event>, ApiError>;
+    /// How often the gateway's objects have changed.
+    fn generation(&mut self) -> u64;
+    /// A packet's way through the tables.
+    ///
+    /// # Errors
+    /// The request names something that does not exist.
+    fn explain(&mut self, request: &ExplainRequest) -> Result<Explanation, ApiError>;
+    /// Reads the configuration file again, and applies it if it has no mistakes. A file that cannot be read or has
+    /// mistakes (`ApiError::from(&load_error)`) changes nothing. Answered once the disk has it.
+    fn reload(&mut self, to: Responder<ReloadView>);
+    /// Makes changes, all or none: refused with [`ApiError::conflict`] where they are for another generation, with
+    /// [`ApiError::refused`] where they do not fit what is there. Answered once the disk has them.
+    fn changes(&mut self, set: ChangeSet, dry_run: bool, to: Responder<ChangesView>);
+    /// Sends a probe. Answered when its fate is known: at the latest after its own time-out.
+    fn probe(&mut self, request: ProbeRequest, to: Responder<ProbeOutcome>);
+    /// Looks for what is wrong, with probes if they are wanted. Answered once theirs are.
+    fn doctor(&mut self, probe: bool, to: Responder<DoctorReport>);
 }
 
 impl Request {
@@ -141,7 +245,18 @@ impl Request {
             Self::Alarms(filter, page, to) => to.send(backend.alarms(&filter, page)),
             Self::Metrics(to) => to.send(Ok(backend.metrics())),
             Self::Readiness(to) => to.send(Ok(backend.readiness())),
-            Self::Reload(to) => to.send(backend.reload()),
+            Self::Tenants(filter, page, to) => to.send(backend.tenants(&filter, page)),
+            Self::Subnets(filter, page, to) => to.send(backend.subnets(&filter, page)),
+            Self::CustomerRoutes(filter, page, to) => to.send(backend.customer_routes(&filter, page)),
+            Self::ProviderAddresses(filter, page, to) => to.send(backend.provider_addresses(&filter, page)),
+            Self::ProviderRoutes(filter, page, to) => to.send(backend.provider_routes(&filter, page)),
+            Self::Events(filter, page, to) => to.send(backend.events(&filter, page)),
+            Self::Generation(to) => to.send(Ok(GenerationView { generation: backend.generation() })),
+            Self::Explain(request, to) => to.send(backend.explain(&request)),
+            Self::Reload(to) => backend.reload(to),
+            Self::Changes { set, dry_run, responder } => backend.changes(set, dry_run, responder),
+            Self::Probe(request, to) => backend.probe(request, to),
+            Self::Doctor { probe, responder } => backend.doctor(probe, responder),
         }
     }
 }

@@ -14,10 +14,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use super::Request;
-use super::routes::{self, Control};
+use super::control::Control;
 use super::socket::{self, SocketPath};
 use super::view::VersionView;
+use super::{Request, metrics, routes};
 
 /// How long open requests may still take once the server is told to end.
 const GRACE: Duration = Duration::from_millis(500);
@@ -33,16 +33,16 @@ pub struct ApiOptions {
     pub version: VersionView,
     /// How long the control thread may take to answer a question.
     pub answer_within: Duration,
-    /// How long it may take to reload the configuration.
-    pub reload_within: Duration,
+    /// How long it may take to reload the configuration, to apply changes, or to look for what is wrong.
+    pub work_within: Duration,
 }
 
 impl ApiOptions {
-    /// Options with the usual time-outs: 5 s for an answer, a minute for a reload.
+    /// Options with the usual time-outs: 5 s for an answer, a minute for work.
     #[must_use]
     pub fn new(socket: PathBuf, metrics_listen: Option<SocketAddr>, version: VersionView) -> Self {
-        let (answer_within, reload_within) = (Duration::from_secs(5), Duration::from_secs(60));
-        Self { socket, metrics_listen, version, answer_within, reload_within }
+        let (answer_within, work_within) = (Duration::from_secs(5), Duration::from_secs(60));
+        Self { socket, metrics_listen, version, answer_within, work_within }
     }
 }
 
@@ -110,7 +110,11 @@ impl ApiServer {
         drop(entered);
         let thread = thread::Builder::new()
             .name("nvgw-api".to_owned())
-            .spawn(move || serve(&runtime, admin, metrics, control, stopped))
+            .spawn(move || {
+                serve(&runtime, admin, metrics, control, stopped);
+                // Changes that are still being read have nobody left who would make them.
+                runtime.shutdown_background();
+            })
             .map_err(StartError::Thread)?;
         Ok(Self { stop, thread: Some(thread), metrics_address, _place: place })
     }
@@ -155,7 +159,7 @@ fn serve(
             let admin = serve_on(admin, routes::admin(control.clone()), stopped.clone());
             match metrics {
                 Some(metrics) => {
-                    tokio::join!(admin, serve_on(metrics, routes::metrics(control), stopped.clone()));
+                    tokio::join!(admin, serve_on(metrics, metrics::router(control), stopped.clone()));
                 }
                 None => admin.await,
             }

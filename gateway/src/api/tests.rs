@@ -1,10 +1,12 @@
 //! The server over a real socket, with a small gateway behind it.
 
+mod document;
+mod writes;
+
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use super::fixture::{Fixture, Running, ask_admin, options};
-use super::routes::{ADMIN_PATHS, METRICS_PATHS};
+use super::fixture::{Answer, Fixture, Running, ask_admin, options};
 use super::*;
 use crate::telemetry::DropReason;
 
@@ -12,19 +14,34 @@ fn split(known: &str) -> (&str, &str) {
     known.split_once(' ').expect("method and path")
 }
 
+/// A request that every route answers.
+pub(super) fn ask(running: &Running, method: &str, path: &str) -> Answer {
+    match (method, path) {
+        ("POST", "/v1/changes") => running.post(path, "changes: []"),
+        ("POST", "/v1/probe") => running.post(
+            path,
+            r#"{"world":{"provider":{}},"to":"100.64.10.2","size":84,"df":false,"ttl":64,"timeout-ms":1000}"#,
+        ),
+        ("GET", "/v1/explain") => running.admin(method, "/v1/explain?dst=192.0.2.1"),
+        _ => running.admin(method, path),
+    }
+}
+
 #[test]
 fn every_path_that_is_listed_answers_and_refuses_the_other_method() {
     let running = Running::start(Fixture::new());
-    for (method, path) in ADMIN_PATHS.iter().copied().map(split) {
-        let answer = running.admin(method, path);
+    for route in routes::table() {
+        let (method, path) = (route.method, route.path.as_str());
+        let answer = ask(&running, method, path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
         assert_eq!(answer.content_type, "application/json");
-        let other = if method == "GET" { "POST" } else { "GET" };
-        let refused = running.admin(other, path);
-        assert_eq!(refused.status, 405, "{path}");
-        assert_eq!(refused.json()["error"]["hint"], format!("use {method}"));
+        for other in ["GET", "POST", "DELETE"].into_iter().filter(|other| *other != method) {
+            let refused = running.admin(other, path);
+            assert_eq!(refused.status, 405, "{path}");
+            assert_eq!(refused.json()["error"]["hint"], format!("use {method}"));
+        }
     }
-    for (_, path) in METRICS_PATHS.iter().copied().map(split) {
+    for (_, path) in metrics::PATHS.iter().copied().map(split) {
         assert_eq!(running.metrics(path).status, 200, "{path}");
     }
 }
@@ -32,9 +49,9 @@ fn every_path_that_is_listed_answers_and_refuses_the_other_method() {
 #[test]
 fn an_unknown_path_is_told_those_that_exist() {
     let running = Running::start(Fixture::new());
-    for (answer, known) in
-        [(running.admin("GET", "/v1/nat"), ADMIN_PATHS), (running.metrics("/"), METRICS_PATHS)]
-    {
+    let admin: Vec<_> = routes::table().iter().map(route::Route::name).collect();
+    let metrics = metrics::PATHS.iter().copied().map(str::to_owned).collect();
+    for (answer, known) in [(running.admin("GET", "/v1/nat"), admin), (running.metrics("/"), metrics)] {
         assert_eq!(answer.status, 404);
         let error = &answer.json()["error"];
         assert!(error["message"].as_str().expect("text").starts_with("there is no /"), "{error}");
@@ -77,6 +94,11 @@ fn pages_are_cut_and_filters_narrow_them() {
     assert!(last.get("next").is_none());
     let one = running.admin("GET", "/v1/lookup?vsid=5001&address=10.0.0.2").json();
     assert_eq!(one["lookup"].as_array().expect("a list").len(), 1);
+    let drops = running.admin("GET", "/v1/drops?offset=1&limit=2").json();
+    assert_eq!(drops["drops"][0]["reason"], DropReason::ALL[1].name());
+    assert_eq!((drops["drops"].as_array().expect("a list").len(), &drops["next"]), (2, &3.into()));
+    let events = running.admin("GET", "/v1/events?after=1").json();
+    assert_eq!(events["events"][0]["sequence"], 2);
     let none = running.admin("GET", "/v1/routes?prefix=10.0.0.0%2F8").json();
     assert_eq!(none, serde_json::json!({"routes": []}));
 }
@@ -87,6 +109,10 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
     for (query, status, message) in [
         ("lookup?vsid=red", 400, "vsid: invalid digit"),
         ("lookup?tennant=red", 400, "unknown field `tennant`, expected one of `tenant`, `vsid`, `address`"),
+        ("ports?name=wire0", 400, "unknown field `name`"),
+        ("generation?page=1", 400, "unknown field `page`"),
+        ("explain?vsid=5001", 400, "missing field `dst`"),
+        ("doctor?probe=maybe", 400, "probe: provided string was not `true` or `false`"),
         ("lookup?limit=0", 400, "limit is 0"),
         ("lookup?limit=10001", 400, "limit is 10001"),
         ("routes?prefix=10.0.0.0", 400, "prefix: invalid IP address syntax"),

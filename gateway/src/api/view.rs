@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use nvgw_config::{Problem, Problems};
+use nvgw_config::{ChangeSet, Problem, Problems};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::telemetry::view::words;
@@ -26,7 +27,7 @@ words! {
 }
 
 /// A VRF: a tenant's, or an external network's. Bytes are those of the inner IP packets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VrfView {
     /// Its number.
     pub id: u32,
@@ -57,7 +58,7 @@ pub struct VrfView {
 }
 
 /// A lookup record: where a customer address lives, and whether packets get there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LookupView {
     /// The tenant.
     pub tenant: String,
@@ -71,6 +72,12 @@ pub struct LookupView {
     pub provider_address: IpAddr,
     /// A name for people.
     pub name: Option<String>,
+    /// Who made it, and alone may remove it: `config`, `api` or `learned`.
+    pub owner: String,
+    /// Where its owner says it is, after a move by somebody else.
+    pub moved_from: Option<IpAddr>,
+    /// Who moved it: `api` or `learned`.
+    pub moved_by: Option<String>,
     /// The provider network's next hop to that host.
     pub next_hop: Option<IpAddr>,
     /// Whether packets get there.
@@ -78,11 +85,12 @@ pub struct LookupView {
 }
 
 /// A route.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RouteView {
     /// The VRF's name, or `provider`.
     pub table: String,
     /// The destination.
+    #[schemars(with = "String")]
     pub prefix: IpNet,
     /// Who made it, and alone may remove it: `static`, `site`, `connected`, …
     pub owner: String,
@@ -99,7 +107,7 @@ pub struct RouteView {
 }
 
 /// A neighbour on a provider site or an external network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NeighborView {
     /// The site or external network.
     pub network: String,
@@ -107,6 +115,8 @@ pub struct NeighborView {
     pub address: IpAddr,
     /// Its Ethernet address, once it is known.
     pub mac: Option<String>,
+    /// Who knows it: `config`, `api` or `arp`.
+    pub owner: String,
     /// What is known of it.
     pub state: NeighborState,
     /// Seconds since its last answer; `None`: it never gave one.
@@ -116,7 +126,7 @@ pub struct NeighborView {
 }
 
 /// Something an operator should look at before packets are lost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlarmView {
     /// How bad it is.
     pub severity: Severity,
@@ -128,8 +138,148 @@ pub struct AlarmView {
     pub cure: String,
 }
 
+words! {
+    /// Whether a provider address of the gateway's own is in use (RFC 5227).
+    AddressState {
+        /// It is being asked for whether another station has it.
+        Tentative = "tentative",
+        /// It is the gateway's, and in use.
+        Preferred = "preferred",
+        /// Another station has it: the gateway does not use it.
+        Duplicate = "duplicate",
+    }
+}
+
+/// A provider address of the gateway's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProviderAddressView {
+    /// The site.
+    pub site: String,
+    /// The address.
+    pub address: IpAddr,
+    /// The site's VLAN; `None`: untagged.
+    pub vlan: Option<u16>,
+    /// The site's subnet.
+    #[schemars(with = "String")]
+    pub subnet: IpNet,
+    /// The site's port.
+    pub port: String,
+    /// Whether it is in use.
+    pub state: AddressState,
+    /// Who made it, and alone may remove it: `config` or `api`.
+    pub owner: String,
+    /// Whether it is the site's first address in use: the source of what the gateway itself sends there.
+    pub primary: bool,
+    /// The Ethernet address of the station that claims it too.
+    pub claimed_by: Option<String>,
+}
+
+/// A route of the provider network with a next hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProviderRouteView {
+    /// The destination.
+    #[schemars(with = "String")]
+    pub prefix: IpNet,
+    /// The next hop.
+    pub next_hop: IpAddr,
+    /// The site that it leaves by.
+    pub site: String,
+    /// The lower wins among equal prefixes.
+    pub metric: u32,
+    /// Who made it, and alone may remove it: `config`, `site`, `api`, …
+    pub owner: String,
+    /// Whether packets take it: no other route to the prefix is better.
+    pub in_force: bool,
+    /// Whether packets get there.
+    pub state: PathState,
+}
+
+words! {
+    /// What happens to packets of unknown senders.
+    SenderCheckView {
+        /// They are dropped.
+        Strict = "strict",
+        /// They are counted and forwarded.
+        LogOnly = "log-only",
+        /// Lookup records are learned from them.
+        Learn = "learn",
+    }
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TenantView {
+    /// Its name.
+    pub name: String,
+    /// Hyper-V's RoutingDomainID.
+    pub routing_domain: Option<String>,
+    /// The gateway's own Ethernet address in its subnets.
+    pub gateway_mac: String,
+    /// What happens to packets of unknown senders.
+    pub sender_check: SenderCheckView,
+    /// The external network of its default route; `None`: it has no way out.
+    pub external: Option<String>,
+    /// Prefixes routed into it from the external network, untranslated.
+    #[schemars(with = "Vec<String>")]
+    pub public_prefixes: Vec<IpNet>,
+    /// Who made it, and alone may remove it: `config` or `api`.
+    pub owner: String,
+    /// Its virtual subnets.
+    pub subnets: u64,
+    /// Its lookup records.
+    pub records: u64,
+}
+
+/// A virtual subnet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SubnetView {
+    /// The tenant.
+    pub tenant: String,
+    /// Its VSID.
+    pub vsid: u32,
+    /// Its prefix.
+    #[schemars(with = "String")]
+    pub prefix: IpNet,
+    /// The gateway's own address there.
+    pub gateway: IpAddr,
+    /// Who made it, and alone may remove it: `config` or `api`.
+    pub owner: String,
+}
+
+/// A customer route: a prefix behind a VM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CustomerRouteView {
+    /// The tenant.
+    pub tenant: String,
+    /// The destination.
+    #[schemars(with = "String")]
+    pub prefix: IpNet,
+    /// The VM's customer address.
+    pub next_hop: IpAddr,
+    /// Who made it, and alone may remove it: `config` or `api`.
+    pub owner: String,
+}
+
+/// How often the gateway's objects have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GenerationView {
+    /// One more after each batch of changes and each reload; it outlives restarts.
+    pub generation: u64,
+}
+
+/// What a batch of changes did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangesView {
+    /// The generation after it.
+    pub generation: u64,
+    /// Whether it was applied and is on disk; not so after a dry run.
+    pub applied: bool,
+    /// Each difference in words: `+` for what comes, `~` for what changes, `-` for what goes.
+    pub changes: Vec<String>,
+}
+
 /// The versions of what runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VersionView {
     /// nvgw's.
     pub nvgw: String,
@@ -138,7 +288,7 @@ pub struct VersionView {
 }
 
 /// What a reload did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReloadView {
     /// The file that was read.
     pub file: String,
@@ -146,10 +296,10 @@ pub struct ReloadView {
     pub changes: Vec<String>,
 }
 
-/// A mistake in a configuration file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A mistake in a configuration file or in a batch of changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProblemView {
-    /// The file.
+    /// The file; for what comes in a request, `changes`.
     pub file: String,
     /// The line, from 1.
     pub line: usize,
@@ -177,6 +327,30 @@ impl ProblemView {
         };
         problems.iter().map(view).collect()
     }
+
+    /// The mistake of the change at `index`: in its value of `key`, or in the whole of it where `key` is empty.
+    #[must_use]
+    pub fn of_change(
+        set: &ChangeSet,
+        index: usize,
+        key: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        let (mut path, line, column) = match set.places.get(index) {
+            Some(place) => (place.path.clone(), place.line, place.column),
+            None => (format!("changes[{index}]"), 1, 1),
+        };
+        if !key.is_empty() {
+            path.push('.');
+            path.push_str(key);
+        }
+        let file = Self::CHANGES.to_owned();
+        Self { file, line, column, path, message: message.into(), hint: hint.into() }
+    }
+
+    /// What stands for the file where changes come in a request.
+    pub const CHANGES: &str = "changes";
 }
 
 impl fmt::Display for ProblemView {

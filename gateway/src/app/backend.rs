@@ -1,20 +1,24 @@
 //! Answers to the admin API, from what the control thread owns.
 
 use dpdk_bindings::clock;
+use nvgw_config::ChangeSet;
 use nvgw_types::PortId;
 
 use super::gateway::{Gateway, Refused};
 use crate::api::view::{
-    AlarmView, DropView, Link, LookupView, NeighborState, NeighborView, PathState, PortView, QueueView,
-    ReloadView, RouteView, Severity, StatsView, VrfKind, VrfView, WorkerStats, WorkerView,
+    AlarmView, ChangesView, CustomerRouteView, DropView, Link, LookupView, NeighborState, NeighborView,
+    PathState, PortView, ProviderAddressView, ProviderRouteView, QueueView, ReloadView, RouteView, Severity,
+    StatsView, SubnetView, TenantView, VrfKind, VrfView, WorkerStats, WorkerView,
 };
 use crate::api::{
-    AlarmFilter, ApiError, Backend, ErrorKind, List, LookupFilter, NeighborFilter, Page, Readiness,
-    RouteFilter, VrfFilter,
+    AlarmFilter, ApiError, Backend, CustomerRouteFilter, ErrorKind, EventFilter, List, LookupFilter,
+    NeighborFilter, Page, ProviderAddressFilter, ProviderRouteFilter, Readiness, Responder, RouteFilter,
+    SubnetFilter, TenantFilter, VrfFilter,
 };
 use crate::control::Applied;
 use crate::control::neighbors::State;
 use crate::control::view as control;
+use crate::diagnosis::{DoctorReport, Event, ExplainRequest, Explanation, ProbeOutcome, ProbeRequest};
 use crate::telemetry::counters::TrafficTotal;
 use crate::telemetry::prometheus::MetricsSnapshot;
 
@@ -146,6 +150,9 @@ fn lookup_view(record: control::RecordView) -> LookupView {
         mac: record.mac.to_string(),
         provider_address: record.provider_address,
         name: record.name,
+        owner: "config".to_owned(),
+        moved_from: None,
+        moved_by: None,
     }
 }
 
@@ -171,6 +178,11 @@ fn neighbor_view(neighbor: control::NeighborView) -> NeighborView {
         network: neighbor.network,
         address: neighbor.address,
         mac: neighbor.mac.map(|mac| mac.to_string()),
+        owner: match neighbor.state {
+            State::Static => "config",
+            _ => "arp",
+        }
+        .to_owned(),
         state: match neighbor.state {
             State::Static => NeighborState::Static,
             State::Reachable => NeighborState::Reachable,
@@ -314,8 +326,53 @@ impl Backend for Gateway {
         Readiness::Ready
     }
 
-    fn reload(&mut self) -> Result<ReloadView, ApiError> {
-        match Self::reload(self) {
+    fn tenants(&mut self, _filter: &TenantFilter, _at: Page) -> Result<List<TenantView>, ApiError> {
+        Err(not_built())
+    }
+
+    fn subnets(&mut self, _filter: &SubnetFilter, _at: Page) -> Result<List<SubnetView>, ApiError> {
+        Err(not_built())
+    }
+
+    fn customer_routes(
+        &mut self,
+        _filter: &CustomerRouteFilter,
+        _at: Page,
+    ) -> Result<List<CustomerRouteView>, ApiError> {
+        Err(not_built())
+    }
+
+    fn provider_addresses(
+        &mut self,
+        _filter: &ProviderAddressFilter,
+        _at: Page,
+    ) -> Result<List<ProviderAddressView>, ApiError> {
+        Err(not_built())
+    }
+
+    fn provider_routes(
+        &mut self,
+        _filter: &ProviderRouteFilter,
+        _at: Page,
+    ) -> Result<List<ProviderRouteView>, ApiError> {
+        Err(not_built())
+    }
+
+    fn events(&mut self, _filter: &EventFilter, _at: Page) -> Result<List<Event>, ApiError> {
+        Err(not_built())
+    }
+
+    fn generation(&mut self) -> u64 {
+        // Nothing changes but by reload, which does not count yet.
+        0
+    }
+
+    fn explain(&mut self, _request: &ExplainRequest) -> Result<Explanation, ApiError> {
+        Err(not_built())
+    }
+
+    fn reload(&mut self, to: Responder<ReloadView>) {
+        to.send(match Self::reload(self) {
             Ok(applied) => {
                 Ok(ReloadView { file: self.file.display().to_string(), changes: changes(applied) })
             }
@@ -323,8 +380,25 @@ impl Backend for Gateway {
             Err(refused) => {
                 Err(ApiError::new(ErrorKind::Invalid, refused.to_string(), refused.consequence()))
             }
-        }
+        });
     }
+
+    fn changes(&mut self, _set: ChangeSet, _dry_run: bool, to: Responder<ChangesView>) {
+        to.send(Err(not_built()));
+    }
+
+    fn probe(&mut self, _request: ProbeRequest, to: Responder<ProbeOutcome>) {
+        to.send(Err(not_built()));
+    }
+
+    fn doctor(&mut self, _probe: bool, to: Responder<DoctorReport>) {
+        to.send(Err(not_built()));
+    }
+}
+
+/// The answer to what this gateway cannot do yet.
+fn not_built() -> ApiError {
+    ApiError::new(ErrorKind::Unavailable, "not built yet", "wait for a version that has it")
 }
 
 /// What a reload did, in words.

@@ -6,7 +6,15 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::hyperv::{Exporter, Importer};
-use crate::api::{AlarmFilter, LookupFilter, NeighborFilter, RouteFilter, VrfFilter, WholeTable};
+use crate::api::{
+    AlarmFilter, EventFilter, LookupFilter, NeighborFilter, RouteFilter, VrfFilter, WholeTable,
+};
+
+mod diagnosis;
+mod objects;
+
+pub(super) use diagnosis::{DoctorOptions, ExplainOptions, PingOptions, TracerouteOptions};
+pub(super) use objects::*;
 
 /// A multi-tenant NVGRE gateway
 #[derive(Debug, Parser)]
@@ -64,6 +72,9 @@ pub enum ToolCommand {
     Check(CheckOptions),
     /// Print the configuration's JSON schema
     Schema,
+    /// Print the admin API's OpenAPI document
+    #[command(name = "openapi")]
+    OpenApi,
     /// Print an example configuration
     Example {
         /// Which one; without it, the names of all are printed
@@ -72,6 +83,40 @@ pub enum ToolCommand {
     /// Show what the running gateway holds
     #[command(subcommand)]
     Show(Show),
+    /// Make, move, remove and list tenants
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Make, remove and list virtual subnets
+    #[command(subcommand)]
+    Subnet(SubnetCommand),
+    /// Make, move, remove and list lookup records
+    #[command(subcommand)]
+    Lookup(LookupCommand),
+    /// Make, move, remove and list customer routes
+    #[command(subcommand)]
+    CustomerRoute(CustomerRouteCommand),
+    /// Make, remove and list the gateway's own provider addresses
+    #[command(subcommand)]
+    ProviderAddress(ProviderAddressCommand),
+    /// Make, move, remove and list provider routes
+    #[command(subcommand)]
+    ProviderRoute(ProviderRouteCommand),
+    /// Make, move, remove and list neighbours
+    #[command(subcommand)]
+    Neighbor(NeighborCommand),
+    /// Make all changes of a file, or none
+    Apply(ApplyOptions),
+    /// Say what the changes of a file would do; exit status 0: nothing, 1: something, 2: no answer
+    Diff(DiffOptions),
+    /// Ask an address in the provider network or in a tenant's; exit status 0: it answered, 1: it did not, 2: the
+    /// gateway could not be asked
+    Ping(PingOptions),
+    /// Find the routers on the way to an address; exit status as that of ping
+    Traceroute(TracerouteOptions),
+    /// Walk a packet through the gateway's tables; exit status 0: it passes, 1: it is dropped, 2: no answer
+    Explain(ExplainOptions),
+    /// Look for what is wrong; exit status 0: green, 1: yellow, 2: red, 3: no answer
+    Doctor(DoctorOptions),
     /// Show packets, cycles per packet and packets per burst of each worker and stage
     Stats(StatsOptions),
     /// Have the running gateway read its configuration again
@@ -89,6 +134,23 @@ pub enum ToolCommand {
     DropReasons,
 }
 
+impl Command {
+    /// The exit status where the command cannot be carried out.
+    #[must_use]
+    pub fn failure_status(&self) -> u8 {
+        match self {
+            Self::Tool(
+                ToolCommand::Diff(_)
+                | ToolCommand::Ping(_)
+                | ToolCommand::Traceroute(_)
+                | ToolCommand::Explain(_),
+            ) => 2,
+            Self::Tool(ToolCommand::Doctor(_)) => 3,
+            _ => 1,
+        }
+    }
+}
+
 /// `nvgw check`.
 #[derive(Debug, Args)]
 pub struct CheckOptions {
@@ -97,6 +159,28 @@ pub struct CheckOptions {
     /// Write JSON, for programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// `nvgw apply`.
+#[derive(Debug, Args)]
+pub struct ApplyOptions {
+    /// The changes, YAML or JSON; `-`: standard input
+    #[arg(short, long)]
+    pub file: PathBuf,
+    /// How they are made.
+    #[command(flatten)]
+    pub how: HowToChange,
+}
+
+/// `nvgw diff`.
+#[derive(Debug, Args)]
+pub struct DiffOptions {
+    /// The changes, YAML or JSON; `-`: standard input
+    #[arg(short, long)]
+    pub file: PathBuf,
+    /// For which generation.
+    #[command(flatten)]
+    pub how: HowToChange,
 }
 
 /// Where the running gateway is reached.
@@ -133,6 +217,8 @@ pub enum Show {
     },
     /// What should be looked at before packets are lost
     Alarms(Listing<AlarmFilter>),
+    /// What has happened lately
+    Events(Listing<EventFilter>),
 }
 
 /// How a list is shown.

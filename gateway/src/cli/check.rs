@@ -1,4 +1,4 @@
-//! Commands about configuration files: `nvgw check` and `nvgw schema`.
+//! Commands about documents: `nvgw check`, `nvgw schema` and `nvgw openapi`.
 
 use std::io::{self, Write};
 
@@ -54,6 +54,11 @@ fn summary(config: &Config) -> String {
 /// `nvgw schema`.
 pub(super) fn schema(out: &mut impl Write) -> Result<(), CliError> {
     write_json(&nvgw_config::schema(), out)
+}
+
+/// `nvgw openapi`.
+pub(super) fn openapi(out: &mut impl Write) -> Result<(), CliError> {
+    write_json(&crate::api::openapi(), out)
 }
 
 fn write_json(value: &impl Serialize, out: &mut impl Write) -> Result<(), CliError> {

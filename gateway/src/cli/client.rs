@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Method, Request, header};
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub(super) struct Client {
     socket: PathBuf,
     runtime: Runtime,
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
 }
 
 impl Client {
@@ -45,12 +45,28 @@ impl Client {
 
     /// Asks for a path of `/v1`.
     pub(super) fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, CliError> {
-        self.request(Method::GET, path)
+        self.request(Method::GET, path, Vec::new())
+    }
+
+    /// Asks for a path of `/v1` with parameters.
+    pub(super) fn ask<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<T, CliError> {
+        let query = self.encode(query)?;
+        self.get(&format!("{path}?{query}"))
     }
 
     /// Has the gateway do something.
-    pub(super) fn post<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, CliError> {
-        self.request(Method::POST, path)
+    pub(super) fn post<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        query: &impl Serialize,
+        body: Vec<u8>,
+    ) -> Result<T, CliError> {
+        let query = self.encode(query)?;
+        self.request(Method::POST, &format!("{path}?{query}"), body)
     }
 
     /// Gives every page of a list to `each`, in order.
@@ -64,7 +80,7 @@ impl Client {
         let mut offset = Some(0);
         while let Some(from) = offset {
             let page = self.encode(&Page { offset: from, limit })?;
-            let list: List<R> = self.get(&format!("/v1/{}?{page}&{filter}", R::NAME))?;
+            let list: List<R> = self.get(&format!("{}?{page}&{filter}", R::path()))?;
             offset = list.next;
             each(list.rows)?;
         }
@@ -75,13 +91,18 @@ impl Client {
         serde_urlencoded::to_string(parameters).map_err(|error| no_answer(&self.socket, &error))
     }
 
-    fn request<T: DeserializeOwned>(&mut self, method: Method, path: &str) -> Result<T, CliError> {
+    fn request<T: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<T, CliError> {
         let Self { socket, runtime, sender } = self;
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, "nvgw")
-            .body(Empty::new())
+            .body(Full::from(body))
             .map_err(|error| no_answer(socket, &error))?;
         let exchange = async {
             sender.ready().await?;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::api::ErrorBody;
+use crate::api::{ErrorBody, MAX_BODY};
 
 /// Why a command cannot be done.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +51,42 @@ pub enum CliError {
     /// There is nothing to import or export.
     #[error(transparent)]
     Hyperv(#[from] super::HypervError),
+    /// What was written on the command line makes no sense: one line for each option.
+    #[error("{0}")]
+    Arguments(String),
+    /// The gateway does not take what was written on the command line: one line for each option.
+    #[error("{0}")]
+    NotTaken(String),
+    /// A file of changes cannot be read.
+    #[error("cannot read {}: {}", file.display(), Plain(source))]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A file of changes is bigger than what the gateway takes.
+    #[error("{} has more than {} MiB; nothing has changed; send it in parts", file.display(), MAX_BODY >> 20)]
+    TooBig {
+        /// The file.
+        file: PathBuf,
+    },
     /// The answer cannot be written.
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
+}
+
+impl CliError {
+    /// A probe to nobody.
+    pub(super) fn no_target() -> Self {
+        Self::Arguments("nobody to ask; write --provider PA, or --vsid VSID and CA".to_owned())
+    }
+
+    /// The exit status that mistakes on the command line have; `None`: the command's own.
+    #[must_use]
+    pub fn status(&self) -> Option<u8> {
+        matches!(self, Self::Arguments(_)).then_some(2)
+    }
 }
 
 /// An error of the operating system without its number, which tells people nothing.

@@ -9,7 +9,7 @@ use crate::api::view::{ReloadView, VersionView};
 
 /// `nvgw reload`.
 pub(super) fn reload(at: &SocketOption, out: &mut impl Write) -> Result<(), CliError> {
-    let ReloadView { file, changes } = Client::connect(&at.socket)?.post("/v1/reload")?;
+    let ReloadView { file, changes } = Client::connect(&at.socket)?.post("/v1/reload", &(), Vec::new())?;
     if changes.is_empty() {
         writeln!(out, "{file} says nothing new")?;
     } else {

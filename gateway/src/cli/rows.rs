@@ -3,8 +3,10 @@
 use super::table::{Column, decimal, grouped, or_dash};
 use crate::api::Row;
 use crate::api::view::{
-    AlarmView, DropView, LookupView, NeighborView, PortView, RouteView, VrfView, WorkerView,
+    AlarmView, CustomerRouteView, DropView, LookupView, NeighborView, PortView, ProviderAddressView,
+    ProviderRouteView, RouteView, SubnetView, TenantView, VrfView, WorkerView,
 };
+use crate::diagnosis::Event;
 
 /// A row that people may see.
 pub(super) trait Printed: Row + 'static {
@@ -82,6 +84,10 @@ impl Printed for LookupView {
         Column::text("MAC", |l| l.mac.clone()),
         Column::text("PROVIDER ADDRESS", |l| l.provider_address.to_string()),
         Column::text("NEXT HOP", |l| or_dash(l.next_hop)),
+        Column::text("OWNER", |l| l.owner.clone()),
+        Column::text("MOVED", |l| {
+            or_dash(l.moved_from.zip(l.moved_by.as_ref()).map(|(from, by)| format!("from {from} by {by}")))
+        }),
         Column::text("STATE", |l| l.state.to_string()),
         Column::text("NAME", |l| or_dash(l.name.as_ref())),
     ];
@@ -107,6 +113,7 @@ impl Printed for NeighborView {
         Column::text("NETWORK", |n| n.network.clone()),
         Column::text("ADDRESS", |n| n.address.to_string()),
         Column::text("MAC", |n| or_dash(n.mac.as_ref())),
+        Column::text("OWNER", |n| n.owner.clone()),
         Column::text("STATE", |n| n.state.to_string()),
         Column::number("AGE (S)", |n| or_dash(n.age_seconds.map(decimal))),
         Column::number("HELD", |n| grouped(n.held)),
@@ -130,5 +137,83 @@ impl Printed for AlarmView {
         Column::text("OBJECT", |a| a.object.clone()),
         Column::text("ALARM", |a| a.message.clone()),
         Column::text("CURE", |a| a.cure.clone()),
+    ];
+}
+
+impl Printed for TenantView {
+    const NONE: &'static str = "no tenants match";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("TENANT", |t| t.name.clone()),
+        Column::text("GATEWAY MAC", |t| t.gateway_mac.clone()),
+        Column::text("SENDER CHECK", |t| t.sender_check.to_string()),
+        Column::text("EXTERNAL", |t| or_dash(t.external.as_ref())),
+        Column::number("SUBNETS", |t| grouped(t.subnets)),
+        Column::number("RECORDS", |t| grouped(t.records)),
+        Column::text("OWNER", |t| t.owner.clone()),
+        Column::text("PUBLIC PREFIXES", |t| {
+            let prefixes: Vec<_> = t.public_prefixes.iter().map(ToString::to_string).collect();
+            or_dash((!prefixes.is_empty()).then(|| prefixes.join(" ")))
+        }),
+        Column::text("ROUTING DOMAIN", |t| or_dash(t.routing_domain.as_ref())),
+    ];
+}
+
+impl Printed for SubnetView {
+    const NONE: &'static str = "no virtual subnets match";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("TENANT", |s| s.tenant.clone()),
+        Column::number("VSID", |s| s.vsid.to_string()),
+        Column::text("PREFIX", |s| s.prefix.to_string()),
+        Column::text("GATEWAY", |s| s.gateway.to_string()),
+        Column::text("OWNER", |s| s.owner.clone()),
+    ];
+}
+
+impl Printed for CustomerRouteView {
+    const NONE: &'static str = "no customer routes match";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("TENANT", |r| r.tenant.clone()),
+        Column::text("PREFIX", |r| r.prefix.to_string()),
+        Column::text("VIA", |r| r.next_hop.to_string()),
+        Column::text("OWNER", |r| r.owner.clone()),
+    ];
+}
+
+impl Printed for ProviderAddressView {
+    const NONE: &'static str = "no provider addresses match";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("SITE", |a| a.site.clone()),
+        Column::text("ADDRESS", |a| a.address.to_string()),
+        Column::text("STATE", |a| a.state.to_string()),
+        Column::text("PRIMARY", |a| if a.primary { "yes" } else { "no" }.to_owned()),
+        Column::text("PORT", |a| a.port.clone()),
+        Column::number("VLAN", |a| or_dash(a.vlan)),
+        Column::text("SUBNET", |a| a.subnet.to_string()),
+        Column::text("OWNER", |a| a.owner.clone()),
+        Column::text("CLAIMED BY", |a| or_dash(a.claimed_by.as_ref())),
+    ];
+}
+
+impl Printed for ProviderRouteView {
+    const NONE: &'static str = "no provider routes match";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("PREFIX", |r| r.prefix.to_string()),
+        Column::text("VIA", |r| r.next_hop.to_string()),
+        Column::text("SITE", |r| r.site.clone()),
+        Column::number("METRIC", |r| r.metric.to_string()),
+        Column::text("OWNER", |r| r.owner.clone()),
+        Column::text("IN FORCE", |r| if r.in_force { "yes" } else { "no" }.to_owned()),
+        Column::text("STATE", |r| r.state.to_string()),
+    ];
+}
+
+impl Printed for Event {
+    const NONE: &'static str = "no events";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::number("EVENT", |e| e.sequence.to_string()),
+        Column::number("AFTER (S)", |e| decimal(e.at_ms as f64 / 1000.0)),
+        Column::text("KIND", |e| e.kind.clone()),
+        Column::text("OBJECT", |e| e.object.clone()),
+        Column::text("WHAT HAPPENED", |e| e.message.clone()),
     ];
 }

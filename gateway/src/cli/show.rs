@@ -11,6 +11,7 @@ use crate::api::view::{
     AlarmView, DropView, LookupView, NeighborView, PortView, RouteView, VrfView, WorkerView,
 };
 use crate::api::{Page, Row};
+use crate::diagnosis::Event;
 
 /// `nvgw show …`
 pub(super) fn show(what: &Show, out: &mut impl Write) -> Result<(), CliError> {
@@ -25,10 +26,12 @@ pub(super) fn show(what: &Show, out: &mut impl Write) -> Result<(), CliError> {
             list(listing, |drop: &DropView| !nonzero || drop.packets > 0, out)
         }
         Show::Alarms(listing) => list::<AlarmView>(listing, |_| true, out),
+        Show::Events(listing) => list::<Event>(listing, |_| true, out),
     }
 }
 
-fn list<R: Printed>(
+/// Shows a list.
+pub(super) fn list<R: Printed>(
     listing: &Listing<R::Filter>,
     keep: impl Fn(&R) -> bool,
     out: &mut impl Write,

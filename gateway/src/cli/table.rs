@@ -86,6 +86,11 @@ impl<'a, T> Table<'a, T> {
     }
 }
 
+/// Text with spaces behind it, up to a width in columns of a terminal.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
 /// A number with its thousands apart: `1,234,567`.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -1,12 +1,15 @@
 //! Commands against a running server, and what people see.
 
+mod diagnosis;
+mod writes;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use super::{Cli, CliError, Command, execute};
+use super::{Cli, CliError, Command, Style, execute};
 use crate::api::fixture::{Fixture, Running};
 use crate::api::view::{NeighborState, NeighborView};
 use crate::api::{ApiError, Page};
@@ -14,7 +17,7 @@ use crate::telemetry::DropReason;
 
 fn run_into(line: &str, out: &mut impl Write) -> Result<ExitCode, CliError> {
     match Cli::try_parse_from(line.split(' ')).expect("a command line").command {
-        Command::Tool(tool) => execute(&tool, out),
+        Command::Tool(tool) => execute(&tool, Style::Plain, out),
         other => panic!("{other:?} needs the datapath"),
     }
 }
@@ -66,8 +69,8 @@ critical  provider address 100.64.99.9  no provider route leads there  add a rou
 #[test]
 fn lookup_takes_filters() {
     let expected = "\
-TENANT  VSID  ADDRESS   MAC                PROVIDER ADDRESS  NEXT HOP     STATE  NAME
-red     5001  10.0.0.1  02:15:5d:00:00:05  100.64.10.2       100.64.20.1  ready  web-1
+TENANT  VSID  ADDRESS   MAC                PROVIDER ADDRESS  NEXT HOP     OWNER   MOVED  STATE  NAME
+red     5001  10.0.0.1  02:15:5d:00:00:05  100.64.10.2       100.64.20.1  config  -      ready  web-1
 ";
     let running = Running::start(Fixture::new());
     assert_eq!(ask(&running, "nvgw show lookup --tenant red --vsid 5001 --address 10.0.0.1"), expected);
@@ -84,13 +87,14 @@ fn neighbors_may_be_none_yet() {
         network: "internet".into(),
         address,
         mac: None,
+        owner: "arp".into(),
         state: NeighborState::Incomplete,
         age_seconds: None,
         held: 4,
     }];
     let expected = "\
-NETWORK   ADDRESS     MAC  STATE       AGE (S)  HELD
-internet  198.18.0.1  -    incomplete        -     4
+NETWORK   ADDRESS     MAC  OWNER  STATE       AGE (S)  HELD
+internet  198.18.0.1  -    arp    incomplete        -     4
 ";
     assert_eq!(ask(&Running::start(fixture), "nvgw show neighbors"), expected);
 }
@@ -280,6 +284,13 @@ fn check_prints_every_mistake_and_fails() {
     }
     let error = check(&dir.path().join("none.yaml"), "").expect_err("no file").to_string();
     assert!(error.starts_with("cannot read ") && error.contains("none.yaml"), "{error}");
+}
+
+#[test]
+fn the_openapi_document_is_that_of_the_server() {
+    let printed: serde_json::Value =
+        serde_json::from_str(&run("nvgw openapi").expect("a document")).expect("JSON");
+    assert_eq!(printed, Running::start(Fixture::new()).admin("GET", "/v1/openapi.json").json());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use nvgw_types::{PortId, WorkerId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::counters::{Counters, TrafficTotal};
@@ -13,7 +14,10 @@ use super::{DropReason, Stage};
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+            serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+        )]
         pub enum $name {
             $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
         }
@@ -85,7 +89,7 @@ words! {
 }
 
 /// A port: what it is, and what went through it. Bytes are those of the frames, without FCS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortView {
     /// Its name in the configuration.
     pub name: String,
@@ -126,7 +130,7 @@ pub struct PortView {
 }
 
 /// A receive queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueView {
     /// The port's name.
     pub port: String,
@@ -135,7 +139,7 @@ pub struct QueueView {
 }
 
 /// A worker, for people: what it polls, and how busy that keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerView {
     /// Its number.
     pub worker: u16,
@@ -182,7 +186,7 @@ pub fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 /// A stage on one worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StageStats {
     /// Its name.
     pub stage: String,
@@ -195,7 +199,7 @@ pub struct StageStats {
 }
 
 /// A worker's counters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerStats {
     /// Its number.
     pub worker: u16,
@@ -247,7 +251,7 @@ impl WorkerStats {
 }
 
 /// What became of all packets, and what each worker did for it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StatsView {
     /// Cycles of the time-stamp counter in a second.
     pub tsc_hz: u64,
@@ -289,7 +293,7 @@ impl StatsView {
 }
 
 /// How many packets were dropped for one reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DropView {
     /// The reason's name.
     pub reason: String,

@@ -18,9 +18,12 @@ mod census;
 mod compile;
 pub mod desired;
 mod diff;
+pub mod doctor;
+mod explain;
 mod fabric;
 mod frames;
 pub mod neighbors;
+mod probes;
 pub mod provider;
 mod reconcile;
 mod restart;
@@ -43,9 +46,12 @@ pub use capacity::{OverCapacity, table_limits};
 use census::Census;
 pub use compile::{Ipv6Unsupported, compile};
 use desired::Hop;
+use doctor::Checkups;
 use fabric::Fabric;
 pub use fabric::WriteError;
 use neighbors::{Effect, Frame, Neighbors, Origin};
+pub use probes::PROBES;
+use probes::Probes;
 use provider::ProviderRoutes;
 pub use reconcile::Applied;
 pub use time::Nanos;
@@ -121,6 +127,8 @@ pub struct Control<G: Grace> {
     conflicts: BTreeMap<Hop, Conflict>,
     /// Next hops whose ways could not be rewritten because a worker stood still; tried again with every tick.
     unwritten: Vec<Hop>,
+    probes: Probes,
+    checkups: Checkups,
 }
 
 impl<G: Grace> Control<G> {
@@ -147,6 +155,8 @@ impl<G: Grace> Control<G> {
             census: Census::default(),
             conflicts: BTreeMap::new(),
             unwritten: Vec::new(),
+            probes: Probes::default(),
+            checkups: Checkups::default(),
         };
         // Nothing waits for a neighbour yet, so nothing has to be sent.
         let config = control.config.clone();
@@ -172,12 +182,13 @@ impl<G: Grace> Control<G> {
         let provider = ProviderRoutes::new(&config).map_err(ControlError::from)?;
         let mut effects = Vec::new();
         let applied = self.put_to_work(&config, now, &mut effects);
-        self.carry_out(effects, out);
+        self.carry_out(now, effects, out);
         let mut applied = applied?;
         applied.count_values(self.provider.all(), provider.all());
         (self.config, self.provider) = (config, provider);
         let fabric = &self.fabric;
         self.conflicts.retain(|hop, _| fabric.network(hop.interface).is_some_and(|n| n.owns(hop.address)));
+        self.check_up(now, out);
         Ok(applied)
     }
 
@@ -199,14 +210,16 @@ impl<G: Grace> Control<G> {
         std::mem::take(&mut self.unwritten).into_iter().for_each(|hop| self.refresh(hop));
         let mut effects = Vec::new();
         self.neighbors.tick(now, &mut effects);
-        self.carry_out(effects, out);
+        self.carry_out(now, effects, out);
+        self.tick_probes(now);
+        self.check_up(now, out);
         self.fabric.reclaim();
     }
 
     /// When [`Self::tick`] has something to do next.
     #[must_use]
     pub fn next_due(&self) -> Option<Nanos> {
-        self.neighbors.next_due()
+        [self.neighbors.next_due(), self.probes.next_due()].into_iter().flatten().min()
     }
 
     /// Asks for every next hop of the configuration that is not known, so that one that does not answer is an
@@ -214,13 +227,13 @@ impl<G: Grace> Control<G> {
     pub fn ask_for_next_hops(&mut self, now: Nanos, out: &mut impl Egress) {
         let mut effects = Vec::new();
         self.neighbors.ask_for_configured(now, &mut effects);
-        self.carry_out(effects, out);
+        self.carry_out(now, effects, out);
     }
 
-    /// Packets that wait for a neighbour.
+    /// Packets that came in, or their answers, that wait for a neighbour.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.neighbors.held()
+        self.neighbors.held() - self.probes.unsent()
     }
 
     /// What the control side counts.
@@ -235,7 +248,7 @@ impl<G: Grace> Control<G> {
         &self.config
     }
 
-    fn carry_out(&mut self, effects: Vec<Effect>, out: &mut impl Egress) {
+    fn carry_out(&mut self, now: Nanos, effects: Vec<Effect>, out: &mut impl Egress) {
         for effect in effects {
             match effect {
                 Effect::Ask { hop, station } => {
@@ -255,8 +268,9 @@ impl<G: Grace> Control<G> {
                 }
                 Effect::Lost(hop) => self.refresh(hop),
                 Effect::Forgotten(hop) => self.fabric.drop_host(hop),
-                Effect::Send(hop, frame) => self.send(hop, &frame, out),
+                Effect::Send(hop, frame) => self.send(now, hop, &frame, out),
                 Effect::Dropped(reason, packets) => self.counters.drops(reason, packets),
+                Effect::Unsent(probe, reason) => self.probe_unsent(probe, reason),
             }
         }
     }
@@ -269,12 +283,19 @@ impl<G: Grace> Control<G> {
     }
 
     /// Sends a frame that waited, or its answer; it counts as what it is.
-    fn send(&self, hop: Hop, frame: &Frame, out: &mut impl Egress) {
+    fn send(&mut self, now: Nanos, hop: Hop, frame: &Frame, out: &mut impl Egress) {
         if !self.transmit(hop.interface.port, &frame.bytes, out) {
-            self.counters.drops(DropReason::TransmitFull, 1);
+            match frame.origin {
+                Origin::Transit | Origin::Answer => self.counters.drops(DropReason::TransmitFull, 1),
+                Origin::Probe(number) => self.probe_unsent(number, DropReason::TransmitFull),
+            }
             return;
         }
         match frame.origin {
+            Origin::Probe(number) => {
+                self.counters.originated.add(1);
+                self.probes.sent(now, number);
+            }
             Origin::Transit => self.counters.forwarded.add(1),
             Origin::Answer => {
                 self.counters.consumed.add(1);

@@ -38,7 +38,7 @@ impl<G: Grace> Control<G> {
                     return Err("a packet comes from a VM or by an external network, not both".to_owned());
                 }
                 let vsid = Vsid::new(u64::from(number)).map_err(|error| error.to_string())?;
-                self.from_vm(&mut walk, vsid, from, peer, to)
+                self.explain_vm(&mut walk, vsid, from, peer, to)
             }
             None => {
                 if peer.is_some() {
@@ -46,7 +46,7 @@ impl<G: Grace> Control<G> {
                 }
                 let (key, network, vrf) = self.entrance(request.network.as_deref())?;
                 walk.note("network", format!("comes in by {}", obstacle::place(key, network)));
-                self.from_outside(&mut walk, vrf, from, to)
+                self.explain_outside(&mut walk, vrf, from, to)
             }
         };
         let verdict = match ended {
@@ -78,7 +78,7 @@ impl<G: Grace> Control<G> {
         }
     }
 
-    fn from_outside(
+    fn explain_outside(
         &self,
         walk: &mut Walk<'_, G>,
         vrf: VrfId,

@@ -123,7 +123,6 @@ fn what_is_explained_is_what_happens() {
                 done.is(&explained.verdict),
                 "{question:?}\n{explained:#?}\nbut it became {done:?}\n{document}"
             );
-            prop_assert!(!explained.steps.is_empty() || matches!(explained.verdict, Verdict::Dropped { .. }));
             *seen.borrow_mut().entry(done.sort()).or_default() += 1;
         }
         Ok(())

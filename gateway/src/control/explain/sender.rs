@@ -15,7 +15,7 @@ use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 
 impl<G: Grace> Control<G> {
-    pub(super) fn from_vm(
+    pub(super) fn explain_vm(
         &self,
         walk: &mut Walk<'_, G>,
         vsid: Vsid,

@@ -27,12 +27,12 @@ pub(in crate::control) enum Side {
 }
 
 /// Where a way ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::control) enum End {
     /// At the gateway itself.
     Local,
     /// It leads on.
-    Out(Way),
+    Out(Box<Way>),
 }
 
 /// A way out.
@@ -119,7 +119,7 @@ impl<'c, G: Grace> Walk<'c, G> {
             Target::Missing if inside => Err(control.no_route(DropReason::VirtualRouteMissing, vrf, to)),
             Target::Missing => Err(control.no_route(DropReason::ExternalRouteMissing, vrf, to)),
         };
-        way.map(|way| End::Out(Way { shared, ..way }))
+        way.map(|way| End::Out(Box::new(Way { shared, ..way })))
     }
 
     fn look_up(&mut self, vrf: VrfId, to: Ipv4Addr) -> Target {

@@ -34,7 +34,7 @@ enum Exit {
     /// To a next hop of the provider network.
     Provider(Hop),
     /// Out of a VRF.
-    Vrf(Way),
+    Vrf(Box<Way>),
 }
 
 impl Exit {

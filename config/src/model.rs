@@ -128,6 +128,19 @@ pub struct Provider {
     pub routes: Vec<ProviderRoute>,
     /// How tenants' packets are wrapped.
     pub encapsulation: Encapsulation,
+    /// How the gateway's own provider addresses are checked before they are used.
+    pub duplicate_address_detection: DuplicateAddressDetection,
+}
+
+/// How a provider address of the gateway's own is checked before it is used (RFC 5227 §2.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DuplicateAddressDetection {
+    /// Three probes, 200 ms apart, and 200 ms to hear of another station that has the address.
+    Fast,
+    /// The RFC's own times: 0 to 1 s, then three probes 1 to 2 s apart, then 2 s.
+    Rfc5227,
+    /// Not at all.
+    Off,
 }
 
 /// A site of the provider network: one VLAN, one subnet.
@@ -143,10 +156,21 @@ pub struct Site {
     pub subnet: IpNet,
     /// The gateway's own provider addresses there, pool addresses included; never empty; all inside `subnet`.
     pub addresses: Vec<ProviderAddr>,
+    /// What more addresses can be taken from while the gateway runs.
+    pub pool: Option<Pool>,
     /// Its default gateway, inside `subnet`, none of ours.
     pub gateway: Option<IpAddr>,
     /// The biggest IP packet of the site, at most the port's.
     pub mtu: u16,
+}
+
+/// A range of provider addresses, inside its site's subnet; others may have addresses in it as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// The first address.
+    pub first: ProviderAddr,
+    /// The last address, no less than the first.
+    pub last: ProviderAddr,
 }
 
 /// A static route of the provider network.
@@ -254,6 +278,17 @@ pub enum SenderCheck {
     Strict,
     /// Counted and forwarded.
     LogOnly,
+    /// Learned from, within limits: a record comes or moves to where the packet came from.
+    Learn(LearnLimits),
+}
+
+/// How much may be learned in one virtual subnet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LearnLimits {
+    /// Learned customer addresses of one Ethernet address, at least 1.
+    pub addresses_per_mac: u32,
+    /// Learned records of the subnet, at least 1.
+    pub records_per_subnet: u32,
 }
 
 /// A tenant: one routing domain, one VRF.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use nvgw_config::{
-    Config, Device, DscpMode, EcnMode, ExternalIndex, FlowIdMode, Hugepages, Limits, NetworkRef, SenderCheck,
-    SiteIndex, TenantIndex, parse,
+    Config, Device, DscpMode, DuplicateAddressDetection, EcnMode, ExternalIndex, FlowIdMode, Hugepages,
+    LearnLimits, Limits, NetworkRef, SenderCheck, SiteIndex, TenantIndex, parse,
 };
 use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, Vsid};
 
@@ -46,7 +46,8 @@ fn the_smallest_document_gets_every_default() {
     assert_eq!((port.mtu, port.mac, port.rx_queues), (1500, None, None));
     assert_eq!((port.rx_descriptors, port.tx_descriptors), (1024, 1024));
     let site = &config.provider.sites[0];
-    assert_eq!((site.mtu, site.gateway), (1500, None));
+    assert_eq!((site.mtu, site.gateway, site.pool), (1500, None, None));
+    assert_eq!(config.provider.duplicate_address_detection, DuplicateAddressDetection::Fast);
     let encapsulation = &config.provider.encapsulation;
     assert_eq!((encapsulation.ttl, encapsulation.flow_id), (64, FlowIdMode::Hash));
     assert_eq!((encapsulation.dscp, encapsulation.ecn), (DscpMode::Uniform, EcnMode::Normal));
@@ -85,7 +86,11 @@ fn a_whole_document_is_taken_over() {
     assert_eq!((rack_a.name.as_str(), rack_a.port, rack_a.mtu), ("rack-a", PortId(0), 1590));
     assert_eq!(rack_a.vlan, VlanId::new(20).ok());
     assert_eq!(addresses(&rack_a.addresses), ["100.64.20.10", "100.64.20.50", "100.64.20.51"]);
-    assert_eq!(rack_b.mtu, 1600);
+    assert_eq!(
+        rack_a.pool.map(|pool| addresses(&[pool.first, pool.last])),
+        Some(vec!["100.64.20.50".to_owned(), "100.64.20.59".to_owned()])
+    );
+    assert_eq!((rack_b.mtu, rack_b.pool), (1600, None));
     let routes: Vec<(String, SiteIndex, u32)> = config
         .provider
         .routes
@@ -135,6 +140,41 @@ fn a_pool_passes_over_what_is_taken() {
     );
     let site = &config(&text).provider.sites[0];
     assert_eq!(addresses(&site.addresses), ["100.64.20.51", "100.64.20.50", "100.64.20.52", "100.64.20.54"]);
+}
+
+#[test]
+fn a_pool_may_be_for_later() {
+    let text = SMALLEST
+        .replace("] }\nexternal", "], pool: { range: 100.64.20.50-100.64.20.59, take: 0 } }\nexternal");
+    let site = &config(&text).provider.sites[0];
+    assert_eq!(addresses(&site.addresses), ["100.64.20.10"]);
+    assert!(site.pool.is_some());
+}
+
+#[test]
+fn learning_has_limits() {
+    let learns = |keys: &str| {
+        config(&SMALLEST.replace("name: red", &format!("name: red, {keys}"))).tenants[0].sender_check
+    };
+    let limits = |addresses_per_mac, records_per_subnet| {
+        SenderCheck::Learn(LearnLimits { addresses_per_mac, records_per_subnet })
+    };
+    assert_eq!(learns("sender-check: learn"), limits(8, 256));
+    assert_eq!(learns("sender-check: learn, learn: { records-per-subnet: 5 }"), limits(8, 5));
+    assert_eq!(learns("learn: { addresses-per-mac: 1 }, sender-check: learn"), limits(1, 256));
+}
+
+#[test]
+fn duplicate_addresses_are_looked_for_as_told() {
+    for (word, expected) in [
+        ("fast", DuplicateAddressDetection::Fast),
+        ("rfc5227", DuplicateAddressDetection::Rfc5227),
+        ("off", DuplicateAddressDetection::Off),
+    ] {
+        let text =
+            SMALLEST.replace("provider:", &format!("provider:\n  duplicate-address-detection: {word}"));
+        assert_eq!(config(&text).provider.duplicate_address_detection, expected, "{word}");
+    }
 }
 
 #[test]

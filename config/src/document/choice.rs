@@ -4,7 +4,7 @@ use schemars::{Schema, json_schema};
 use serde_json::Value;
 
 use crate::decode::Leaf;
-use crate::model::{DscpMode, EcnMode, FlowIdMode, Hugepages};
+use crate::model::{DscpMode, DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages};
 use crate::reader::Wrong;
 use crate::suggest::did_you_mean;
 use crate::tree::{Scalar, quote};
@@ -59,18 +59,24 @@ impl Choice for EcnMode {
     const WANTED: &'static str = "normal or compatible";
 }
 
-/// What happens to packets of unknown senders, the value of a later version included.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum SenderCheck {
+impl Choice for DuplicateAddressDetection {
+    const OPTIONS: &'static [(&'static str, Self)] =
+        &[("fast", Self::Fast), ("rfc5227", Self::Rfc5227), ("off", Self::Off)];
+    const WANTED: &'static str = "fast, rfc5227 or off";
+}
+
+/// What happens to packets of unknown senders; what may be learned of them is said elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SenderCheckMode {
     Strict,
     LogOnly,
     Learn,
 }
 
-impl Choice for SenderCheck {
+impl Choice for SenderCheckMode {
     const OPTIONS: &'static [(&'static str, Self)] =
         &[("strict", Self::Strict), ("log-only", Self::LogOnly), ("learn", Self::Learn)];
-    const WANTED: &'static str = "strict or log-only";
+    const WANTED: &'static str = "strict, log-only or learn";
 }
 
 /// `uniform` or `pipe:<value>`.

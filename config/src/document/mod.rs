@@ -8,14 +8,14 @@ mod net;
 mod number;
 mod text;
 
-pub(crate) use choice::{Dscp, OneOf, SenderCheck};
+pub(crate) use choice::{Dscp, OneOf, SenderCheckMode};
 pub(crate) use device::PortDevice;
 pub(crate) use net::{Address, InterfaceAddress, Mac, PoolRange, Prefix, is_edge, is_special, usable};
 pub(crate) use number::{Bool, Core, Int, Vlan, VsidNumber, WorkerCores};
 pub(crate) use text::{AbsolutePath, Guid, Label, Listen, Name, Off};
 
 use crate::decode::object;
-use crate::model::{EcnMode, FlowIdMode, Hugepages};
+use crate::model::{DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages};
 use crate::reader::List;
 
 /// The biggest IP packet, in bytes. A frame lies in one buffer, whose size, headroom included, has 16 bits.
@@ -100,6 +100,9 @@ object! {
         "routes" => routes: List<ProviderRoute>, list;
         /// How tenants' packets are wrapped.
         "encapsulation" => encapsulation: Encapsulation, section;
+        /// How the gateway's own provider addresses are checked before they are used: fast, with three probes in
+        /// 600 ms; with the times of RFC 5227; or off.
+        "duplicate-address-detection" => duplicate_address_detection: OneOf<DuplicateAddressDetection>, default("fast");
     }
 
     /// A site of the provider network: one VLAN, one subnet.
@@ -127,7 +130,7 @@ object! {
         /// First and last address of the range.
         "range" => range: PoolRange, required;
         /// How many addresses to take, from the start of the range; the site's gateway and addresses that are given
-        /// are passed over.
+        /// are passed over. More can be taken at run time.
         "take" => take: Int<usize, 0, 4096>, required;
     }
 
@@ -205,9 +208,11 @@ object! {
         "routing-domain" => routing_domain: Guid, optional;
         /// The gateway's own Ethernet address in the tenant's subnets.
         "gateway-mac" => gateway_mac: Mac, default("02:00:5e:00:01:01");
-        /// What happens to a packet whose sender no lookup record vouches for: dropped, or counted and forwarded.
-        /// Learning is not supported yet.
-        "sender-check" => sender_check: OneOf<SenderCheck>, default("strict");
+        /// What happens to a packet whose sender no lookup record vouches for: dropped, counted and
+        /// forwarded, or learned from.
+        "sender-check" => sender_check: OneOf<SenderCheckMode>, default("strict");
+        /// How much may be learned; only with sender-check: learn.
+        "learn" => learn: Learn, section;
         /// Virtual subnets.
         "subnets" => subnets: List<Subnet>, list;
         /// Lookup records: where each customer address lives.
@@ -221,6 +226,14 @@ object! {
         "public-prefixes" => public_prefixes: List<Prefix>, list;
         /// Network address translation. Not supported yet.
         "nat" => nat: Off, optional;
+    }
+
+    /// How much a tenant's virtual subnets may learn of their senders.
+    Learn {
+        /// Customer addresses that are learned for one Ethernet address of a subnet.
+        "addresses-per-mac" => addresses_per_mac: Int<u32, 1, 65536>, default("8");
+        /// Records that are learned for one subnet.
+        "records-per-subnet" => records_per_subnet: Int<u32, 1, 100_000_000>, default("256");
     }
 
     /// A virtual subnet.

@@ -37,6 +37,7 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
     let external =
         external::networks(reader, &document.external, &ports, &tenant_names, &mut networks, &mut limits);
     networks.check_overlaps(reader);
+    let detection = provider.and_then(|provider| provider.duplicate_address_detection.value());
     let encapsulation = provider.and_then(|provider| provider.encapsulation.given());
     let (encapsulation, allow_reserved) = provider::encapsulation(reader, encapsulation, &networks);
     let tenants = tenants::tenants(
@@ -56,7 +57,12 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
     Some(Config {
         system: system?,
         ports: ports.ports,
-        provider: Provider { sites, routes: provider_routes, encapsulation: encapsulation? },
+        provider: Provider {
+            sites,
+            routes: provider_routes,
+            encapsulation: encapsulation?,
+            duplicate_address_detection: detection?.0,
+        },
         external: external.networks,
         tenants: tenants.tenants,
         neighbors,

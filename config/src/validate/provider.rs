@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv4Net};
 use nvgw_types::ProviderAddr;
 
 use crate::document::{self, Address, is_edge, is_special, usable};
-use crate::model::{Encapsulation, NetworkRef, Peer, ProviderRoute, Site, SiteIndex};
+use crate::model::{Encapsulation, NetworkRef, Peer, Pool, ProviderRoute, Site, SiteIndex};
 use crate::prefixes::Prefixes;
 use crate::reader::{Field, Reader, Spanned, Wrong};
 use crate::tree::NodeId;
@@ -68,6 +68,14 @@ fn site(
         vlan: interface.vlan,
         subnet: IpNet::V4(site.subnet.value()?.0),
         addresses: addresses.into_iter().map(|address| ProviderAddr(IpAddr::V4(address))).collect(),
+        pool: match site.pool.optional()? {
+            None => None,
+            Some(pool) => {
+                let range = pool.range.value()?;
+                let end = |address| ProviderAddr(IpAddr::V4(address));
+                Some(Pool { first: end(range.first), last: end(range.last) })
+            }
+        },
         gateway: site.gateway.optional()?.map(|gateway| IpAddr::V4(gateway.0)),
         mtu: interface.mtu,
     })

@@ -8,9 +8,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::{IpNet, Ipv4Net};
 use nvgw_types::{CustomerAddr, ProviderAddr};
 
-use crate::document::{self, Address, is_edge, usable};
+use crate::document::{self, Address, OneOf, SenderCheckMode, is_edge, usable};
 use crate::model::{
-    CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SenderCheck, Subnet, Tenant, TenantIndex,
+    CustomerRoute, ExternalIndex, LearnLimits, LookupRecord, NetworkRef, SenderCheck, Subnet, Tenant,
+    TenantIndex,
 };
 use crate::prefixes::Prefixes;
 use crate::reader::{Field, List, Reader, Spanned, Wrong};
@@ -60,7 +61,7 @@ pub(super) fn tenants(
     let subnets = Subnets::read(reader, list, around.allow_reserved, used);
     let mut routing_domains = HashMap::new();
     let mut tenants = Vec::new();
-    for (i, Spanned { value: tenant, .. }) in list.items().iter().enumerate() {
+    for (i, Spanned { node, value: tenant }) in list.items().iter().enumerate() {
         check_routing_domain(reader, tenant, &mut routing_domains);
         let its_subnets = &subnets.tenants[i];
         let records = records(reader, tenant, TenantIndex(i), &subnets, &peers, used);
@@ -73,7 +74,9 @@ pub(super) fn tenants(
         let routes = routes(reader, tenant, its_subnets, &connected);
         let external = external(reader, tenant, TenantIndex(i), around);
         check_public_prefixes(reader, tenant, its_subnets, external, around, used);
-        tenants.extend(build(reader, tenant, &its_subnets.subnets, records, routes, external));
+        let sender_check = sender_check(reader, *node, &tenant.sender_check, &tenant.learn);
+        let subnets = its_subnets.subnets.clone();
+        tenants.extend(build(reader, tenant, sender_check, subnets, records, routes, external));
     }
     check_public_prefixes_together(reader, list, around.networks);
     Tenants { tenants, subnets: subnets.all() }
@@ -82,7 +85,8 @@ pub(super) fn tenants(
 fn build(
     reader: &mut Reader<'_>,
     tenant: &document::Tenant,
-    subnets: &[Subnet],
+    sender_check: Option<SenderCheck>,
+    subnets: Vec<Subnet>,
     records: Vec<LookupRecord>,
     routes: Vec<CustomerRoute>,
     external: Way,
@@ -92,20 +96,12 @@ fn build(
     {
         reader.problem(*node, Wrong::not_yet("NAT", "leave nat out, or write nat: off"));
     }
-    let sender_check = tenant.sender_check.given().and_then(|Spanned { node, value }| match value.0 {
-        document::SenderCheck::Strict => Some(SenderCheck::Strict),
-        document::SenderCheck::LogOnly => Some(SenderCheck::LogOnly),
-        document::SenderCheck::Learn => {
-            reader.problem(*node, Wrong::not_yet("sender-check: learn", "write strict or log-only"));
-            None
-        }
-    });
     Some(Tenant {
         name: tenant.name.value()?.0.clone(),
         routing_domain: tenant.routing_domain.optional()?.map(|guid| guid.0.clone()),
         gateway_mac: tenant.gateway_mac.value()?.0,
         sender_check: sender_check?,
-        subnets: subnets.to_vec(),
+        subnets,
         records,
         routes,
         external: match external {
@@ -120,6 +116,35 @@ fn build(
             .map(|prefix| IpNet::V4(prefix.value.0))
             .collect(),
     })
+}
+
+/// What the tenant at `node` does with packets of unknown senders; reports limits of learning that limit nothing.
+pub(crate) fn sender_check(
+    reader: &mut Reader<'_>,
+    node: NodeId,
+    mode: &Field<OneOf<SenderCheckMode>>,
+    learn: &Field<document::Learn>,
+) -> Option<SenderCheck> {
+    let checked = match mode.value()?.0 {
+        SenderCheckMode::Strict => SenderCheck::Strict,
+        SenderCheckMode::LogOnly => SenderCheck::LogOnly,
+        SenderCheckMode::Learn => {
+            let learn = learn.value()?;
+            return Some(SenderCheck::Learn(LearnLimits {
+                addresses_per_mac: learn.addresses_per_mac.value()?.0,
+                records_per_subnet: learn.records_per_subnet.value()?.0,
+            }));
+        }
+    };
+    // What is left out stands where the tenant does.
+    if let Some(learn) = learn.given()
+        && learn.node != node
+        && !reader.is_null(learn.node)
+    {
+        let message = "the tenant does not learn";
+        reader.problem(learn.node, Wrong::new(message, "write sender-check: learn, or leave learn out"));
+    }
+    Some(checked)
 }
 
 fn check_routing_domain(

@@ -8,7 +8,11 @@ fn tenants() {
     check(&[
         ("  - name: blue\n", "  - name: ¦red\n", "tenants[1].name", "the tenant name red is taken by tenants[0].name", "of its own"),
         ("7c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e02", "¦6c1a3a52-3D2B-4c0e-9a65-0d7a5f0c9e01", "tenants[1].routing-domain", "is that of tenants[0].routing-domain", "RoutingDomainID"),
-        ("sender-check: strict", "sender-check: ¦learn", "tenants[0].sender-check", "sender-check: learn is not supported yet", "strict or log-only"),
+        ("sender-check: strict", "sender-check: ¦learned", "tenants[0].sender-check", "none of the values", "log-only or learn (did you mean learn?)"),
+        ("sender-check: strict", "sender-check: strict\n    learn: ¦{ addresses-per-mac: 4 }", "tenants[0].learn", "the tenant does not learn", "write sender-check: learn"),
+        ("sender-check: strict", "learn: ¦{}", "tenants[0].learn", "the tenant does not learn", "or leave learn out"),
+        ("sender-check: strict", "sender-check: learn\n    learn: { addresses-per-mac: ¦0 }", "tenants[0].learn.addresses-per-mac", "out of range", "1 to 65536"),
+        ("sender-check: strict", "sender-check: learn\n    learn: { ¦records: 4 }", "tenants[0].learn.records", "unknown key", "addresses-per-mac, records-per-subnet"),
         ("nat: off", "nat: ¦{ exempt: [172.31.0.0/16] }", "tenants[1].nat", "NAT is not supported yet", "leave nat out"),
         ("nat: off", "nat: ¦true", "tenants[1].nat", "NAT is not supported yet", "nat: off"),
         ("external: internet", "external: ¦red-uplink", "tenants[1].external", "another tenant's own hand-off", "without a tenant"),
@@ -16,6 +20,7 @@ fn tenants() {
         ("external: internet", "external: ¦intrenet", "tenants[1].external", "there is no network intrenet", "did you mean internet?"),
     ]);
     check_right(&[
+        ("sender-check: strict", "sender-check: strict\n    learn:"),
         ("nat: off", "nat: {}"),
         ("nat: off", "nat:"),
         ("    external: internet\n", ""),

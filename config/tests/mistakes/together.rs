@@ -18,7 +18,7 @@ fn all_mistakes_are_told_at_once_in_order() {
         ("ttl: 64", "ttl: 0", "provider.encapsulation.ttl"),
         ("    tenant: red", "    tenant: green", "external[1].tenant"),
         ("vsid: 5002, prefix", "vsid: 12, prefix", "tenants[0].subnets[1].vsid"),
-        ("sender-check: strict", "sender-check: learn", "tenants[0].sender-check"),
+        ("sender-check: strict", "sender-check: learned", "tenants[0].sender-check"),
         (
             "vsid: 6002, prefix: 203.0.113.0/28",
             "vsid: 6002, prefix: 203.0.113.1/28",

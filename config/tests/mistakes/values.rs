@@ -42,6 +42,7 @@ fn words() {
         ("ecn: normal", "ecn: ¦copy", "provider.encapsulation.ecn", "none of the values", "normal or compatible"),
         ("dscp: uniform", "dscp: ¦pipe:64", "provider.encapsulation.dscp", "none of the values", "0 to 63"),
         ("dscp: uniform", "dscp: ¦pipe:+5", "provider.encapsulation.dscp", "none of the values", "pipe:46"),
+        ("provider:\n", "provider:\n  duplicate-address-detection: ¦slow\n", "provider.duplicate-address-detection", "none of the values", "fast, rfc5227 or off"),
         ("dscp: uniform", "dscp: ¦46", "provider.encapsulation.dscp", "none of the values", "pipe:46"),
         ("sender-check: strict", "sender-check: ¦stric", "tenants[0].sender-check", "none of the values", "did you mean strict?"),
     ]);
@@ -50,6 +51,8 @@ fn words() {
         ("dscp: uniform", "dscp: pipe:0"),
         ("dscp: uniform", "dscp: pipe:63"),
         ("sender-check: strict", "sender-check: log-only"),
+        ("sender-check: strict", "sender-check: learn"),
+        ("provider:\n", "provider:\n  duplicate-address-detection: rfc5227\n"),
     ]);
 }
 

@@ -50,13 +50,13 @@ impl Gateway {
         }
         let config = self.control.config();
         let tenant = match vrf.kind {
-            VrfKind::Tenant => config.tenants.iter().find(|tenant| tenant.name == vrf.name),
+            VrfKind::Tenant => self.control.model().tenants().get(&vrf.name).map(|tenant| &tenant.value),
             VrfKind::External => None,
         };
         VrfView {
             id: vrf.id.0,
             kind: vrf.kind,
-            tenant: tenant.map(|tenant| tenant.name.clone()),
+            tenant: tenant.map(|_| vrf.name.clone()),
             routing_domain: tenant.and_then(|tenant| tenant.routing_domain.clone()),
             external: tenant
                 .and_then(|tenant| tenant.external)
@@ -74,10 +74,15 @@ impl Gateway {
 
     fn alarm_views(&self) -> Vec<AlarmView> {
         let unreachable = self.control.alarms().into_iter().map(unreachable);
-        let conflicts = self.control.address_conflicts().map(|(network, address, mac, claims)| AlarmView {
+        let conflicts = self.control.address_conflicts(self.now());
+        let conflicts = conflicts.map(|(network, address, mac, claims, used)| AlarmView {
             severity: Severity::Critical,
             object: format!("own address {address} on {network}"),
-            message: format!("{mac} claims it too, {claims} times so far"),
+            message: if used {
+                format!("{mac} claims it too, {claims} times so far")
+            } else {
+                format!("{mac} has it, and the gateway does not use it")
+            },
             cure: "find that station and take the address from it, or give the gateway another one".into(),
         });
         unreachable.chain(conflicts).collect()
@@ -235,19 +240,20 @@ impl Backend for Gateway {
     }
 
     fn lookup(&mut self, filter: &LookupFilter, at: Page) -> Result<List<LookupView>, ApiError> {
-        let config = self.control.config();
         if let Some(name) = &filter.tenant
-            && !config.tenants.iter().any(|tenant| tenant.name == *name)
+            && !self.control.model().tenants().contains_key(name)
         {
             let message = format!("no tenant is named {name:?}");
             return Err(ApiError::not_found(message, "`nvgw show vrfs` lists the tenants"));
         }
-        let records = self.control.lookup_records().skip(at.offset as usize);
-        let rows = records.map(|(tenant, record)| {
-            let matches = filter.tenant.as_ref().is_none_or(|name| *name == tenant.name)
-                && filter.vsid.is_none_or(|vsid| vsid == record.vsid.get())
-                && filter.address.is_none_or(|address| address == record.address.0);
-            matches.then(|| lookup_view(self.control.record_view(tenant, record)))
+        let model = self.control.model();
+        let records = self.control.lookup_records(at.offset as usize);
+        let rows = records.map(|(customer, placed)| {
+            let matches =
+                filter.tenant.as_deref().is_none_or(|name| model.tenant_of(customer.vrf) == Some(name))
+                    && filter.vsid.is_none_or(|vsid| vsid == placed.record.value.vsid.get())
+                    && filter.address.is_none_or(|address| address == customer.address);
+            matches.then(|| lookup_view(self.control.record_view(customer, placed)))
         });
         Ok(at.gather(rows))
     }

@@ -1,10 +1,10 @@
 //! Whether what is desired fits: asked before the first write, so that what does not fit changes nothing.
 
-use std::collections::BTreeMap;
-
 use nvgw_config::Config;
 
 use super::desired::{Desired, VrfKey};
+use super::draft::{Draft, sizes};
+use super::model::Model;
 use super::neighbors::LEARNED_EACH;
 use crate::tables::set::TableLimits;
 
@@ -56,34 +56,30 @@ pub fn table_limits(config: &Config) -> TableLimits {
 /// Checks that the tables hold what they hold now together with what is to come, and keep room for learned hosts;
 /// subnets, records and own addresses that go leave their room first.
 pub(super) fn check(
-    config: &Config,
+    model: &Model,
     limits: &TableLimits,
     now: &Desired,
-    new: &Desired,
+    draft: &Draft,
 ) -> Result<(), OverCapacity> {
     const RAISE: &str = "raise it under system.limits and restart";
     const FEWER: &str = "make the change in several steps";
     let fits = |what, needed, limit, advice| {
         if needed <= limit { Ok(()) } else { Err(OverCapacity { what, needed, limit, advice }) }
     };
-    let promised = &config.system.limits;
-    let external_routes = config.external.iter().map(|network| network.routes.len()).sum();
+    let promised = &model.frame().system.limits;
     let hosts = LEARNING * LEARNED_EACH;
-    fits("virtual subnets", new.subnets.len(), limits.vsids, RAISE)?;
-    fits("lookup records", new.records.len(), limits.records, RAISE)?;
-    fits("external routes", external_routes, promised.external_routes, RAISE)?;
-    fits("provider addresses of the gateway", new.locals.len(), limits.locals, FEWER)?;
-    fits("networks", union(&now.networks, &new.networks), limits.interfaces, FEWER)?;
-    fits("routes", union(&now.routes, &new.routes), limits.routes.saturating_sub(hosts), FEWER)?;
-    let ways = union(&now.adjacencies, &new.adjacencies);
+    fits("virtual subnets", sizes(&draft.subnets, &now.subnets).0, limits.vsids, RAISE)?;
+    fits("lookup records", sizes(&draft.records, &now.records).0, limits.records, RAISE)?;
+    fits("external routes", model.external_routes(), promised.external_routes, RAISE)?;
+    fits("provider addresses of the gateway", sizes(&draft.locals, &now.locals).0, limits.locals, FEWER)?;
+    fits("networks", sizes(&draft.networks, &now.networks).1, limits.interfaces, FEWER)?;
+    fits("routes", sizes(&draft.routes, &now.routes).1, limits.routes.saturating_sub(hosts), FEWER)?;
+    let ways = sizes(&draft.adjacencies, &now.adjacencies).1;
     fits("next hops and peers", ways, limits.adjacencies.saturating_sub(hosts), FEWER)?;
-    fits("customer next hops", now.vias.union(&new.vias).count(), limits.vias, FEWER)?;
-    fits("routing tables", union(&now.vrfs, &new.vrfs), limits.vrfs, FEWER)?;
-    let external = now.vrfs.keys().chain(new.vrfs.keys()).filter(|key| matches!(key, VrfKey::External(_)));
-    let external: std::collections::BTreeSet<_> = external.collect();
-    fits("shared external networks", external.len(), limits.external_vrfs, "restart to have more")
-}
-
-fn union<K: Ord, V>(one: &BTreeMap<K, V>, other: &BTreeMap<K, V>) -> usize {
-    one.len() + other.keys().filter(|key| !one.contains_key(key)).count()
+    fits("customer next hops", sizes(&draft.vias, &now.vias).1, limits.vias, FEWER)?;
+    fits("routing tables", sizes(&draft.vrfs, &now.vrfs).1, limits.vrfs, FEWER)?;
+    let is_external = |key: &&VrfKey| matches!(key, VrfKey::External(_));
+    let come = draft.vrfs.iter().filter(|(key, id)| id.is_some() && !now.vrfs.contains_key(key));
+    let external = now.vrfs.keys().chain(come.map(|(key, _)| key)).filter(is_external).count();
+    fits("shared external networks", external, limits.external_vrfs, "restart to have more")
 }

@@ -1,12 +1,12 @@
-//! How many objects there are of a kind, counted once for each change: a scrape of a gateway with a million records
-//! must not walk them.
+//! How many objects each VRF has, kept up to date with each change: a scrape of a gateway with a million records must
+//! not walk them.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 use nvgw_types::VrfId;
 
 use super::desired::Desired;
+use super::draft::{Changes, Draft};
 
 /// What a VRF has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,37 +17,46 @@ pub(super) struct VrfSize {
 }
 
 /// The counts.
-#[derive(Debug, Default)]
-pub(super) struct Census {
-    vrfs: BTreeMap<VrfId, VrfSize>,
-    /// Lookup records by the provider address that they name.
-    peers: BTreeMap<Ipv4Addr, usize>,
-}
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Census(BTreeMap<VrfId, VrfSize>);
 
 impl Census {
-    /// Counts.
+    /// Counts everything.
     pub(super) fn of(desired: &Desired) -> Self {
         let mut census = Self::default();
-        for subnet in desired.subnets.values() {
-            census.vrfs.entry(subnet.vrf).or_default().subnets += 1;
-        }
-        for (customer, record) in &desired.records {
-            census.vrfs.entry(customer.vrf).or_default().records += 1;
-            *census.peers.entry(record.peer).or_default() += 1;
-        }
-        for route in desired.routes.keys() {
-            census.vrfs.entry(route.vrf).or_default().routes += 1;
-        }
+        desired.subnets.values().for_each(|s| census.0.entry(s.vrf).or_default().subnets += 1);
+        desired.records.keys().for_each(|customer| census.0.entry(customer.vrf).or_default().records += 1);
+        desired.routes.keys().for_each(|route| census.0.entry(route.vrf).or_default().routes += 1);
         census
+    }
+
+    /// Counts what a draft is about to change.
+    pub(super) fn expect(&mut self, current: &Desired, draft: &Draft) {
+        self.follow(&draft.subnets, &current.subnets, |_, subnet| subnet.vrf, |size| &mut size.subnets);
+        self.follow(&draft.records, &current.records, |customer, _| customer.vrf, |size| &mut size.records);
+        self.follow(&draft.routes, &current.routes, |route, _| route.vrf, |size| &mut size.routes);
+        self.0.retain(|_, size| *size != VrfSize::default());
+    }
+
+    fn follow<K: Ord, V>(
+        &mut self,
+        changes: &Changes<K, V>,
+        current: &BTreeMap<K, V>,
+        vrf: impl Fn(&K, &V) -> VrfId,
+        number: impl Fn(&mut VrfSize) -> &mut usize,
+    ) {
+        for (key, value) in changes {
+            if let Some(old) = current.get(key) {
+                *number(self.0.entry(vrf(key, old)).or_default()) -= 1;
+            }
+            if let Some(new) = value {
+                *number(self.0.entry(vrf(key, new)).or_default()) += 1;
+            }
+        }
     }
 
     /// What a VRF has, hosts that were learned aside.
     pub(super) fn vrf(&self, vrf: VrfId) -> VrfSize {
-        self.vrfs.get(&vrf).copied().unwrap_or_default()
-    }
-
-    /// The provider addresses that records name, and how many do.
-    pub(super) fn peers(&self) -> impl Iterator<Item = (Ipv4Addr, usize)> {
-        self.peers.iter().map(|(peer, records)| (*peer, *records))
+        self.0.get(&vrf).copied().unwrap_or_default()
     }
 }

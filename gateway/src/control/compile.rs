@@ -1,19 +1,26 @@
-//! From a configuration to what the tables shall hold. Pure: the same configuration gives the same result.
+//! From the model to what the tables shall hold.
+//!
+//! Every object says what it asks of the tables. A new model asks for all of it; a change takes back what an object
+//! asked for before and asks for what it wants now, so that one record among a million costs one record. Both ways
+//! lead to the same tables, which a property test holds against each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 use nvgw_config::{
     Config, DscpMode, EcnMode, Encapsulation, ExternalIndex, ExternalNetwork, FlowIdMode, NetworkRef,
-    SenderCheck, SiteIndex, TenantIndex,
+    SenderCheck, SiteIndex,
 };
-use nvgw_types::{PortId, VlanId, VrfId};
+use nvgw_types::{MacAddr, PortId, ProviderAddr, VlanId, VrfId, Vsid};
 
 use super::desired::{
     Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Record, Role, RouteKey,
     Subnet, VrfKey, unassignable,
 };
+use super::draft::{Draft, after};
+use super::model::{self, CustomerRouteKey, Edit, Model, Owned, PlacedRecord, Swap};
+use super::needs::Needs;
 use super::provider::ProviderRoutes;
 use crate::tables::entries::{Dscp, Tunnel};
 
@@ -38,24 +45,6 @@ pub(super) fn v4_net(prefix: IpNet) -> Result<Ipv4Net, Ipv6Unsupported> {
     }
 }
 
-/// Compiles a configuration. A VRF that `known` has keeps its identifier; new ones get the lowest that `known` does
-/// not use, so that no identifier changes its meaning while a packet is on its way.
-///
-/// # Errors
-/// An IPv6 address.
-pub fn compile(config: &Config, known: &BTreeMap<VrfKey, VrfId>) -> Result<Desired, Ipv6Unsupported> {
-    let mut compiler = Compiler { config, desired: Desired::default(), tenants: vec![], externals: vec![] };
-    compiler.name_vrfs(known);
-    compiler.sites()?;
-    compiler.external_networks()?;
-    // A tenant's own routes come before its hand-off network's: a default route to its firewall is meant.
-    compiler.tenants()?;
-    compiler.external_routes()?;
-    compiler.static_neighbors()?;
-    compiler.peers()?;
-    Ok(compiler.desired)
-}
-
 /// The routes to the customer network's default and the like: all of IPv4.
 const EVERYWHERE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0);
 
@@ -75,233 +64,351 @@ pub(super) fn external_interface(config: &Config, ExternalIndex(index): External
     interface_key(network.port, network.vlan)
 }
 
-struct Compiler<'c> {
-    config: &'c Config,
-    desired: Desired,
-    /// The VRF of every tenant.
-    tenants: Vec<VrfId>,
-    /// The VRF of every external network: its own, or its tenant's.
-    externals: Vec<VrfId>,
+/// A whole model, compiled.
+pub(super) struct Compiled {
+    pub(super) draft: Draft,
+    pub(super) needs: Needs,
+    pub(super) routes: ProviderRoutes,
 }
 
-impl Compiler<'_> {
-    fn name_vrfs(&mut self, known: &BTreeMap<VrfKey, VrfId>) {
-        let mut taken: Vec<_> = known.values().copied().collect();
-        taken.sort_unstable();
-        let mut taken = taken.into_iter().peekable();
-        let mut fresh = (0..).map(VrfId).filter(move |id| taken.next_if_eq(id).is_none());
-        let vrfs = &mut self.desired.vrfs;
-        let mut id_of = |key: VrfKey| {
-            let id = known.get(&key).copied().or_else(|| fresh.next()).expect("the range has no end");
-            vrfs.insert(key, id);
-            id
-        };
-        let config = self.config;
-        self.tenants = config.tenants.iter().map(|t| id_of(VrfKey::Tenant(t.name.clone()))).collect();
-        self.externals = config
-            .external
-            .iter()
-            .map(|network| match network.tenant {
-                Some(TenantIndex(tenant)) => self.tenants[tenant],
-                None => id_of(VrfKey::External(network.name.clone())),
-            })
-            .collect();
+/// Compiles a whole model.
+///
+/// # Errors
+/// An IPv6 address.
+pub(super) fn compile(model: &Model) -> Result<Compiled, Ipv6Unsupported> {
+    let nothing = Desired::default();
+    let mut needs = Needs::default();
+    let routes = ProviderRoutes::new(model)?;
+    let mut compiler = Compiler::new(model, &nothing, &mut needs, &routes);
+    for site in 0..model.frame.provider.sites.len() {
+        compiler.site(SiteIndex(site))?;
+    }
+    compiler.external_networks()?;
+    for (name, tenant) in &model.tenants {
+        compiler.tenant(name, &tenant.value, Side::Comes);
+    }
+    for (vsid, subnet) in &model.subnets {
+        compiler.subnet(*vsid, &subnet.value, Side::Comes);
+    }
+    for (customer, placed) in &model.records {
+        compiler.record(*customer, placed, Side::Comes);
+    }
+    for (key, next_hop) in &model.customer_routes {
+        compiler.customer_route(*key, next_hop.value, Side::Comes);
+    }
+    for (hop, mac) in &model.neighbors {
+        compiler.neighbor(*hop, mac.value, Side::Comes);
+    }
+    let draft = compiler.finish()?;
+    Ok(Compiled { draft, needs, routes })
+}
+
+/// Compiles what edits of a model, which have been made, ask of tables that hold `current` and, on top of that, what
+/// `draft` says already. `needs` follows; routes of the provider network are given back where they are other ones.
+///
+/// # Errors
+/// An IPv6 address.
+pub(super) fn recompile(
+    model: &Model,
+    edits: &[Edit],
+    (current, draft): (&Desired, Draft),
+    needs: &mut Needs,
+    routes: &ProviderRoutes,
+) -> Result<(Draft, Option<ProviderRoutes>), Ipv6Unsupported> {
+    let rerouted = edits.iter().any(|edit| matches!(edit, Edit::Address(_) | Edit::ProviderRoute(_)));
+    let other = if rerouted { Some(ProviderRoutes::new(model)?) } else { None };
+    let mut compiler = Compiler::new(model, current, needs, other.as_ref().unwrap_or(routes));
+    compiler.draft = draft;
+    for edit in edits {
+        compiler.edit(edit)?;
+    }
+    if rerouted {
+        compiler.touch_all_peers();
+    }
+    Ok((compiler.finish()?, other))
+}
+
+/// Whether something comes or goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Goes,
+    Comes,
+}
+
+struct Compiler<'c> {
+    model: &'c Model,
+    current: &'c Desired,
+    needs: &'c mut Needs,
+    routes: &'c ProviderRoutes,
+    /// What single peers want otherwise.
+    wishes: BTreeMap<IpAddr, &'c nvgw_config::Peer>,
+    draft: Draft,
+    /// Peers whose tunnel may be another one.
+    peers: BTreeSet<Ipv4Addr>,
+}
+
+impl<'c> Compiler<'c> {
+    fn new(model: &'c Model, current: &'c Desired, needs: &'c mut Needs, routes: &'c ProviderRoutes) -> Self {
+        let wishes = model.frame.provider.encapsulation.peers.iter().map(|peer| (peer.address.0, peer));
+        Self {
+            model,
+            current,
+            needs,
+            routes,
+            wishes: wishes.collect(),
+            draft: Draft::default(),
+            peers: BTreeSet::new(),
+        }
     }
 
-    /// Adds a route where the VRF has none for the prefix yet: what is added first counts.
-    fn route(&mut self, vrf: VrfId, prefix: Ipv4Net, goal: Goal) {
-        self.desired.routes.entry(RouteKey { vrf, prefix: prefix.trunc() }).or_insert(goal);
+    fn edit(&mut self, edit: &Edit) -> Result<(), Ipv6Unsupported> {
+        fn sides<K, V>(swap: &Swap<K, V>) -> impl Iterator<Item = (&V, Side)> {
+            let gone = swap.before.iter().map(|value| (value, Side::Goes));
+            gone.chain(swap.after.iter().map(|value| (value, Side::Comes)))
+        }
+        match edit {
+            Edit::Tenant(swap) => {
+                sides(swap).for_each(|(tenant, side)| self.tenant(&swap.key, &tenant.value, side));
+            }
+            Edit::Subnet(swap) => {
+                sides(swap).for_each(|(subnet, side)| self.subnet(swap.key, &subnet.value, side));
+            }
+            Edit::Record(swap) => {
+                sides(swap).for_each(|(placed, side)| self.record(swap.key, placed, side));
+            }
+            Edit::CustomerRoute(swap) => {
+                let each = |(hop, side): (&Owned<_>, _)| self.customer_route(swap.key, hop.value, side);
+                sides(swap).for_each(each);
+            }
+            Edit::Neighbor(swap) => {
+                sides(swap).for_each(|(mac, side)| self.neighbor(swap.key, mac.value, side));
+            }
+            Edit::Address(swap) => {
+                for (own, side) in sides(swap) {
+                    if side == Side::Goes {
+                        let interface = site_interface(&self.model.frame, own.site);
+                        self.draft.locals.insert(Hop { interface, address: swap.key }, None);
+                    }
+                    self.site(own.site)?;
+                }
+            }
+            Edit::ProviderRoute(_) | Edit::Suspended(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Asks for a route, or takes that back.
+    fn route(&mut self, vrf: VrfId, prefix: Ipv4Net, goal: Goal, side: Side) {
+        let key = RouteKey { vrf, prefix: prefix.trunc() };
+        let goal = match side {
+            Side::Comes => {
+                let present = after(&self.draft.routes, &self.current.routes, &key).copied();
+                Some(self.needs.ask(key, goal, present))
+            }
+            Side::Goes => self.needs.withdraw(key, goal),
+        };
+        self.draft.routes.insert(key, goal);
     }
 
     /// A route to a next hop on an external network; the next hop itself is reached over the same adjacency.
-    fn route_over(&mut self, vrf: VrfId, prefix: Ipv4Net, hop: Hop) {
-        self.desired.adjacencies.insert(AdjacencyKey::Hop(hop), Adjacency::Hop { hop, tunnel: None });
-        self.route(vrf, prefix, Goal::Hop(hop));
+    fn route_over(&mut self, vrf: VrfId, prefix: Ipv4Net, hop: Hop, side: Side) {
+        let turned = match side {
+            Side::Comes => self.needs.hops.more(hop),
+            Side::Goes => self.needs.hops.less(hop),
+        };
+        if turned {
+            let way = (side == Side::Comes).then_some(Adjacency::Hop { hop, tunnel: None });
+            self.draft.adjacencies.insert(AdjacencyKey::Hop(hop), way);
+        }
+        self.route(vrf, prefix, Goal::Hop(hop), side);
     }
 
-    fn sites(&mut self) -> Result<(), Ipv6Unsupported> {
-        for site in &self.config.provider.sites {
-            let interface = interface_key(site.port, site.vlan);
-            let length = v4_net(site.subnet)?.prefix_len();
-            let mut addresses = Vec::with_capacity(site.addresses.len());
-            for address in &site.addresses {
-                let address = v4(address.0)?;
-                addresses.push(Ipv4Net::new_assert(address, length));
-                self.desired.locals.insert(Hop { interface, address });
-            }
-            let network = Network { name: site.name.clone(), role: Role::Site, addresses, mtu: site.mtu };
-            self.desired.networks.insert(interface, network);
+    /// A site as it is now.
+    fn site(&mut self, index: SiteIndex) -> Result<(), Ipv6Unsupported> {
+        let site = &self.model.frame.provider.sites[index.0];
+        let interface = interface_key(site.port, site.vlan);
+        let length = v4_net(site.subnet)?.prefix_len();
+        let usable = self.model.addresses_of(index).into_iter().filter(|(_, own)| own.usable);
+        let addresses: Vec<_> = usable.map(|(address, _)| Ipv4Net::new_assert(address, length)).collect();
+        for own in &addresses {
+            self.draft.locals.insert(Hop { interface, address: own.addr() }, Some(()));
         }
+        let network = Network { name: site.name.clone(), role: Role::Site, addresses, mtu: site.mtu };
+        self.draft.networks.insert(interface, Some(network));
         Ok(())
     }
 
     fn external_networks(&mut self) -> Result<(), Ipv6Unsupported> {
-        let (config, externals) = (self.config, self.externals.clone());
-        let networks = || config.external.iter().zip(externals.iter().copied());
-        // Own addresses come first: no other route may hide them.
-        for (network, vrf) in networks() {
-            for own in &network.addresses {
-                self.route(vrf, v4(own.addr())?.into(), Goal::Local);
+        let model = self.model;
+        for (network, &vrf) in model.frame.external.iter().zip(&model.externals) {
+            if network.tenant.is_none() {
+                self.draft.vrfs.insert(VrfKey::External(network.name.clone()), Some(vrf));
             }
-        }
-        for (network, vrf) in networks() {
-            let addresses: Vec<_> = network.addresses.iter().map(|a| v4_net(*a)).collect::<Result<_, _>>()?;
-            for own in &addresses {
-                for address in unassignable(own) {
-                    self.route(vrf, address.into(), Goal::Discard);
-                }
-            }
+            let addresses: Vec<_> =
+                network.addresses.iter().map(|address| v4_net(*address)).collect::<Result<_, _>>()?;
             let interface = interface_key(network.port, network.vlan);
             for own in &addresses {
-                self.route(vrf, *own, Goal::Connected(interface));
+                self.route(vrf, own.addr().into(), Goal::Local, Side::Comes);
+                for address in unassignable(own) {
+                    self.route(vrf, address.into(), Goal::Discard, Side::Comes);
+                }
+                self.route(vrf, *own, Goal::Connected(interface), Side::Comes);
             }
             let key = AdjacencyKey::Connected(interface);
-            self.desired.adjacencies.insert(key, Adjacency::Connected(interface));
+            self.draft.adjacencies.insert(key, Some(Adjacency::Connected(interface)));
+            self.external_routes(network, vrf, interface)?;
             let role = Role::External(vrf);
             let network = Network { name: network.name.clone(), role, addresses, mtu: network.mtu };
-            self.desired.networks.insert(interface, network);
+            self.draft.networks.insert(interface, Some(network));
         }
         Ok(())
     }
 
-    fn external_routes(&mut self) -> Result<(), Ipv6Unsupported> {
-        let config = self.config;
-        for (network, vrf) in config.external.iter().zip(self.externals.clone()) {
-            self.routes_of(network, vrf)?;
-        }
-        Ok(())
-    }
-
-    fn routes_of(&mut self, network: &ExternalNetwork, vrf: VrfId) -> Result<(), Ipv6Unsupported> {
-        let interface = interface_key(network.port, network.vlan);
-        let mut hops = Vec::new();
+    fn external_routes(
+        &mut self,
+        network: &ExternalNetwork,
+        vrf: VrfId,
+        interface: InterfaceKey,
+    ) -> Result<(), Ipv6Unsupported> {
+        let mut ways: Vec<(Ipv4Net, Ipv4Addr)> = Vec::with_capacity(network.routes.len() + 1);
         for route in &network.routes {
-            let hop = Hop { interface, address: v4(route.next_hop)? };
-            self.route_over(vrf, v4_net(route.prefix)?, hop);
-            hops.push(hop);
+            ways.push((v4_net(route.prefix)?, v4(route.next_hop)?));
         }
         if let Some(gateway) = network.gateway {
-            let hop = Hop { interface, address: v4(gateway)? };
-            self.route_over(vrf, EVERYWHERE, hop);
-            hops.push(hop);
+            ways.push((EVERYWHERE, v4(gateway)?));
         }
-        for hop in hops {
-            self.route(vrf, hop.address.into(), Goal::Hop(hop));
+        let hops: BTreeSet<Ipv4Addr> = ways.iter().map(|(_, next_hop)| *next_hop).collect();
+        for (prefix, address) in ways {
+            self.route_over(vrf, prefix, Hop { interface, address }, Side::Comes);
+        }
+        for address in hops {
+            self.route(vrf, address.into(), Goal::Hop(Hop { interface, address }), Side::Comes);
         }
         Ok(())
     }
 
-    fn tenants(&mut self) -> Result<(), Ipv6Unsupported> {
-        let config = self.config;
-        for (tenant, vrf) in config.tenants.iter().zip(self.tenants.clone()) {
-            for subnet in &tenant.subnets {
-                let (prefix, gateway) = (v4_net(subnet.prefix)?, v4(subnet.gateway.0)?);
-                self.route(vrf, gateway.into(), Goal::Local);
-                for address in unassignable(&prefix) {
-                    self.route(vrf, address.into(), Goal::Discard);
-                }
-                self.route(vrf, prefix, Goal::Subnet);
-                let log_only = tenant.sender_check == SenderCheck::LogOnly;
-                let value = Subnet { vrf, prefix, gateway, gateway_mac: tenant.gateway_mac, log_only };
-                self.desired.subnets.insert(subnet.vsid, value);
-            }
-            for route in &tenant.routes {
-                let via = Customer { vrf, address: v4(route.next_hop.0)? };
-                self.desired.vias.insert(via);
-                self.route(vrf, v4_net(route.prefix)?, Goal::Via(via));
-            }
-            if let Some(ExternalIndex(index)) = tenant.external {
-                // A hand-off network is in the tenant's own VRF already.
-                if config.external[index].tenant.is_none() {
-                    let external = self.externals[index];
-                    self.route(vrf, EVERYWHERE, Goal::Vrf(external));
-                    for prefix in &tenant.public_prefixes {
-                        self.route(external, v4_net(*prefix)?, Goal::Vrf(vrf));
-                    }
+    fn tenant(&mut self, name: &str, tenant: &model::Tenant, side: Side) {
+        let vrf = tenant.vrf;
+        self.draft.vrfs.insert(VrfKey::Tenant(name.to_owned()), (side == Side::Comes).then_some(vrf));
+        if let Some(ExternalIndex(index)) = tenant.external {
+            let external = self.model.externals[index];
+            // A hand-off network is in the tenant's own VRF already.
+            if external != vrf {
+                self.route(vrf, EVERYWHERE, Goal::Vrf(external), side);
+                for prefix in &tenant.public_prefixes {
+                    self.route(external, *prefix, Goal::Vrf(vrf), side);
                 }
             }
         }
-        self.records()
     }
 
-    fn records(&mut self) -> Result<(), Ipv6Unsupported> {
-        let encapsulation = &self.config.provider.encapsulation;
-        let peers = peers_of(encapsulation);
-        let mut records = Vec::new();
-        for (tenant, &vrf) in self.config.tenants.iter().zip(&self.tenants) {
-            for record in &tenant.records {
-                let customer = Customer { vrf, address: v4(record.address.0)? };
-                let peer = v4(record.provider_address.0)?;
-                let of_peer = peers.get(&record.provider_address.0).and_then(|p| p.flow_id);
-                let flow_id = record.flow_id.or(of_peer).unwrap_or(encapsulation.flow_id);
-                let value = Record {
-                    vsid: record.vsid,
-                    mac: record.mac,
-                    peer,
-                    gateway_mac: tenant.gateway_mac,
-                    flow_id_zero: flow_id == FlowIdMode::Zero,
-                };
-                records.push((customer, value));
-            }
+    fn subnet(&mut self, vsid: Vsid, subnet: &model::Subnet, side: Side) {
+        let &model::Subnet { vrf, prefix, gateway, .. } = subnet;
+        self.route(vrf, gateway.into(), Goal::Local, side);
+        for address in unassignable(&prefix) {
+            self.route(vrf, address.into(), Goal::Discard, side);
         }
-        self.desired.records = records.into_iter().collect();
-        Ok(())
+        self.route(vrf, prefix, Goal::Subnet, side);
+        // A tenant that is not there any more takes the subnet along with a later edit.
+        let tenant = self.model.tenants.get(&subnet.tenant).filter(|_| side == Side::Comes);
+        let value = tenant.map(|tenant| Subnet {
+            vrf,
+            prefix,
+            gateway,
+            gateway_mac: tenant.value.gateway_mac,
+            log_only: tenant.value.sender_check == SenderCheck::LogOnly,
+        });
+        self.draft.subnets.insert(vsid, value);
     }
 
-    fn static_neighbors(&mut self) -> Result<(), Ipv6Unsupported> {
-        let config = self.config;
-        for neighbor in &config.neighbors {
-            let address = v4(neighbor.address)?;
-            let interface = match neighbor.network {
-                NetworkRef::Site(site) => site_interface(config, site),
-                NetworkRef::External(network) => external_interface(config, network),
-            };
-            let hop = Hop { interface, address };
-            if let NetworkRef::External(ExternalIndex(index)) = neighbor.network {
-                self.route_over(self.externals[index], address.into(), hop);
-            }
-            self.desired.static_neighbors.insert(hop, neighbor.mac);
+    fn record(&mut self, customer: Customer, placed: &PlacedRecord, side: Side) {
+        let peer = placed.provider();
+        let turned = match side {
+            Side::Comes => self.needs.peers.more(peer),
+            Side::Goes => self.needs.peers.less(peer),
+        };
+        if turned {
+            self.peers.insert(peer);
         }
-        Ok(())
+        let value = (side == Side::Comes).then(|| self.record_value(customer, placed)).flatten();
+        self.draft.records.insert(customer, value);
     }
 
-    /// One tunnel for every provider address that some record names.
-    fn peers(&mut self) -> Result<(), Ipv6Unsupported> {
-        let config = self.config;
-        let encapsulation = &config.provider.encapsulation;
-        let peers = peers_of(encapsulation);
-        let routes = ProviderRoutes::new(config)?;
-        let mut addresses: Vec<_> = self.desired.records.values().map(|record| record.peer).collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        for peer in addresses {
-            let adjacency = match routes.lookup(peer) {
-                None => Adjacency::NoRoute,
-                Some(path) => {
-                    let site = &config.provider.sites[path.site.0];
-                    let ecn = peers.get(&IpAddr::V4(peer)).and_then(|p| p.ecn).unwrap_or(encapsulation.ecn);
-                    let hop = Hop { interface: site_interface(config, path.site), address: path.next_hop };
-                    let tunnel = Tunnel {
-                        source: v4(site.addresses[0].0)?,
-                        destination: peer,
-                        ttl: encapsulation.ttl,
-                        dscp: match encapsulation.dscp {
-                            DscpMode::Uniform => Dscp::Uniform,
-                            DscpMode::Pipe(value) => Dscp::Pipe(value),
-                        },
-                        ecn_compatible: ecn == EcnMode::Compatible,
-                    };
-                    Adjacency::Hop { hop, tunnel: Some(tunnel) }
-                }
-            };
-            self.desired.adjacencies.insert(AdjacencyKey::Peer(peer), adjacency);
+    fn record_value(&self, customer: Customer, placed: &PlacedRecord) -> Option<Record> {
+        let record = &placed.record.value;
+        let peer = placed.provider();
+        let encapsulation = &self.model.frame.provider.encapsulation;
+        let of_peer = self.wishes.get(&IpAddr::V4(peer)).and_then(|wish| wish.flow_id);
+        let flow_id = record.flow_id.or(of_peer).unwrap_or(encapsulation.flow_id);
+        Some(Record {
+            vsid: record.vsid,
+            mac: record.mac,
+            peer,
+            gateway_mac: self.gateway_mac(customer.vrf)?,
+            flow_id_zero: flow_id == FlowIdMode::Zero,
+        })
+    }
+
+    fn gateway_mac(&self, vrf: VrfId) -> Option<MacAddr> {
+        self.model.tenants.get(self.model.tenant_of(vrf)?).map(|tenant| tenant.value.gateway_mac)
+    }
+
+    fn customer_route(&mut self, (vrf, prefix): CustomerRouteKey, next_hop: Ipv4Addr, side: Side) {
+        let via = Customer { vrf, address: next_hop };
+        let turned = match side {
+            Side::Comes => self.needs.vias.more(via),
+            Side::Goes => self.needs.vias.less(via),
+        };
+        if turned {
+            self.draft.vias.insert(via, (side == Side::Comes).then_some(()));
         }
-        Ok(())
+        self.route(vrf, prefix, Goal::Via(via), side);
     }
-}
 
-fn peers_of(encapsulation: &Encapsulation) -> BTreeMap<IpAddr, &nvgw_config::Peer> {
-    encapsulation.peers.iter().map(|peer| (peer.address.0, peer)).collect()
+    fn neighbor(&mut self, hop: Hop, mac: MacAddr, side: Side) {
+        if let Some(NetworkRef::External(ExternalIndex(index))) = self.model.network_at(hop) {
+            self.route_over(self.model.externals[index], hop.address.into(), hop, side);
+        }
+        self.draft.static_neighbors.insert(hop, (side == Side::Comes).then_some(mac));
+    }
+
+    fn touch_all_peers(&mut self) {
+        self.peers.extend(self.needs.peers.keys());
+    }
+
+    /// The draft, once everything has been said: tunnels follow from which peers are left.
+    fn finish(mut self) -> Result<Draft, Ipv6Unsupported> {
+        for peer in std::mem::take(&mut self.peers) {
+            let way = if self.needs.peers.contains(peer) { Some(self.tunnel(peer)?) } else { None };
+            self.draft.adjacencies.insert(AdjacencyKey::Peer(peer), way);
+        }
+        Ok(self.draft)
+    }
+
+    /// The tunnel to a provider address.
+    fn tunnel(&self, peer: Ipv4Addr) -> Result<Adjacency, Ipv6Unsupported> {
+        let encapsulation: &Encapsulation = &self.model.frame.provider.encapsulation;
+        let Some(path) = self.routes.lookup(peer) else { return Ok(Adjacency::NoRoute) };
+        let interface = site_interface(&self.model.frame, path.site);
+        let network = self.draft.network(self.current, interface);
+        // Without an address that is known to be ours alone nothing can be sent.
+        let Some(source) = network.and_then(|network| network.addresses.first()) else {
+            return Ok(Adjacency::NoRoute);
+        };
+        let wish = self.wishes.get(&ProviderAddr(IpAddr::V4(peer)).0);
+        let ecn = wish.and_then(|wish| wish.ecn).unwrap_or(encapsulation.ecn);
+        let tunnel = Tunnel {
+            source: source.addr(),
+            destination: peer,
+            ttl: encapsulation.ttl,
+            dscp: match encapsulation.dscp {
+                DscpMode::Uniform => Dscp::Uniform,
+                DscpMode::Pipe(value) => Dscp::Pipe(value),
+            },
+            ecn_compatible: ecn == EcnMode::Compatible,
+        };
+        Ok(Adjacency::Hop { hop: Hop { interface, address: path.next_hop }, tunnel: Some(tunnel) })
+    }
 }
 
 #[cfg(test)]

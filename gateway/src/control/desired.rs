@@ -1,7 +1,9 @@
 //! What the tables shall hold, said in names that survive a reload: an interface is its port and VLAN, an adjacency
 //! its peer. Two of these are compared to find what a reload has to touch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+#[cfg(test)]
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -193,7 +195,7 @@ pub struct Desired {
     /// The networks, each one interface.
     pub networks: BTreeMap<InterfaceKey, Network>,
     /// The gateway's own provider addresses.
-    pub locals: BTreeSet<Hop>,
+    pub locals: BTreeMap<Hop, ()>,
     /// The virtual subnets.
     pub subnets: BTreeMap<Vsid, Subnet>,
     /// The lookup records.
@@ -203,14 +205,15 @@ pub struct Desired {
     /// The ways out.
     pub adjacencies: BTreeMap<AdjacencyKey, Adjacency>,
     /// Next hops of customer routes.
-    pub vias: BTreeSet<Customer>,
+    pub vias: BTreeMap<Customer, ()>,
     /// Neighbours whose Ethernet address the configuration gives.
     pub static_neighbors: BTreeMap<Hop, MacAddr>,
 }
 
+#[cfg(test)]
 impl Desired {
     /// The next hops that some adjacency needs.
-    pub fn hops(&self) -> BTreeSet<Hop> {
+    pub(super) fn hops(&self) -> BTreeSet<Hop> {
         self.adjacencies
             .values()
             .filter_map(|adjacency| match adjacency {

@@ -1,7 +1,8 @@
-//! What changes between two maps.
+//! What a draft changes in a map.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
+
+use super::draft::Changes;
 
 /// Keys that come, change and go, each in their order.
 pub(super) struct Diff<K, V> {
@@ -10,31 +11,21 @@ pub(super) struct Diff<K, V> {
     pub(super) removed: Vec<K>,
 }
 
-/// What has to happen to `old` to make it `new`.
+/// What of `changes` is not so already.
 pub(super) fn diff<K: Ord + Clone, V: PartialEq + Clone>(
-    old: &BTreeMap<K, V>,
-    new: &BTreeMap<K, V>,
+    changes: &Changes<K, V>,
+    current: &BTreeMap<K, V>,
 ) -> Diff<K, V> {
-    let mut changes = Diff { added: Vec::new(), changed: Vec::new(), removed: Vec::new() };
-    let (mut olds, mut news) = (old.iter().peekable(), new.iter().peekable());
-    loop {
-        let order = match (olds.peek(), news.peek()) {
-            (Some((before, _)), Some((after, _))) => before.cmp(after),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => return changes,
-        };
-        let before = if order.is_le() { olds.next() } else { None };
-        let after = if order.is_ge() { news.next() } else { None };
-        match (before, after) {
-            (Some((key, _)), None) => changes.removed.push(key.clone()),
-            (None, Some((key, value))) => changes.added.push((key.clone(), value.clone())),
-            (Some((_, old)), Some((key, new))) if old != new => {
-                changes.changed.push((key.clone(), new.clone()))
-            }
+    let mut diff = Diff { added: Vec::new(), changed: Vec::new(), removed: Vec::new() };
+    for (key, value) in changes {
+        match (current.get(key), value) {
+            (None, Some(new)) => diff.added.push((key.clone(), new.clone())),
+            (Some(old), Some(new)) if old != new => diff.changed.push((key.clone(), new.clone())),
+            (Some(_), None) => diff.removed.push(key.clone()),
             _ => {}
         }
     }
+    diff
 }
 
 #[cfg(test)]
@@ -46,20 +37,25 @@ mod tests {
         #[test]
         fn applied_to_the_old_map_it_makes_the_new_one(
             old: BTreeMap<u8, u8>,
-            new: BTreeMap<u8, u8>,
+            changes: BTreeMap<u8, Option<u8>>,
         ) {
-            let changes = diff(&old, &new);
-            let mut map = old;
-            for key in &changes.removed {
+            let diff = diff(&changes, &old);
+            let mut map = old.clone();
+            for key in &diff.removed {
                 prop_assert!(map.remove(key).is_some());
             }
-            for (key, value) in changes.changed {
+            for (key, value) in diff.changed {
                 prop_assert!(map.insert(key, value).is_some_and(|before| before != value));
             }
-            for (key, value) in changes.added {
+            for (key, value) in diff.added {
                 prop_assert!(map.insert(key, value).is_none());
             }
-            prop_assert_eq!(map, new);
+            for (key, value) in &map {
+                prop_assert_eq!(changes.get(key).copied().flatten().or(old.get(key).copied()), Some(*value));
+            }
+            for (key, value) in changes {
+                prop_assert_eq!(map.get(&key).copied(), value);
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ pub(super) use checkup::Checkups;
 use findings::Findings;
 pub use findings::MOST;
 
-use super::Control;
+use super::{Control, Nanos};
 use crate::diagnosis::DoctorReport;
 use crate::tables::Grace;
 
@@ -30,20 +30,21 @@ pub struct PortFacts {
 impl<G: Grace> Control<G> {
     /// Looks at everything that is known without asking anyone.
     #[must_use]
-    pub fn doctor(&self, ports: &[PortFacts]) -> DoctorReport {
-        self.examine(ports).report()
+    pub fn doctor(&self, now: Nanos, ports: &[PortFacts]) -> DoctorReport {
+        self.examine(now, ports).report()
     }
 
-    fn examine(&self, ports: &[PortFacts]) -> Findings {
+    fn examine(&self, now: Nanos, ports: &[PortFacts]) -> Findings {
         let mut findings = Findings::default();
         self.check_provider_routes(&mut findings);
         self.check_next_hops(&mut findings);
         self.check_dead_next_hops(&mut findings);
-        self.check_duplicate_addresses(&mut findings);
+        self.check_duplicate_addresses(&mut findings, now);
         self.check_virtual_subnets(&mut findings);
         self.check_external_networks(&mut findings);
         self.check_tables(&mut findings);
         self.check_ports(&mut findings, ports);
+        self.check_suspended(&mut findings);
         findings
     }
 }

@@ -120,7 +120,7 @@ impl<G: Grace> Control<G> {
 
     /// The configuration's name of a port.
     pub(super) fn port_name(&self, port: PortId) -> &str {
-        self.config.ports.get(port.index()).map_or("", |port| &port.name)
+        self.config().ports.get(port.index()).map_or("", |port| &port.name)
     }
 }
 

@@ -109,6 +109,20 @@ impl<G: Grace> Fabric<G> {
         &self.hosts
     }
 
+    /// Learned hosts of an address, on whatever network.
+    pub(super) fn hosts_at(&self, address: std::net::Ipv4Addr) -> impl Iterator<Item = Hop> {
+        let interfaces = self.current.networks.keys();
+        let hops = interfaces.map(move |interface| Hop { interface: *interface, address });
+        hops.filter(|hop| self.hosts.contains_key(hop))
+    }
+
+    /// Whether what the tables shall hold needs a neighbour; that of a learned host is needed by nothing else.
+    pub(super) fn wants(&self, hop: Hop) -> bool {
+        let users = self.users.get(&hop).into_iter().flatten();
+        self.current.static_neighbors.contains_key(&hop)
+            || users.into_iter().any(|key| self.current.adjacencies.contains_key(key))
+    }
+
     pub(super) fn put_vrf(&mut self, key: VrfKey, id: VrfId) -> Written {
         let shape = match key {
             VrfKey::Tenant(_) => Shape::Tenant,
@@ -170,7 +184,7 @@ impl<G: Grace> Fabric<G> {
         let interface = self.interface(own.interface)?;
         let value = LocalAddress { interface, address: mapped(own.address) };
         self.writers.locals.upsert(value, &self.grace)?;
-        self.current.locals.insert(own);
+        self.current.locals.insert(own, ());
         Ok(())
     }
 
@@ -225,7 +239,7 @@ impl<G: Grace> Fabric<G> {
     pub(super) fn put_via(&mut self, via: Customer) -> Written {
         let id = ViaId(self.writers.vias.create(Via { address: mapped(via.address) }, &self.grace)?);
         self.vias.insert(via, id);
-        self.current.vias.insert(via);
+        self.current.vias.insert(via, ());
         Ok(())
     }
 

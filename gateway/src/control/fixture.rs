@@ -1,16 +1,21 @@
 //! The configuration that tests start from: two ports, one site, two external networks, two tenants with the same
 //! customer addresses.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use nvgw_config::{
-    Config, CustomerRoute, Device, DscpMode, EcnMode, Encapsulation, ExternalIndex, ExternalNetwork,
-    ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NetworkRef, Port, Provider, ProviderRoute,
-    SenderCheck, Site, SiteIndex, StaticNeighbor, Subnet, System, Tenant, TenantIndex,
+    Config, CustomerRoute, Device, DscpMode, DuplicateAddressDetection, EcnMode, Encapsulation,
+    ExternalIndex, ExternalNetwork, ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NetworkRef,
+    Port, Provider, ProviderRoute, SenderCheck, Site, SiteIndex, StaticNeighbor, Subnet, System, Tenant,
+    TenantIndex,
 };
-use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, Vsid};
+use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, VrfId, Vsid};
 
+use super::compile::compile;
+use super::desired::{Desired, VrfKey};
+use super::model::Model;
 use super::{Control, ControlError, Egress, PortHardware, table_limits};
 use crate::tables::grace::LocalGrace;
 use crate::tables::set::{TableReaders, tables};
@@ -42,6 +47,7 @@ pub(crate) fn site(name: &str, vlan: u64, subnet: &str, address: &str) -> Site {
         vlan: Some(VlanId::new(vlan).expect("a VLAN")),
         subnet: net(subnet),
         addresses: vec![ProviderAddr(ip(address))],
+        pool: None,
         gateway: None,
         mtu: 1600,
     }
@@ -156,6 +162,7 @@ pub(crate) fn config() -> Config {
                 allow_reserved_vsids: false,
                 peers: vec![],
             },
+            duplicate_address_detection: DuplicateAddressDetection::Off,
         },
         external: vec![internet, uplink],
         tenants: vec![red, blue],
@@ -168,6 +175,15 @@ pub(crate) fn config() -> Config {
 
 pub(crate) fn neighbor(network: NetworkRef, address: &str, mac_address: &str) -> StaticNeighbor {
     StaticNeighbor { network, address: ip(address), mac: mac(mac_address) }
+}
+
+/// What a configuration asks of empty tables.
+pub(crate) fn desired(
+    config: &Config,
+    known: &BTreeMap<VrfKey, VrfId>,
+) -> Result<Desired, super::Ipv6Unsupported> {
+    let model = Model::of_file(config.clone(), known)?;
+    Ok(compile(&model)?.draft.into_desired())
 }
 
 /// Control on tables of its own.

@@ -62,6 +62,16 @@ impl Link {
         self.frame(station.unwrap_or(MacAddr::BROADCAST), ethernet::ARP, request.as_bytes())
     }
 
+    /// Asks whether anyone has `address`, without a claim to it (RFC 5227 §2.1.1).
+    pub(super) fn arp_probe(self, address: Ipv4Addr) -> Vec<u8> {
+        self.arp_request(None, Ipv4Addr::UNSPECIFIED, address)
+    }
+
+    /// Tells everyone that we have `address` (RFC 5227 §2.3).
+    pub(super) fn arp_announcement(self, address: Ipv4Addr) -> Vec<u8> {
+        self.arp_request(None, address, address)
+    }
+
     /// Tells `asker` that we have `address`.
     pub(super) fn arp_reply(self, address: Ipv4Addr, asker: MacAddr, asker_address: Ipv4Addr) -> Vec<u8> {
         let reply = Arp::reply(self.mac, address, asker, asker_address);

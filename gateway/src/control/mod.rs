@@ -3,9 +3,10 @@
 //! It knows no DPDK, no thread, no clock and no I/O: frames are byte slices, time is an argument, what it sends goes
 //! to an [`Egress`]. The same code runs in the gateway and in a replay, and the same input gives the same output.
 //!
-//! A configuration is [compiled](compile()) into what the tables shall hold, which is
-//! [reconciled](Control::reload) with what they hold. Beside that stand the [neighbours](neighbors), which know whom
-//! a next hop's address belongs to, and the slow path, which answers what is for the gateway itself.
+//! What the file, the admin API and learning say is the [model]. It is compiled into what the tables shall hold, which
+//! is reconciled with what they hold, in whole or, for a change, in part. Beside that stand the [neighbours](neighbors),
+//! which know whom a next hop's address belongs to, the [detection] of others who claim our addresses, and the slow
+//! path, which answers what is for the gateway itself.
 //!
 //! # Hosts of connected prefixes
 //!
@@ -15,14 +16,22 @@
 
 mod capacity;
 mod census;
+mod change;
 mod compile;
 pub mod desired;
+pub mod detection;
 mod diff;
 pub mod doctor;
+mod draft;
+pub mod events;
 mod explain;
 mod fabric;
 mod frames;
+pub mod model;
+mod needs;
 pub mod neighbors;
+mod own_addresses;
+mod owner;
 mod probes;
 pub mod provider;
 mod reconcile;
@@ -36,7 +45,6 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nvgw_config::Config;
@@ -44,12 +52,19 @@ use nvgw_types::{MacAddr, PortId};
 
 pub use capacity::{OverCapacity, table_limits};
 use census::Census;
-pub use compile::{Ipv6Unsupported, compile};
+pub use change::{ChangeError, Pending, ReloadError};
+use compile::Compiled;
+pub use compile::Ipv6Unsupported;
 use desired::Hop;
+use detection::Detection;
 use doctor::Checkups;
+use events::Events;
 use fabric::Fabric;
 pub use fabric::WriteError;
+use model::{Model, Stored};
+use needs::Needs;
 use neighbors::{Effect, Frame, Neighbors, Origin};
+pub use owner::Owner;
 pub use probes::PROBES;
 use probes::Probes;
 use provider::ProviderRoutes;
@@ -98,33 +113,38 @@ pub enum ControlError {
     },
 }
 
-/// Why a configuration was not loaded. All but [`ControlError::Incomplete`] changed nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReloadError {
-    /// It changes what a running gateway cannot change.
-    #[error("{} cannot change while the gateway runs: restart it", .0.join(", "))]
-    RestartNeeded(Vec<&'static str>),
-    /// It cannot be put to work.
-    #[error(transparent)]
-    Refused(#[from] ControlError),
-}
-
-/// Another station claims an address of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Conflict {
-    mac: MacAddr,
-    claims: u64,
+/// What a gateway begins with.
+#[derive(Debug, Default)]
+pub struct Beginning {
+    /// The generation that was reached before.
+    pub generation: u64,
+    /// Objects that no file holds.
+    pub stored: Vec<Stored>,
+    /// Whether the gateway's own provider addresses are checked before they are used, as after a start. Otherwise it
+    /// goes on where another one left off.
+    pub check_addresses: bool,
 }
 
 /// The control side of a gateway.
 pub struct Control<G: Grace> {
-    config: Config,
+    model: Model,
+    needs: Needs,
     provider: ProviderRoutes,
     fabric: Fabric<G>,
     neighbors: Neighbors,
+    detection: Detection,
+    events: Events,
     counters: Arc<Counters>,
     census: Census,
-    conflicts: BTreeMap<Hop, Conflict>,
+    generation: u64,
+    /// Whether a change waits for the journal: the model is ahead of the tables then.
+    pending: bool,
+    /// What was found out and is not done yet: a change is pending.
+    deferred: Vec<own_addresses::Found>,
+    /// What duplicate address detection wants done with the next tick.
+    detected: Vec<detection::Effect>,
+    /// What the journal may note in its own time.
+    unwritten_notes: Vec<model::StoredWrite>,
     /// Next hops whose ways could not be rewritten because a worker stood still; tried again with every tick.
     unwritten: Vec<Hop>,
     probes: Probes,
@@ -142,67 +162,57 @@ impl<G: Grace> Control<G> {
         writers: TableWriters,
         grace: G,
     ) -> Result<Self, ControlError> {
+        Self::begin(config, Beginning::default(), ports, writers, grace)
+    }
+
+    /// Puts a configuration, and what was changed beside it, to work on empty tables. What does not fit the file any
+    /// more is [suspended](Model::suspended).
+    ///
+    /// # Errors
+    /// A configuration that the tables do not hold, or that does not fit the open ports.
+    pub fn begin(
+        config: Config,
+        beginning: Beginning,
+        ports: Vec<PortHardware>,
+        writers: TableWriters,
+        grace: G,
+    ) -> Result<Self, ControlError> {
         if ports.len() != config.ports.len() {
             return Err(ControlError::Ports { open: ports.len(), configured: config.ports.len() });
         }
         let counters = Arc::new(Counters::new(ports.len(), 0));
+        let mut model = Model::of_file(config, &Default::default())?;
+        let obsolete = model.restore(beginning.stored);
         let mut control = Self {
-            provider: ProviderRoutes::new(&config)?,
-            config,
+            detection: Detection::new(own_addresses::timing(&model)),
+            model,
+            needs: Needs::default(),
+            provider: ProviderRoutes::default(),
             fabric: Fabric::new(writers, grace, ports),
             neighbors: Neighbors::default(),
+            events: Events::default(),
             counters,
             census: Census::default(),
-            conflicts: BTreeMap::new(),
+            generation: beginning.generation,
+            pending: false,
+            deferred: Vec::new(),
+            detected: Vec::new(),
+            unwritten_notes: obsolete.into_iter().map(|key| (key, None)).collect(),
             unwritten: Vec::new(),
             probes: Probes::default(),
             checkups: Checkups::default(),
         };
+        let now = Nanos::default();
+        control.watch_addresses(now, !beginning.check_addresses);
+        own_addresses::mark_usable(&control.detection, &mut control.model);
+        let Compiled { mut draft, needs, routes } = compile::compile(&control.model)?;
+        draft.replaces(&control.fabric.current);
+        capacity::check(&control.model, &control.fabric.writers.limits, &control.fabric.current, &draft)?;
+        (control.needs, control.provider) = (needs, routes);
         // Nothing waits for a neighbour yet, so nothing has to be sent.
-        let config = control.config.clone();
-        control.put_to_work(&config, Nanos::default(), &mut Vec::new())?;
+        control.write(now, &draft, &mut Vec::new())?;
+        control.note_suspended(now);
         Ok(control)
-    }
-
-    /// Replaces the configuration. What did not change is not touched and loses no packet.
-    ///
-    /// # Errors
-    /// A change that needs a restart, or does not fit: nothing has changed then, but for
-    /// [`ControlError::Incomplete`].
-    pub fn reload(
-        &mut self,
-        config: Config,
-        now: Nanos,
-        out: &mut impl Egress,
-    ) -> Result<Applied, ReloadError> {
-        let changed = restart::needed(&self.config, &config);
-        if !changed.is_empty() {
-            return Err(ReloadError::RestartNeeded(changed));
-        }
-        let provider = ProviderRoutes::new(&config).map_err(ControlError::from)?;
-        let mut effects = Vec::new();
-        let applied = self.put_to_work(&config, now, &mut effects);
-        self.carry_out(now, effects, out);
-        let mut applied = applied?;
-        applied.count_values(self.provider.all(), provider.all());
-        (self.config, self.provider) = (config, provider);
-        let fabric = &self.fabric;
-        self.conflicts.retain(|hop, _| fabric.network(hop.interface).is_some_and(|n| n.owns(hop.address)));
-        self.check_up(now, out);
-        Ok(applied)
-    }
-
-    fn put_to_work(
-        &mut self,
-        config: &Config,
-        now: Nanos,
-        effects: &mut Vec<Effect>,
-    ) -> Result<Applied, ControlError> {
-        let desired = compile(config, &self.fabric.current.vrfs)?;
-        capacity::check(config, &self.fabric.writers.limits, &self.fabric.current, &desired)?;
-        let applied = reconcile::reconcile(&mut self.fabric, &mut self.neighbors, now, &desired, effects);
-        self.census = Census::of(&self.fabric.current);
-        Ok(applied?)
     }
 
     /// Does what is due: asks again, gives up, forgets; and lets tables reuse what no worker holds any more.
@@ -211,6 +221,7 @@ impl<G: Grace> Control<G> {
         let mut effects = Vec::new();
         self.neighbors.tick(now, &mut effects);
         self.carry_out(now, effects, out);
+        self.check_addresses(now, out);
         self.tick_probes(now);
         self.check_up(now, out);
         self.fabric.reclaim();
@@ -219,7 +230,9 @@ impl<G: Grace> Control<G> {
     /// When [`Self::tick`] has something to do next.
     #[must_use]
     pub fn next_due(&self) -> Option<Nanos> {
-        [self.neighbors.next_due(), self.probes.next_due()].into_iter().flatten().min()
+        let now = (!self.detected.is_empty()).then(Nanos::default);
+        let due = [self.neighbors.next_due(), self.detection.next_due(), self.probes.next_due()];
+        due.into_iter().chain([now]).flatten().min()
     }
 
     /// Asks for every next hop of the configuration that is not known, so that one that does not answer is an
@@ -242,10 +255,33 @@ impl<G: Grace> Control<G> {
         &self.counters
     }
 
-    /// The configuration at work.
+    /// What the gateway is told to be.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What only the file says: process, ports, sites, external networks.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.config
+        self.model.frame()
+    }
+
+    /// How many changes there were: one more with each batch and each reload.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// What the journal may note in its own time: what was learned, and what means nothing any more.
+    pub fn take_notes(&mut self) -> Vec<model::StoredWrite> {
+        std::mem::take(&mut self.unwritten_notes)
     }
 
     fn carry_out(&mut self, now: Nanos, effects: Vec<Effect>, out: &mut impl Egress) {
@@ -329,14 +365,5 @@ impl<G: Grace> Control<G> {
                 self.originate(interface.port, &announcement, out);
             }
         }
-    }
-
-    /// Notes that another station claims an address of ours; says so once for each station.
-    fn note_conflict(&mut self, own: Hop, mac: MacAddr) {
-        let conflict = self.conflicts.entry(own).or_insert(Conflict { mac: MacAddr::ZERO, claims: 0 });
-        if conflict.mac != mac {
-            tracing::warn!(address = %own.address, %mac, "another station claims an address of the gateway");
-        }
-        *conflict = Conflict { mac, claims: conflict.claims + 1 };
     }
 }

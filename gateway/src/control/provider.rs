@@ -5,29 +5,11 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use nvgw_config::{Config, SiteIndex};
+use nvgw_config::SiteIndex;
 
 use super::compile::{Ipv6Unsupported, v4, v4_net};
-
-/// Who put a provider route there; nobody else can remove it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Owner {
-    /// A site: its connected subnet, or its default gateway.
-    Site,
-    /// The configuration's static routes.
-    Static,
-}
-
-impl Owner {
-    /// The name in commands and reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Site => "site",
-            Self::Static => "static",
-        }
-    }
-}
+use super::model::Model;
+use super::owner::Owner;
 
 /// A provider route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +36,7 @@ pub struct ProviderPath {
 }
 
 /// The provider network's routes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProviderRoutes {
     all: Vec<ProviderRoute>,
     /// The best route of every prefix; the longest prefixes first.
@@ -62,13 +44,14 @@ pub struct ProviderRoutes {
 }
 
 impl ProviderRoutes {
-    /// The routes of a configuration: the sites' subnets, the static routes, the sites' default gateways. Subnets
-    /// and default gateways have metric 0, and of equal routes the first in that order wins.
+    /// The routes of a model: the sites' subnets, the static routes, the sites' default gateways. Subnets and default
+    /// gateways have metric 0, and of equal routes the first in that order wins.
     ///
     /// # Errors
     /// An IPv6 address.
-    pub fn new(config: &Config) -> Result<Self, Ipv6Unsupported> {
-        let sites = || config.provider.sites.iter().enumerate().map(|(index, site)| (SiteIndex(index), site));
+    pub(super) fn new(model: &Model) -> Result<Self, Ipv6Unsupported> {
+        let sites =
+            || model.frame.provider.sites.iter().enumerate().map(|(index, site)| (SiteIndex(index), site));
         let mut all = Vec::new();
         for (index, site) in sites() {
             all.push(ProviderRoute {
@@ -79,13 +62,15 @@ impl ProviderRoutes {
                 owner: Owner::Site,
             });
         }
-        for route in &config.provider.routes {
+        let mut routes: Vec<_> = model.provider_routes.iter().collect();
+        routes.sort_unstable_by_key(|(_, route)| route.order);
+        for (key, route) in routes {
             all.push(ProviderRoute {
-                prefix: v4_net(route.prefix)?.trunc(),
-                next_hop: Some(v4(route.next_hop)?),
+                prefix: key.prefix,
+                next_hop: Some(key.next_hop),
                 site: route.site,
                 metric: route.metric,
-                owner: Owner::Static,
+                owner: key.owner,
             });
         }
         for (index, site) in sites() {
@@ -114,6 +99,13 @@ impl ProviderRoutes {
     #[must_use]
     pub fn all(&self) -> &[ProviderRoute] {
         &self.all
+    }
+
+    /// Whether packets take a route, and not a better one to the same prefix.
+    #[must_use]
+    pub fn is_in_force(&self, route: &ProviderRoute) -> bool {
+        let of_length = self.best.get(&Reverse(route.prefix.prefix_len()));
+        of_length.and_then(|prefixes| prefixes.get(&route.prefix.network())) == Some(route)
     }
 
     /// The way to `address`: longest prefix, then lowest metric, then first.
@@ -147,6 +139,11 @@ mod tests {
         }
     }
 
+    fn routes_of(config: nvgw_config::Config) -> ProviderRoutes {
+        let model = Model::of_file(config, &BTreeMap::new()).expect("IPv4");
+        ProviderRoutes::new(&model).expect("IPv4")
+    }
+
     #[test]
     fn the_longest_prefix_wins_then_the_metric_then_the_order() {
         let mut config = fixture::config();
@@ -157,7 +154,7 @@ mod tests {
             route("100.64.30.0/24", "100.64.21.3", 1, 5),
             route("100.64.30.128/25", "100.64.20.4", 0, 99),
         ];
-        let routes = ProviderRoutes::new(&config).expect("IPv4");
+        let routes = routes_of(config);
         let look = |a: [u8; 4]| routes.lookup(a.into());
         assert_eq!(look([100, 64, 20, 30]), path(0, [100, 64, 20, 30]), "on the subnet: itself");
         assert_eq!(look([100, 64, 30, 2]), path(1, [100, 64, 21, 2]), "lower metric, then first");
@@ -169,7 +166,7 @@ mod tests {
     fn without_a_default_gateway_there_may_be_no_route() {
         let mut config = fixture::config();
         config.provider.sites[0].gateway = None;
-        let routes = ProviderRoutes::new(&config).expect("IPv4");
+        let routes = routes_of(config);
         assert_eq!(routes.lookup([100, 64, 10, 2].into()), None);
     }
 }

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::desired::{AdjacencyKey, Desired, Hop, Role, RouteKey};
+use super::desired::{Adjacency, AdjacencyKey, Desired, Hop, Role, RouteKey};
 use super::diff::{Diff, diff};
+use super::draft::{Draft, after};
 use super::fabric::{Fabric, WriteError};
 use super::neighbors::{Effect, Neighbors};
 use super::time::Nanos;
@@ -51,28 +52,31 @@ impl Applied {
     }
 }
 
-/// Makes the tables hold `new`.
+/// Makes the tables hold what a draft says.
 ///
 /// # Errors
 /// A table that refuses, which can only be for a worker that stands still. [`Fabric::current`] is then what was
-/// reached, and the next reconciliation goes on from there.
+/// reached, and the next reconciliation of everything goes on from there.
 pub(super) fn reconcile<G: Grace>(
     fabric: &mut Fabric<G>,
     neighbors: &mut Neighbors,
     now: Nanos,
-    new: &Desired,
+    draft: &Draft,
     effects: &mut Vec<Effect>,
 ) -> Result<Applied, WriteError> {
     let old = &fabric.current;
-    let networks = diff(&old.networks, &new.networks);
-    let vrfs = diff(&old.vrfs, &new.vrfs);
-    let subnets = diff(&old.subnets, &new.subnets);
-    let records = diff(&old.records, &new.records);
-    let routes = diff(&old.routes, &new.routes);
-    let adjacencies = diff(&old.adjacencies, &new.adjacencies);
-    let statics = diff(&old.static_neighbors, &new.static_neighbors);
-    let (hops, wanted) = (neighbors_of(old), neighbors_of(new));
-    let (locals, vias) = (old.locals.clone(), old.vias.clone());
+    let networks = diff(&draft.networks, &old.networks);
+    let vrfs = diff(&draft.vrfs, &old.vrfs);
+    let subnets = diff(&draft.subnets, &old.subnets);
+    let records = diff(&draft.records, &old.records);
+    let routes = diff(&draft.routes, &old.routes);
+    let adjacencies = diff(&draft.adjacencies, &old.adjacencies);
+    let statics = diff(&draft.static_neighbors, &old.static_neighbors);
+    let locals = diff(&draft.locals, &old.locals);
+    let vias = diff(&draft.vias, &old.vias);
+    let forsaken = forsaken_by(old, draft);
+    let moved_networks =
+        !networks.added.is_empty() || !networks.changed.is_empty() || !networks.removed.is_empty();
 
     let mut applied = Applied::default();
     applied.count(&networks);
@@ -83,17 +87,19 @@ pub(super) fn reconcile<G: Grace>(
     // A way out is new or gone with what leads over it; that it leads elsewhere is a change of its own.
     applied.changed += adjacencies.changed.len();
 
-    forget_hosts(fabric, new);
+    forget_hosts(fabric, draft, moved_networks);
     subnets.removed.into_iter().for_each(|vsid| fabric.drop_subnet(vsid));
     records.removed.into_iter().for_each(|customer| fabric.drop_record(customer));
-    locals.difference(&new.locals).for_each(|own| fabric.drop_local(*own));
+    locals.removed.into_iter().for_each(|own| fabric.drop_local(own));
 
     vrfs.added.into_iter().try_for_each(|(key, id)| fabric.put_vrf(key, id))?;
     for (key, network) in networks.added {
         fabric.put_network(key, network, neighbors)?;
     }
-    for hop in wanted.difference(&hops) {
-        neighbors.configure(now, *hop);
+    for (_, adjacency) in adjacencies.added.iter().chain(&adjacencies.changed) {
+        if let Adjacency::Hop { hop, .. } = adjacency {
+            neighbors.configure(now, *hop);
+        }
     }
     for (hop, mac) in statics.added.into_iter().chain(statics.changed) {
         neighbors.set_static(now, hop, mac, effects);
@@ -106,7 +112,7 @@ pub(super) fn reconcile<G: Grace>(
     for (key, adjacency) in adjacencies.added.into_iter().chain(adjacencies.changed) {
         fabric.put_adjacency(key, adjacency, neighbors)?;
     }
-    new.vias.difference(&vias).try_for_each(|via| fabric.put_via(*via))?;
+    vias.added.into_iter().try_for_each(|(via, ())| fabric.put_via(via))?;
     for (customer, record) in records.changed.into_iter().chain(records.added) {
         fabric.put_record(customer, record)?;
     }
@@ -120,53 +126,77 @@ pub(super) fn reconcile<G: Grace>(
     for (vsid, subnet) in subnets.added.into_iter().chain(subnets.changed) {
         fabric.put_subnet(vsid, subnet)?;
     }
-    new.locals.difference(&locals).try_for_each(|own| fabric.put_local(*own))?;
+    locals.added.into_iter().try_for_each(|(own, ())| fabric.put_local(own))?;
 
     routes.removed.into_iter().for_each(|key| fabric.drop_route(key));
-    vias.difference(&new.vias).for_each(|via| fabric.drop_via(*via));
+    vias.removed.into_iter().for_each(|via| fabric.drop_via(via));
     adjacencies.removed.into_iter().for_each(|key| fabric.drop_adjacency(key));
-    forget_neighbors(neighbors, &hops, &wanted, new, effects);
+    let unwanted = forsaken.into_iter().filter(|hop| !fabric.wants(*hop));
+    unwanted.for_each(|hop| neighbors.remove(hop, effects));
+    if moved_networks {
+        forget_neighbors(fabric, neighbors, draft, effects);
+    }
     networks.removed.into_iter().for_each(|key| fabric.drop_network(key));
     vrfs.removed.iter().try_for_each(|key| fabric.drop_vrf(key))?;
     Ok(applied)
 }
 
-fn neighbors_of(desired: &Desired) -> BTreeSet<Hop> {
-    let mut hops = desired.hops();
-    hops.extend(desired.static_neighbors.keys());
-    hops
+/// Next hops and static neighbours that a draft takes something away from: nothing may need them after it.
+fn forsaken_by(old: &Desired, draft: &Draft) -> BTreeSet<Hop> {
+    let hop_of = |adjacency: &Adjacency| match adjacency {
+        Adjacency::Hop { hop, .. } => Some(*hop),
+        Adjacency::NoRoute | Adjacency::Connected(_) => None,
+    };
+    let left = draft.adjacencies.iter().filter_map(|(key, new)| {
+        let before = hop_of(old.adjacencies.get(key)?)?;
+        (new.as_ref().and_then(hop_of) != Some(before)).then_some(before)
+    });
+    let statics = draft.static_neighbors.iter().filter(|(_, mac)| mac.is_none()).map(|(hop, _)| *hop);
+    left.chain(statics.filter(|hop| old.static_neighbors.contains_key(hop))).collect()
 }
 
-/// Whether a network of `desired` is where the host of a connected prefix can still be.
-fn is_host(desired: &Desired, hop: Hop) -> bool {
-    let network = desired.networks.get(&hop.interface);
+/// Whether a network of the draft is where the host of a connected prefix can still be.
+fn is_host(current: &Desired, draft: &Draft, hop: Hop) -> bool {
+    let network = draft.network(current, hop.interface);
     network.is_some_and(|n| !n.owns(hop.address) && n.own_address_toward(hop.address).is_some())
 }
 
-/// Learned hosts whose address the new configuration routes itself, or that are on no network any more.
-fn forget_hosts<G: Grace>(fabric: &mut Fabric<G>, new: &Desired) {
+/// Learned hosts whose address is routed by itself from now on, or that are on no network any more.
+fn forget_hosts<G: Grace>(fabric: &mut Fabric<G>, draft: &Draft, moved_networks: bool) {
+    let current = &fabric.current;
     let stays = |hop: Hop, vrf| {
-        let role = new.networks.get(&hop.interface).map(|network| network.role);
+        let role = draft.network(current, hop.interface).map(|network| network.role);
+        let route = RouteKey { vrf, prefix: hop.address.into() };
         role == Some(Role::External(vrf))
-            && is_host(new, hop)
-            && !new.adjacencies.contains_key(&AdjacencyKey::Hop(hop))
-            && !new.routes.contains_key(&RouteKey { vrf, prefix: hop.address.into() })
+            && is_host(current, draft, hop)
+            && after(&draft.adjacencies, &current.adjacencies, &AdjacencyKey::Hop(hop)).is_none()
+            && after(&draft.routes, &current.routes, &route).is_none()
     };
-    let gone: Vec<_> =
-        fabric.hosts().iter().filter(|(hop, vrf)| !stays(**hop, **vrf)).map(|(hop, _)| *hop).collect();
+    let gone: Vec<_> = if moved_networks {
+        fabric.hosts().iter().filter(|(hop, vrf)| !stays(**hop, **vrf)).map(|(hop, _)| *hop).collect()
+    } else {
+        let ways = draft.adjacencies.keys().filter_map(|key| match key {
+            AdjacencyKey::Hop(hop) => Some(*hop),
+            AdjacencyKey::Peer(_) | AdjacencyKey::Connected(_) => None,
+        });
+        let routed = draft.routes.keys().filter(|key| key.prefix.prefix_len() == 32);
+        let routed = routed.flat_map(|key| fabric.hosts_at(key.prefix.addr()));
+        let touched: BTreeSet<_> = ways.chain(routed).collect();
+        let hosts = fabric.hosts();
+        touched.into_iter().filter(|hop| hosts.get(hop).is_some_and(|vrf| !stays(*hop, *vrf))).collect()
+    };
     gone.into_iter().for_each(|hop| fabric.drop_host(hop));
 }
 
-/// Neighbours that the configuration named and names no more, and learned ones that are on no network any more.
-fn forget_neighbors(
+/// Learned neighbours that are on no network any more.
+fn forget_neighbors<G: Grace>(
+    fabric: &Fabric<G>,
     neighbors: &mut Neighbors,
-    before: &BTreeSet<Hop>,
-    wanted: &BTreeSet<Hop>,
-    new: &Desired,
+    draft: &Draft,
     effects: &mut Vec<Effect>,
 ) {
-    before.difference(wanted).for_each(|hop| neighbors.remove(*hop, effects));
-    let learned = neighbors.iter().filter(|view| !view.configured && !is_host(new, view.hop));
+    let learned =
+        neighbors.iter().filter(|view| !view.configured && !is_host(&fabric.current, draft, view.hop));
     let gone: Vec<_> = learned.map(|view| view.hop).collect();
     gone.into_iter().for_each(|hop| neighbors.remove(hop, effects));
 }

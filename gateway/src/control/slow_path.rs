@@ -12,6 +12,7 @@ use nvgw_types::{InterfaceId, NeighborId, VrfId, Vsid};
 use zerocopy::IntoBytes;
 
 use super::desired::{Hop, InterfaceKey, Role};
+use super::detection::Heard;
 use super::fabric::mapped;
 use super::frames::{self, EchoReply, Link};
 use super::neighbors::{Effect, Frame, Origin, interface_of_hosts};
@@ -71,7 +72,6 @@ impl<G: Grace> Control<G> {
     ) -> Ended {
         const IGNORED: DropReason = DropReason::ArpIgnored;
         let key = self.fabric.interface_key(interface).ok_or(IGNORED)?;
-        let network = self.fabric.network(key).ok_or(IGNORED)?;
         let received = frames::read(frame).filter(|r| r.ethertype == ethernet::ARP).ok_or(IGNORED)?;
         let (arp, operation) = Arp::checked(received.payload).ok_or(IGNORED)?;
         let (mac, sender, target) = (arp.sender_mac(), arp.sender(), arp.target());
@@ -81,12 +81,15 @@ impl<G: Grace> Control<G> {
         if !mac.is_station() {
             return Err(IGNORED);
         }
-        if network.owns(sender) {
-            self.note_conflict(Hop { interface: key, address: sender }, mac);
+        if self.note_claim(now, Hop { interface: key, address: sender }, mac, Heard::Claim) {
             return Err(IGNORED);
         }
         // A probe asks before its sender has an address (RFC 5227 §2.1.1): there is nothing to learn from it.
         let probe = sender.is_unspecified() && operation == Operation::Request;
+        if probe {
+            self.note_claim(now, Hop { interface: key, address: target }, mac, Heard::Probe);
+        }
+        let network = self.fabric.network(key).ok_or(IGNORED)?;
         if !probe && network.own_address_toward(sender).is_none() {
             return Err(IGNORED);
         }
@@ -275,7 +278,7 @@ impl<G: Grace> Control<G> {
     }
 
     pub(super) fn site_interface(&self, site: SiteIndex) -> InterfaceKey {
-        super::compile::site_interface(&self.config, site)
+        super::compile::site_interface(self.model.frame(), site)
     }
 
     pub(super) fn link(&self, interface: InterfaceKey) -> Link {

@@ -5,13 +5,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use nvgw_config::{LookupRecord, Tenant};
+use nvgw_config::{ExternalIndex, NetworkRef, SenderCheck};
 use nvgw_types::{MacAddr, VrfId};
 use serde::Serialize;
 
 use super::census::VrfSize;
 use super::desired::{Adjacency, AdjacencyKey, Customer, Goal, Hop, VrfKey};
+use super::detection::{AddressState, Claim};
+use super::model::{self, Moved, Owned, PlacedRecord};
 use super::neighbors::State;
+use super::owner::Owner;
 use super::time::Nanos;
 use super::{Control, compile};
 use crate::tables::Grace;
@@ -63,8 +66,14 @@ pub struct RecordView {
     pub mac: MacAddr,
     /// The provider address of its host.
     pub provider_address: IpAddr,
-    /// The name the configuration gives it.
+    /// The name its owner gives it.
     pub name: Option<String>,
+    /// Whose it is.
+    pub owner: Owner,
+    /// The provider address that its owner says, where the VM has moved since.
+    pub moved_from: Option<IpAddr>,
+    /// Who moved it.
+    pub moved_by: Option<Owner>,
     /// The next hop to the host; `None`: no provider route.
     pub next_hop: Option<NextHopView>,
 }
@@ -78,7 +87,7 @@ pub struct RouteView {
     pub prefix: IpNet,
     /// Where it leads: `local`, `discard`, `subnet`, `connected`, `next-hop`, `vrf`.
     pub kind: &'static str,
-    /// Whose it is: `static` (the configuration's), `site`, or `arp` (a host that was learned).
+    /// Whose it is: `config`, `site`, `api`, or `arp` (a host that was learned).
     pub owner: &'static str,
     /// The metric, of provider routes.
     pub metric: Option<u32>,
@@ -101,12 +110,105 @@ pub struct NeighborView {
     pub mac: Option<MacAddr>,
     /// How it stands.
     pub state: State,
+    /// Whose it is where it is static; `None`: what is known of it came by ARP.
+    pub owner: Option<Owner>,
     /// For how long; of a reachable one, since it was last heard.
     pub age: Duration,
     /// Packets that wait for it.
     pub held: usize,
     /// Ways out that lead over it.
     pub adjacencies: usize,
+}
+
+/// A provider address of the gateway's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProviderAddressView {
+    /// Its site.
+    pub site: String,
+    /// The address.
+    pub address: IpAddr,
+    /// The site's VLAN.
+    pub vlan: Option<u16>,
+    /// The site's subnet.
+    pub subnet: IpNet,
+    /// The site's port.
+    pub port: String,
+    /// Whether it is known to be nobody else's.
+    pub state: AddressState,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whether what the gateway sends by the site comes from it.
+    pub primary: bool,
+    /// The station that claims it too.
+    pub claimed_by: Option<MacAddr>,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TenantView {
+    /// Its name.
+    pub name: String,
+    /// Hyper-V's RoutingDomainID.
+    pub routing_domain: Option<String>,
+    /// The gateway's own Ethernet address in its subnets.
+    pub gateway_mac: MacAddr,
+    /// What happens to packets of unknown senders: `strict`, `log-only`, `learn`.
+    pub sender_check: &'static str,
+    /// The external network of its default route.
+    pub external: Option<String>,
+    /// Prefixes routed from there into its VRF.
+    pub public_prefixes: Vec<IpNet>,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Its virtual subnets.
+    pub subnets: usize,
+    /// Its lookup records.
+    pub records: usize,
+}
+
+/// A virtual subnet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SubnetView {
+    /// Its tenant.
+    pub tenant: String,
+    /// Its VSID.
+    pub vsid: u32,
+    /// Its prefix.
+    pub prefix: IpNet,
+    /// The gateway's own address there.
+    pub gateway: IpAddr,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// A customer route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CustomerRouteView {
+    /// Its tenant.
+    pub tenant: String,
+    /// Its destination.
+    pub prefix: IpNet,
+    /// The VM that it leads to.
+    pub next_hop: IpAddr,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// A route of the provider network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProviderRouteView {
+    /// Its destination.
+    pub prefix: IpNet,
+    /// Its next hop; `None`: on the site's subnet.
+    pub next_hop: Option<NextHopView>,
+    /// The site that it leads over.
+    pub site: String,
+    /// Its metric.
+    pub metric: u32,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whether packets take it, and not a better one to the same prefix.
+    pub in_force: bool,
 }
 
 /// What keeps a provider address from being reached.
@@ -142,26 +244,139 @@ impl<G: Grace> Control<G> {
         self.fabric.current.vrfs.iter().map(view).collect()
     }
 
-    /// The lookup records, in the order of the configuration.
-    pub fn lookup_records(&self) -> impl Iterator<Item = (&Tenant, &LookupRecord)> {
-        self.config
-            .tenants
-            .iter()
-            .flat_map(|tenant| tenant.records.iter().map(move |record| (tenant, record)))
+    /// The lookup records from position `offset` on, in the order of their tenants' VRFs and addresses.
+    pub fn lookup_records(&self, offset: usize) -> impl Iterator<Item = (Customer, &PlacedRecord)> {
+        self.model.records().iter().skip(offset).map(|(customer, placed)| (*customer, placed))
     }
 
     /// A lookup record, and how packets to it would fare.
     #[must_use]
-    pub fn record_view(&self, tenant: &Tenant, record: &LookupRecord) -> RecordView {
+    pub fn record_view(&self, customer: Customer, placed: &PlacedRecord) -> RecordView {
+        let Owned { value: record, owner, .. } = &placed.record;
         RecordView {
-            tenant: tenant.name.clone(),
+            tenant: self.model.tenant_of(customer.vrf).unwrap_or_default().to_owned(),
             vsid: record.vsid.get(),
-            address: record.address.0,
+            address: customer.address.into(),
             mac: record.mac,
-            provider_address: record.provider_address.0,
-            name: record.name.clone(),
-            next_hop: compile::v4(record.provider_address.0).ok().and_then(|peer| self.next_hop_of(peer)),
+            provider_address: placed.provider().into(),
+            name: record.name.as_deref().map(str::to_owned),
+            owner: *owner,
+            moved_from: placed.moved.map(|_| record.provider.into()),
+            moved_by: placed.moved.map(|Moved { by, .. }| by),
+            next_hop: self.next_hop_of(placed.provider()),
         }
+    }
+
+    /// The gateway's own provider addresses, site by site, the one that is used first.
+    #[must_use]
+    pub fn provider_addresses(&self, now: Nanos) -> Vec<ProviderAddressView> {
+        let claims: BTreeMap<Hop, Option<Claim>> = self
+            .detection
+            .iter()
+            .map(|view| (view.own, view.claim.filter(|_| view.is_disputed(now))))
+            .collect();
+        let sites = self.model.frame.provider.sites.iter().enumerate();
+        let views = sites.flat_map(|(index, site)| {
+            let index = nvgw_config::SiteIndex(index);
+            let interface = self.model.interface_of(NetworkRef::Site(index));
+            let addresses = self.model.addresses_of(index);
+            let primary = addresses.iter().find(|(_, own)| own.usable).map(|(address, _)| *address);
+            let claims = &claims;
+            addresses.into_iter().map(move |(address, own)| {
+                let hop = Hop { interface, address };
+                ProviderAddressView {
+                    site: site.name.clone(),
+                    address: address.into(),
+                    vlan: (interface.vlan != 0).then_some(interface.vlan),
+                    subnet: site.subnet,
+                    port: self.model.frame.ports[site.port.index()].name.clone(),
+                    state: self.detection.state(hop).unwrap_or(AddressState::Tentative),
+                    owner: own.owner,
+                    primary: primary == Some(address),
+                    claimed_by: claims.get(&hop).copied().flatten().map(|claim| claim.by),
+                }
+            })
+        });
+        views.collect()
+    }
+
+    /// Whether some site has no address yet because all of its addresses are being checked for the first time.
+    #[must_use]
+    pub fn sites_being_checked(&self) -> Vec<&str> {
+        let sites = self.model.frame.provider.sites.iter().enumerate();
+        let checked = sites.filter(|(index, _)| {
+            let index = nvgw_config::SiteIndex(*index);
+            let interface = self.model.interface_of(NetworkRef::Site(index));
+            let state = |address| self.detection.state(Hop { interface, address });
+            let own = self.model.addresses_of(index);
+            !own.is_empty() && own.iter().all(|(address, _)| state(*address) == Some(AddressState::Tentative))
+        });
+        checked.map(|(_, site)| site.name.as_str()).collect()
+    }
+
+    /// The tenants, by name.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<TenantView> {
+        let view = |(name, tenant): (&String, &Owned<model::Tenant>)| {
+            let VrfSize { subnets, records, .. } = self.census.vrf(tenant.value.vrf);
+            TenantView {
+                name: name.clone(),
+                routing_domain: tenant.value.routing_domain.clone(),
+                gateway_mac: tenant.value.gateway_mac,
+                sender_check: match tenant.value.sender_check {
+                    SenderCheck::Strict => "strict",
+                    SenderCheck::LogOnly => "log-only",
+                    SenderCheck::Learn(_) => "learn",
+                },
+                external: tenant.value.external.map(|index| self.external_name(index).to_owned()),
+                public_prefixes: tenant.value.public_prefixes.iter().map(|prefix| (*prefix).into()).collect(),
+                owner: tenant.owner,
+                subnets,
+                records,
+            }
+        };
+        self.model.tenants().iter().map(view).collect()
+    }
+
+    /// The virtual subnets, by VSID.
+    pub fn subnets(&self) -> impl Iterator<Item = SubnetView> {
+        self.model.subnets().iter().map(|(vsid, subnet)| SubnetView {
+            tenant: subnet.value.tenant.clone(),
+            vsid: vsid.get(),
+            prefix: subnet.value.prefix.into(),
+            gateway: subnet.value.gateway.into(),
+            owner: subnet.owner,
+        })
+    }
+
+    /// The customer routes, by VRF and prefix.
+    pub fn customer_routes(&self) -> impl Iterator<Item = CustomerRouteView> {
+        self.model.customer_routes().iter().map(|((vrf, prefix), hop)| CustomerRouteView {
+            tenant: self.model.tenant_of(*vrf).unwrap_or_default().to_owned(),
+            prefix: (*prefix).into(),
+            next_hop: hop.value.into(),
+            owner: hop.owner,
+        })
+    }
+
+    /// The routes of the provider network, those that others beat included.
+    pub fn provider_network_routes(&self) -> impl Iterator<Item = ProviderRouteView> {
+        self.provider.all().iter().map(|route| {
+            let interface = compile::site_interface(&self.model.frame, route.site);
+            ProviderRouteView {
+                prefix: route.prefix.into(),
+                next_hop: route.next_hop.map(|address| self.next_hop(Hop { interface, address })),
+                site: self.model.frame.provider.sites[route.site.0].name.clone(),
+                metric: route.metric,
+                owner: route.owner,
+                in_force: self.provider.is_in_force(route),
+            }
+        })
+    }
+
+    /// The external network of a tenant's default route.
+    fn external_name(&self, ExternalIndex(index): ExternalIndex) -> &str {
+        &self.model.frame.external[index].name
     }
 
     /// How full the tables are.
@@ -201,8 +416,16 @@ impl<G: Grace> Control<G> {
                 Goal::Vrf(to) => ("vrf", None, None, names.get(to).map(|name| (*name).to_owned())),
             };
             let (vrf, prefix) = ((*name).to_owned(), key.prefix.into());
-            let route =
-                RouteView { vrf, prefix, kind, owner: "static", metric: None, next_hop, via, to_vrf: to };
+            let route = RouteView {
+                vrf,
+                prefix,
+                kind,
+                owner: self.owner_of(key, goal),
+                metric: None,
+                next_hop,
+                via,
+                to_vrf: to,
+            };
             routes.push(route);
         }
         for (hop, vrf) in self.fabric.hosts() {
@@ -223,7 +446,7 @@ impl<G: Grace> Control<G> {
 
     fn provider_routes(&self) -> Vec<RouteView> {
         let view = |route: &super::provider::ProviderRoute| {
-            let interface = compile::site_interface(&self.config, route.site);
+            let interface = compile::site_interface(&self.model.frame, route.site);
             RouteView {
                 vrf: PROVIDER.to_owned(),
                 prefix: route.prefix.into(),
@@ -246,6 +469,7 @@ impl<G: Grace> Control<G> {
             address: neighbor.hop.address.into(),
             mac: neighbor.mac,
             state: neighbor.state,
+            owner: self.model.neighbors.get(&neighbor.hop).map(|mac| mac.owner),
             age: now.since(neighbor.since),
             held: neighbor.held,
             adjacencies: self.fabric.users(neighbor.hop),
@@ -263,13 +487,19 @@ impl<G: Grace> Control<G> {
             let alarm = Alarm { provider_address: peer.into(), records, next_hop, silent };
             (!self.is_reachable(peer)).then_some(alarm)
         };
-        self.census.peers().filter_map(alarm).collect()
+        self.model.peers().filter_map(alarm).collect()
     }
 
-    /// Addresses of the gateway that other stations claimed: network, address, the last such station, how often.
-    pub fn address_conflicts(&self) -> impl Iterator<Item = (String, IpAddr, MacAddr, u64)> {
-        self.conflicts.iter().map(|(own, conflict)| {
-            (self.network_name(*own), own.address.into(), conflict.mac, conflict.claims)
+    /// Addresses of the gateway that other stations have or claim: network, address, the last such station, how
+    /// often, and whether the gateway uses the address nevertheless.
+    pub fn address_conflicts(
+        &self,
+        now: Nanos,
+    ) -> impl Iterator<Item = (String, IpAddr, MacAddr, u64, bool)> {
+        self.detection.iter().filter(move |view| view.is_disputed(now)).filter_map(|view| {
+            let claim = view.claim?;
+            let used = view.state == AddressState::Preferred;
+            Some((self.network_name(view.own), view.own.address.into(), claim.by, claim.count, used))
         })
     }
 
@@ -277,6 +507,27 @@ impl<G: Grace> Control<G> {
     #[must_use]
     pub fn hosts_refused(&self) -> u64 {
         self.neighbors.refused()
+    }
+
+    /// Who asked for a route of a VRF.
+    fn owner_of(&self, key: &super::desired::RouteKey, goal: &Goal) -> &'static str {
+        let tenant = |vrf| {
+            let name = self.model.tenant_of(vrf)?;
+            self.model.tenants().get(name).map(|tenant| tenant.owner)
+        };
+        let owner = match goal {
+            Goal::Via(_) => self.model.customer_routes().get(&(key.vrf, key.prefix)).map(|hop| hop.owner),
+            Goal::Vrf(to) => tenant(*to).or_else(|| tenant(key.vrf)),
+            Goal::Local | Goal::Discard | Goal::Subnet => {
+                let subnet = self.model.subnet_at(key.vrf, key.prefix.addr());
+                subnet.and_then(|(vsid, _)| self.model.subnets().get(&vsid)).map(|subnet| subnet.owner)
+            }
+            Goal::Hop(hop) if key.prefix.prefix_len() == 32 => {
+                self.model.neighbors.get(hop).map(|mac| mac.owner)
+            }
+            Goal::Hop(_) | Goal::Connected(_) => None,
+        };
+        owner.unwrap_or(Owner::Config).name()
     }
 
     fn is_reachable(&self, peer: Ipv4Addr) -> bool {

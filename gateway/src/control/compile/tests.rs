@@ -14,7 +14,7 @@ const OUTSIDE: InterfaceKey = InterfaceKey { port: PortId(1), vlan: 300 };
 const UPLINK: InterfaceKey = InterfaceKey { port: PortId(1), vlan: 301 };
 
 fn desired(config: &Config) -> Desired {
-    compile(config, &BTreeMap::new()).expect("IPv4")
+    fixture::desired(config, &BTreeMap::new()).expect("IPv4")
 }
 
 fn address(text: &str) -> Ipv4Addr {
@@ -184,7 +184,7 @@ fn vrfs_keep_their_identifiers_and_new_ones_take_none_that_was_used() {
     let before = desired(&config).vrfs;
     config.external[1].tenant = Some(TenantIndex(1));
     config.tenants[0].name = "green".into();
-    let after = compile(&config, &before).expect("IPv4").vrfs;
+    let after = fixture::desired(&config, &before).expect("IPv4").vrfs;
     assert_eq!(after[&VrfKey::Tenant("blue".into())], BLUE);
     assert_eq!(after[&VrfKey::External("internet".into())], INTERNET);
     assert_eq!(after[&VrfKey::Tenant("green".into())], VrfId(3), "0 was red's a moment ago");
@@ -195,7 +195,7 @@ fn vrfs_keep_their_identifiers_and_new_ones_take_none_that_was_used() {
 fn ipv6_is_refused_not_ignored() {
     let mut config = fixture::config();
     config.tenants[0].subnets[0].prefix = net("2001:db8::/64");
-    assert_eq!(compile(&config, &BTreeMap::new()), Err(Ipv6Unsupported(ip("2001:db8::"))));
+    assert_eq!(fixture::desired(&config, &BTreeMap::new()), Err(Ipv6Unsupported(ip("2001:db8::"))));
     assert_eq!(desired(&fixture::config()).subnets.len(), 4);
     assert_eq!(desired(&fixture::config()).subnets[&vsid(6002)].vrf, BLUE);
 }

@@ -1,26 +1,18 @@
 //! The checks of what is known. Each looks at everything of its kind once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use nvgw_types::{MacAddr, VrfId};
+use nvgw_types::VrfId;
 
 use super::PortFacts;
 use super::findings::{Fault, Findings, counted};
-use crate::control::Control;
 use crate::control::desired::{Customer, Goal, Hop, Role, RouteKey, VrfKey};
+use crate::control::{Control, Nanos};
 use crate::diagnosis::Health;
 use crate::tables::Grace;
 use crate::telemetry::DropReason;
-
-/// An address of ours that another station claims.
-struct Claim {
-    network: String,
-    address: IpAddr,
-    by: MacAddr,
-    times: u64,
-}
 
 /// What leads over a next hop.
 #[derive(Default)]
@@ -34,7 +26,7 @@ impl<G: Grace> Control<G> {
     /// Every provider address in the lookup table has a route.
     pub(super) fn check_provider_routes(&self, findings: &mut Findings) {
         let mut peers = 0;
-        let lost = self.census.peers().filter(|(peer, _)| {
+        let lost = self.model.peers().filter(|(peer, _)| {
             peers += 1;
             self.hop_of(*peer).is_none()
         });
@@ -59,7 +51,7 @@ impl<G: Grace> Control<G> {
     pub(super) fn check_next_hops(&self, findings: &mut Findings) {
         let mut unknown: BTreeMap<Hop, Load> = BTreeMap::new();
         let mut hops = BTreeSet::new();
-        for (peer, records) in self.census.peers() {
+        for (peer, records) in self.model.peers() {
             let Some(hop) = self.hop_of(peer) else { continue };
             hops.insert(hop);
             if self.neighbors.mac(hop).is_none() {
@@ -132,21 +124,20 @@ impl<G: Grace> Control<G> {
         });
     }
 
-    /// No other station claims an address of ours.
-    pub(super) fn check_duplicate_addresses(&self, findings: &mut Findings) {
-        let faults = self.claims().map(|Claim { network, address, by, times }| Fault {
-            health: Health::Red,
-            object: format!("address {address}"),
-            message: format!("{by} on {network} claimed it, {}", counted(times as usize, "time")),
-            cure: format!("give the station with {by} another address, or the gateway"),
+    /// No other station has or claims an address of ours.
+    pub(super) fn check_duplicate_addresses(&self, findings: &mut Findings, now: Nanos) {
+        let faults = self.address_conflicts(now).map(|(network, address, by, times, used)| {
+            let what = if used { "claims it too" } else { "has it, and the gateway does not use it" };
+            Fault {
+                health: Health::Red,
+                object: format!("address {address}"),
+                message: format!("{by} on {network} {what}; heard {}", counted(times as usize, "time")),
+                cure: format!("give the station with {by} another address, or the gateway"),
+            }
         });
         findings.check("duplicate-address", "own addresses", faults, || {
             "no other station claims an address of the gateway".to_owned()
         });
-    }
-
-    fn claims(&self) -> impl Iterator<Item = Claim> {
-        self.address_conflicts().map(|(network, address, by, times)| Claim { network, address, by, times })
     }
 
     /// Every virtual subnet has lookup records.
@@ -246,6 +237,19 @@ impl<G: Grace> Control<G> {
         });
         findings.check("inner-hash", "ports", faults, || {
             "provider ports spread NVGRE over their queues, or have one queue".to_owned()
+        });
+    }
+
+    /// Nothing that was accepted once is out of force.
+    pub(super) fn check_suspended(&self, findings: &mut Findings) {
+        let faults = self.model.suspended().map(|suspended| Fault {
+            health: Health::Yellow,
+            object: suspended.stored.key(),
+            message: format!("it is out of force: {}", suspended.refusal.message),
+            cure: suspended.refusal.hint.clone(),
+        });
+        findings.check("suspended-change", "changes", faults, || {
+            "everything that was changed at run time is in force".to_owned()
         });
     }
 

@@ -57,7 +57,7 @@ impl<G: Grace> Control<G> {
         self.checkups.running = Some(Checkup {
             ids: vec![id],
             ports,
-            queue: self.census.peers().map(|(peer, _)| peer).collect(),
+            queue: self.model.peers().map(|(peer, _)| peer).collect(),
             paths: BTreeMap::new(),
             behind: BTreeMap::new(),
             examined: BTreeMap::new(),
@@ -99,7 +99,7 @@ impl<G: Grace> Control<G> {
             }
         }
         if checkup.paths.is_empty() && checkup.queue.is_empty() {
-            let mut findings = self.examine(&checkup.ports);
+            let mut findings = self.examine(now, &checkup.ports);
             checkup.add_to(&mut findings);
             let report = findings.report();
             let reports = checkup.ids.into_iter().map(|id| (id, report.clone()));

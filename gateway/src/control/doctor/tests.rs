@@ -52,7 +52,7 @@ fn arp(control: &mut Control<LocalGrace>, now: Nanos, operation: u8, sender: [u8
 
 #[test]
 fn a_healthy_gateway_is_green_check_by_check() {
-    let report = ready(healthy()).doctor(&[]);
+    let report = ready(healthy()).doctor(Nanos(0), &[]);
     assert_eq!(report.health, Health::Green, "{:#?}", report.findings);
     let checks: Vec<_> = report.findings.iter().map(|finding| &finding.check[..]).collect();
     assert_eq!(
@@ -65,7 +65,8 @@ fn a_healthy_gateway_is_green_check_by_check() {
             "empty-vsid",
             "external-network",
             "table-saturation",
-            "inner-hash"
+            "inner-hash",
+            "suspended-change"
         ]
     );
     assert_eq!(only(&report, "provider-route").2, "3 provider addresses have a provider route");
@@ -79,7 +80,7 @@ fn the_operators_story_has_its_missing_route_named() {
     let mut config = healthy();
     config.provider.sites[0].gateway = None;
     config.tenants[0].records.push(record(5001, "10.0.1.7", "02:15:5d:00:00:07", "10.10.0.21"));
-    let report = ready(config).doctor(&[]);
+    let report = ready(config).doctor(Nanos(0), &[]);
     assert_eq!(report.health, Health::Red);
     let (health, object, message) = only(&report, "provider-route");
     assert_eq!((health, object), (Health::Red, "provider address 10.10.0.21"));
@@ -94,7 +95,7 @@ fn the_operators_story_has_its_missing_route_named() {
 #[test]
 fn next_hops_are_unknown_then_silent_then_known() {
     let mut control = ready(fixture::config());
-    let report = control.doctor(&[]);
+    let report = control.doctor(Nanos(0), &[]);
     let unknown = of(&report, "next-hop");
     assert_eq!(unknown.len(), 2, "100.64.20.2 and 100.64.20.31");
     assert_eq!(report.health, Health::Yellow, "nobody has asked yet");
@@ -103,7 +104,7 @@ fn next_hops_are_unknown_then_silent_then_known() {
     for second in 1..=3 {
         control.tick(Nanos(second * 1_000_000_000), &mut Sent::default());
     }
-    let report = control.doctor(&[]);
+    let report = control.doctor(Nanos(0), &[]);
     assert_eq!(report.health, Health::Red);
     let [router, host] = &of(&report, "next-hop")[..] else { panic!("{report:#?}") };
     assert_eq!((router.health, &router.object[..]), (Health::Red, "next hop 100.64.20.2"));
@@ -124,7 +125,7 @@ fn next_hops_are_unknown_then_silent_then_known() {
     );
 
     arp(&mut control, Nanos(4_000_000_000), 1, [100, 64, 20, 2]);
-    let report = control.doctor(&[]);
+    let report = control.doctor(Nanos(0), &[]);
     assert_eq!(of(&report, "next-hop").len(), 1);
     assert_eq!(of(&report, "dead-next-hop").len(), 2);
 }
@@ -133,10 +134,10 @@ fn next_hops_are_unknown_then_silent_then_known() {
 fn a_claimed_address_is_told() {
     let mut control = ready(healthy());
     arp(&mut control, Nanos(0), 2, [100, 64, 20, 10]);
-    let report = control.doctor(&[]);
+    let report = control.doctor(Nanos(0), &[]);
     let (health, object, message) = only(&report, "duplicate-address");
     assert_eq!((health, object), (Health::Red, "address 100.64.20.10"));
-    assert_eq!(message, "02:00:00:00:20:02 on gateway-site claimed it, 1 time");
+    assert_eq!(message, "02:00:00:00:20:02 on gateway-site claims it too; heard 1 time");
 }
 
 #[test]
@@ -150,7 +151,7 @@ fn what_is_empty_shut_in_or_full_is_told() {
     let ports =
         ports.map(|(name, rx_queues, inner_hash)| PortFacts { name: name.into(), rx_queues, inner_hash });
     let control = ready(config);
-    let report = control.doctor(&ports);
+    let report = control.doctor(Nanos(0), &ports);
     let (health, object, message) = only(&report, "empty-vsid");
     assert_eq!((health, object), (Health::Yellow, "VSID 6002"));
     assert_eq!(message, "203.0.113.0/28 of tenant blue has no lookup record: nobody can be reached");
@@ -159,7 +160,7 @@ fn what_is_empty_shut_in_or_full_is_told() {
     assert_eq!(only(&report, "inner-hash").1, "port wire0", "no site is on wire1");
     for (rx_queues, inner_hash) in [(1, false), (4, true)] {
         let good = PortFacts { name: "wire0".into(), rx_queues, inner_hash };
-        assert_eq!(only(&control.doctor(&[good]), "inner-hash").0, Health::Green);
+        assert_eq!(only(&control.doctor(Nanos(0), &[good]), "inner-hash").0, Health::Green);
     }
 }
 
@@ -182,7 +183,7 @@ fn many(count: u16, third: u8) -> nvgw_config::Config {
 fn findings_beyond_a_hundred_are_one_line() {
     let mut config = many(300, 40);
     config.provider.sites[0].gateway = None;
-    let report = ready(config).doctor(&[]);
+    let report = ready(config).doctor(Nanos(0), &[]);
     let found = of(&report, "provider-route");
     assert_eq!(found.len(), MOST + 1);
     let last = found[MOST];

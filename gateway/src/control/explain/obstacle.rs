@@ -89,8 +89,19 @@ impl<G: Grace> Control<G> {
         }
     }
 
-    /// No provider route leads to `to`; looked for from one site, or from all.
+    /// No provider route leads to `to`, looked for from one site, or from all; or one does, but by a site where the
+    /// gateway has no address to send from.
     pub(in crate::control) fn no_provider_route(&self, to: Ipv4Addr, from: Option<InterfaceKey>) -> Obstacle {
+        if let Some(path) = self.provider.lookup(to) {
+            return Obstacle::new(
+                DropReason::ProviderRouteMissing,
+                format!(
+                    "the gateway has no usable provider address on {}, which leads to {to}",
+                    self.place(self.site_interface(path.site))
+                ),
+                "nvgw provider-address list shows what is checked still and what is a duplicate",
+            );
+        }
         let networks = self.fabric.current.networks.iter();
         let sites: Vec<_> = networks
             .filter(|(key, network)| network.role == Role::Site && from.is_none_or(|from| from == **key))

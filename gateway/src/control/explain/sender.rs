@@ -56,7 +56,7 @@ impl<G: Grace> Control<G> {
     fn vsid_is_usable(&self, vsid: Vsid) -> Result<(), Obstacle> {
         let number = vsid.get();
         let ours = "give the virtual subnet a VSID from 4096 to 16777214";
-        if vsid.is_reserved() && !self.config.provider.encapsulation.allow_reserved_vsids {
+        if vsid.is_reserved() && !self.config().provider.encapsulation.allow_reserved_vsids {
             let message = format!("VSID {number} is reserved by RFC 7637");
             let cure = format!("{ours}, or set provider.encapsulation.allow-reserved-vsids");
             return Err(Obstacle::new(DropReason::VsidReserved, message, cure));

@@ -19,6 +19,21 @@ fn an_arp_request_on_a_vlan() {
 }
 
 #[test]
+fn an_arp_probe_claims_nothing_and_an_announcement_does() {
+    let link = Link { mac: OURS, vlan: 0 };
+    #[rustfmt::skip]
+    let mut expected = [
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0xa0, 0x08, 0x06,
+        0, 1, 0x08, 0, 6, 4, 0, 1,
+        2, 0, 0, 0, 0, 0xa0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 100, 64, 20, 10,
+    ];
+    assert_eq!(link.arp_probe([100, 64, 20, 10].into()), expected);
+    expected[28..32].copy_from_slice(&[100, 64, 20, 10]);
+    assert_eq!(link.arp_announcement([100, 64, 20, 10].into()), expected);
+}
+
+#[test]
 fn an_untagged_arp_reply() {
     let frame = Link { mac: OURS, vlan: 0 }.arp_reply([10, 0, 0, 1].into(), THEIRS, [10, 0, 0, 9].into());
     #[rustfmt::skip]

@@ -131,7 +131,7 @@ impl<G: Grace> Control<G> {
             Some(from) => Some(own(from).ok_or_else(|| {
                 Obstacle::new(
                     DropReason::OuterMartianSource,
-                    format!("{from} is no provider address of this gateway"),
+                    format!("{from} is no provider address that this gateway can use"),
                     "nvgw provider-address list shows those that can be used",
                 )
             })?),
@@ -147,11 +147,14 @@ impl<G: Grace> Control<G> {
         let path = self.provider.lookup(to).ok_or_else(missing)?;
         let interface = self.site_interface(path.site);
         let network = self.fabric.network(interface).ok_or_else(missing)?;
+        if network.addresses.is_empty() {
+            return Err(missing());
+        }
         let nearest = network.own_address_toward(path.next_hop).ok_or_else(|| {
             Obstacle::new(
                 DropReason::OuterMartianSource,
-                format!("{} has no usable address toward {}", self.place(interface), path.next_hop),
-                "no host has a network's own or broadcast address; else see: nvgw provider-address list",
+                format!("{} is no host's address on {}", path.next_hop, self.place(interface)),
+                "ask a host",
             )
         })?;
         let exit = Exit::Provider(Hop { interface, address: path.next_hop });

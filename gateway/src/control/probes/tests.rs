@@ -4,11 +4,12 @@ use nvgw_types::{InterfaceId, PortId};
 
 use super::*;
 use crate::control::fixture::{self, Sent, WIRE0, WIRE1, control, ip, vsid};
-use crate::control::{Control, PROBES};
+use crate::control::{Beginning, Control, PROBES, PortHardware, table_limits};
 use crate::diagnosis::{ProbeRequest, ProbeWorld};
 use crate::packet::{checksum, icmp, ipv4};
 use crate::tables::exchange::Punt;
 use crate::tables::grace::LocalGrace;
+use crate::tables::set::tables;
 use crate::telemetry::DropReason;
 
 const ASKED: [u8; 6] = [2, 0, 0, 0, 0x20, 2];
@@ -191,6 +192,26 @@ fn a_missing_provider_route_names_site_and_cure() {
         "add a default gateway to the site, or: \
          nvgw provider-route add 10.10.0.21/32 --via <router in 100.64.20.0/24>"
     );
+}
+
+#[test]
+fn an_address_that_is_being_checked_is_not_used() {
+    let mut config = fixture::config();
+    config.provider.duplicate_address_detection = nvgw_config::DuplicateAddressDetection::Fast;
+    let (writers, _readers) = tables(table_limits(&config), 7).expect("memory");
+    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true });
+    let beginning = Beginning { check_addresses: true, ..Beginning::default() };
+    let control = Control::begin(config, beginning, hardware.to_vec(), writers, LocalGrace::new());
+    let mut control = control.expect("fits");
+    let (reason, message, cure) = refused(&mut control, &provider("100.64.20.30"));
+    assert_eq!(reason, "provider-route-missing");
+    let site = "site gateway-site (VLAN 20)";
+    assert_eq!(
+        message,
+        format!("the gateway has no usable provider address on {site}, which leads to 100.64.20.30")
+    );
+    assert!(cure.starts_with("nvgw provider-address list"), "{cure}");
+    assert_eq!(refused(&mut control, &overlay(5001, None, "10.0.1.5")).1, message);
 }
 
 #[test]

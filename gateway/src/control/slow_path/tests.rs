@@ -88,8 +88,8 @@ fn arp_that_contradicts_the_configuration_is_dropped() {
         assert_eq!(control.counters().dropped(DropReason::ArpIgnored), number as u64 + 1, "{what}");
     }
     assert_eq!(control.neighbors(NOW), before);
-    let conflicts: Vec<_> = control.address_conflicts().collect();
-    let claim = ("gateway-site".to_owned(), ip("100.64.20.10"), MacAddr(ASKER), 1);
+    let conflicts: Vec<_> = control.address_conflicts(NOW).collect();
+    let claim = ("gateway-site".to_owned(), ip("100.64.20.10"), MacAddr(ASKER), 1, true);
     assert_eq!(conflicts, [claim]);
     site_arp(&mut control, &arp(1, WIRE0.0, [100, 64, 20, 10], [100, 64, 20, 1]));
     assert_eq!(control.counters().dropped(DropReason::OwnPacket), 1);

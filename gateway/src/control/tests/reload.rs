@@ -12,7 +12,7 @@ const NOW: Nanos = Nanos(0);
 fn probes(configs: &[&Config]) -> Probes {
     let mut probes = Probes::default();
     for config in configs {
-        probes.add(&compile(config, &BTreeMap::new()).expect("IPv4"));
+        probes.add(&fixture::desired(config, &BTreeMap::new()).expect("IPv4"));
     }
     probes
 }
@@ -65,14 +65,14 @@ proptest! {
         let probes = probes(&[&before, &after]);
         let (mut control, tables) = control(before).expect("fits");
         let was = snapshot::take(&control, &tables, &probes);
-        let config = control.config().clone();
+        let model = control.model().clone();
         let error = reload(&mut control, after).expect_err("257 records and more");
         prop_assert!(matches!(
             error,
             ReloadError::Refused(ControlError::OverCapacity(OverCapacity { what: "lookup records", limit: 256, .. }))
         ), "{error}");
         prop_assert_eq!(snapshot::take(&control, &tables, &probes), was);
-        prop_assert_eq!(control.config(), &config);
+        prop_assert_eq!(control.model(), &model);
     }
 }
 
@@ -87,7 +87,7 @@ fn what_needs_a_restart_is_listed_and_not_done() {
     let error = reload(&mut control, changed).expect_err("needs a restart");
     let text = "system.worker-cores, system.limits, ports cannot change while the gateway runs: restart it";
     assert_eq!(error.to_string(), text);
-    assert_eq!(control.config(), &fixture::config());
+    assert_eq!(control.model().to_config(), fixture::config());
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(super) struct Probes {
 impl Probes {
     pub(super) fn add(&mut self, desired: &Desired) {
         self.vlans.extend(desired.networks.keys().map(|key| (key.port.0, key.vlan)));
-        self.locals.extend(desired.locals.iter().map(|own| own.address));
+        self.locals.extend(desired.locals.keys().map(|own| own.address));
         self.vsids.extend(desired.subnets.keys());
         self.addresses.extend(desired.records.keys().map(|customer| customer.address));
         for route in desired.routes.keys() {

@@ -1,0 +1,544 @@
+//! From changes to edits.
+
+use std::net::Ipv4Addr;
+
+use nvgw_config::{Change, ChangeSet, ExternalIndex, LookupRecord, NetworkRef, NewTenant, Place};
+use nvgw_types::Vsid;
+
+use super::edit::{Edit, Swap, Way};
+use super::rules::{self, Judged, Refusal};
+use super::stored::{self, StoredWrite};
+use super::{
+    Model, Moved, OwnAddress, Owned, PlacedRecord, ProviderRoute, ProviderRouteKey, Record, Subnet, Tenant,
+};
+use crate::control::desired::{Customer, Hop};
+use crate::control::owner::Owner;
+
+/// Changes that were made to the model and wait for journal and tables.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(in crate::control) edits: Vec<Edit>,
+    /// What the journal has to note before the tables may say it.
+    pub writes: Vec<StoredWrite>,
+    /// What changes, one line for each object.
+    pub lines: Vec<String>,
+}
+
+/// Why a set of changes is not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{refusal}", .place.as_ref().map(|place| format!("line {}: ", place.line)).unwrap_or_default())]
+pub struct Refused {
+    /// Which change of the set, from 0.
+    pub number: usize,
+    /// Where it stands in the document that it was read from.
+    pub place: Option<Place>,
+    /// Why.
+    pub refusal: Refusal,
+}
+
+impl Model {
+    /// Makes all changes, or none.
+    ///
+    /// # Errors
+    /// The first change that does not fit what those before it leave.
+    pub(in crate::control) fn prepare(&mut self, set: &ChangeSet, owner: Owner) -> Result<Prepared, Refused> {
+        let (mut edits, mut writes, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, change) in set.changes.iter().enumerate() {
+            let made = edits.len();
+            let outcome = self.change(change, owner, &mut edits);
+            if let Err(refusal) = outcome.or_else(|refusal| self.discard(change, &mut edits).ok_or(refusal)) {
+                self.take_back(&edits);
+                return Err(Refused { number, place: set.places.get(number).cloned(), refusal });
+            }
+            for edit in &edits[made..] {
+                self.writes(edit, &mut writes);
+                lines.push(self.describe(edit));
+            }
+        }
+        Ok(Prepared { edits, writes, lines })
+    }
+
+    /// Removes what is suspended: it is no object that is in force, and has the same name.
+    fn discard(&mut self, change: &Change, edits: &mut Vec<Edit>) -> Option<()> {
+        let key = stored::key_of_removal(change).filter(|key| self.suspended.contains_key(key))?;
+        self.make(Edit::Suspended(Swap::of(&self.suspended, key, None)), edits);
+        Some(())
+    }
+
+    pub(super) fn make(&mut self, edit: Edit, edits: &mut Vec<Edit>) {
+        self.edit(&edit, Way::Make);
+        edits.push(edit);
+    }
+
+    pub(super) fn change(&mut self, change: &Change, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
+        match change {
+            Change::AddTenant(new) => self.add_tenant(new, owner, edits),
+            Change::MoveTenant { name, external } => self.move_tenant(name, external, owner, edits),
+            Change::RemoveTenant { name } => self.remove_tenant(name, owner, edits),
+            Change::AddSubnet { tenant, subnet } => self.add_subnet(tenant, subnet, owner, edits),
+            Change::RemoveSubnet { vsid } => self.remove_subnet(*vsid, owner, edits),
+            Change::AddLookup(record) => self.add_lookup(record, owner, edits),
+            Change::MoveLookup { vsid, address, provider_address } => {
+                let to = rules::address("provider-address", provider_address.0)?;
+                self.move_lookup(*vsid, rules::address("address", address.0)?, to, owner, edits)
+            }
+            Change::RemoveLookup { vsid, address } => {
+                self.remove_lookup(*vsid, rules::address("address", address.0)?, owner, edits)
+            }
+            Change::AddCustomerRoute { tenant, route } => {
+                self.add_customer_route(tenant, route, owner, edits)
+            }
+            Change::MoveCustomerRoute { tenant, route } => {
+                self.move_customer_route(tenant, route, owner, edits)
+            }
+            Change::RemoveCustomerRoute { tenant, prefix } => {
+                let key = (self.tenant(tenant)?.value.vrf, rules::prefix("prefix", *prefix)?);
+                let what = format!("customer route {prefix} of {tenant}");
+                let after = withdrawn(self.customer_routes.get(&key), owner, &what, "prefix")?;
+                self.make(Edit::CustomerRoute(Swap::of(&self.customer_routes, key, after)), edits);
+                Ok(())
+            }
+            Change::AddProviderAddress { site, address } => {
+                self.add_provider_address(site, address.map(|a| a.0), owner, edits)
+            }
+            Change::RemoveProviderAddress { address } => {
+                self.remove_provider_address(rules::address("address", address.0)?, owner, edits)
+            }
+            Change::AddProviderRoute { prefix, next_hop, metric } => {
+                let key = ProviderRouteKey {
+                    prefix: rules::prefix("prefix", *prefix)?,
+                    next_hop: rules::address("next-hop", *next_hop)?,
+                    owner,
+                };
+                self.add_provider_route("next-hop", key, *metric, edits)
+            }
+            Change::MoveProviderRoute { prefix, next_hop, to } => {
+                let (prefix, next_hop) =
+                    (rules::prefix("prefix", *prefix)?, rules::address("next-hop", *next_hop)?);
+                let key = ProviderRouteKey { prefix, next_hop, owner };
+                let metric = self.own_provider_route(key)?.metric;
+                self.make(Edit::ProviderRoute(Swap::of(&self.provider_routes, key, None)), edits);
+                let key = ProviderRouteKey { next_hop: rules::address("to", *to)?, ..key };
+                self.add_provider_route("to", key, metric, edits)
+            }
+            Change::RemoveProviderRoute { prefix, next_hop } => {
+                let key = ProviderRouteKey {
+                    prefix: rules::prefix("prefix", *prefix)?,
+                    next_hop: rules::address("next-hop", *next_hop)?,
+                    owner,
+                };
+                self.own_provider_route(key)?;
+                self.make(Edit::ProviderRoute(Swap::of(&self.provider_routes, key, None)), edits);
+                Ok(())
+            }
+            Change::AddNeighbor { network, address, mac } => {
+                let (network, hop) = self.hop(network, *address)?;
+                self.neighbor_on("address", network, hop.address)?;
+                if let Some(other) = self.neighbors.get(&hop) {
+                    return Err(exists(&format!("neighbour {address}"), other.owner));
+                }
+                let after = Some(Owned::new(*mac, owner));
+                self.make(Edit::Neighbor(Swap::of(&self.neighbors, hop, after)), edits);
+                Ok(())
+            }
+            Change::MoveNeighbor { network, address, mac } => {
+                let (_, hop) = self.hop(network, *address)?;
+                let what = format!("neighbour {address}");
+                let mut after = owned(self.neighbors.get(&hop), owner, &what, "address")?.clone();
+                after.value = *mac;
+                self.make(Edit::Neighbor(Swap::of(&self.neighbors, hop, Some(after))), edits);
+                Ok(())
+            }
+            Change::RemoveNeighbor { network, address } => {
+                let (_, hop) = self.hop(network, *address)?;
+                let what = format!("neighbour {address}");
+                let after = withdrawn(self.neighbors.get(&hop), owner, &what, "address")?;
+                self.make(Edit::Neighbor(Swap::of(&self.neighbors, hop, after)), edits);
+                Ok(())
+            }
+        }
+    }
+
+    fn add_tenant(&mut self, new: &NewTenant, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
+        if let Some(other) = self.tenants.get(&new.name) {
+            return Err(exists(&format!("tenant {}", new.name), other.owner));
+        }
+        if let Some(domain) = &new.routing_domain
+            && let Some((other, _)) = self.tenants.iter().find(|(_, tenant)| {
+                tenant.value.routing_domain.as_ref().is_some_and(|other| other.eq_ignore_ascii_case(domain))
+            })
+        {
+            let message = format!("routing domain {domain} is that of tenant {other}");
+            return Err(Refusal::new("routing-domain", message, "write the tenant's own RoutingDomainID"));
+        }
+        let external = match &new.external {
+            Some(name) => Some(self.way_out(name, &new.name)?),
+            None => {
+                let shared = self.frame.external.iter().position(|network| network.tenant.is_none());
+                shared.map(ExternalIndex)
+            }
+        };
+        let prefixes = new.public_prefixes.iter().map(|prefix| rules::prefix("public-prefixes", *prefix));
+        let value = Tenant {
+            vrf: self.vrf_for(&new.name),
+            routing_domain: new.routing_domain.clone(),
+            gateway_mac: new.gateway_mac,
+            sender_check: new.sender_check,
+            external,
+            public_prefixes: prefixes.collect::<Judged<_>>()?,
+        };
+        self.public_prefixes(&new.name, &value)?;
+        let after = Some(Owned::new(value, owner));
+        self.make(Edit::Tenant(Swap::of(&self.tenants, new.name.clone(), after)), edits);
+        Ok(())
+    }
+
+    fn move_tenant(&mut self, name: &str, external: &str, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
+        let mut after = owned(self.tenants.get(name), owner, &format!("tenant {name}"), "name")?.clone();
+        after.value.external = Some(self.way_out(external, name)?);
+        self.public_prefixes(name, &after.value)?;
+        self.make(Edit::Tenant(Swap::of(&self.tenants, name.to_owned(), Some(after))), edits);
+        Ok(())
+    }
+
+    fn remove_tenant(&mut self, name: &str, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
+        let after = withdrawn(self.tenants.get(name), owner, &format!("tenant {name}"), "name")?;
+        let subnets = self.subnets.values().filter(|subnet| subnet.value.tenant == name).count();
+        if subnets > 0 {
+            let message = format!("tenant {name} has {subnets} subnets");
+            return Err(Refusal::new("name", message, "remove them first: nvgw subnet remove"));
+        }
+        self.make(Edit::Tenant(Swap::of(&self.tenants, name.to_owned(), after)), edits);
+        Ok(())
+    }
+
+    fn add_subnet(
+        &mut self,
+        tenant: &str,
+        new: &nvgw_config::Subnet,
+        owner: Owner,
+        edits: &mut Vec<Edit>,
+    ) -> Judged {
+        let value = Subnet {
+            tenant: tenant.to_owned(),
+            vrf: self.tenant(tenant)?.value.vrf,
+            prefix: rules::prefix("prefix", new.prefix)?,
+            gateway: rules::address("gateway", new.gateway.0)?,
+        };
+        self.new_subnet(new.vsid, &self.tenant(tenant)?.value, &value)?;
+        let after = Some(Owned::new(value, owner));
+        self.make(Edit::Subnet(Swap::of(&self.subnets, new.vsid, after)), edits);
+        Ok(())
+    }
+
+    fn remove_subnet(&mut self, vsid: Vsid, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
+        self.subnet(vsid)?;
+        let after = withdrawn(self.subnets.get(&vsid), owner, &format!("subnet {vsid}"), "vsid")?;
+        if let Some(subnet) = self.subnets.get(&vsid) {
+            let (prefix, vrf) = (subnet.value.prefix, subnet.value.vrf);
+            let (first, last) = (prefix.network(), prefix.broadcast());
+            let within = Customer { vrf, address: first }..=Customer { vrf, address: last };
+            let records = self.records.range(within.clone()).count();
+            if records > 0 {
+                let message = format!("subnet {vsid} has {records} lookup records");
+                return Err(Refusal::new("vsid", message, "remove them first: nvgw lookup remove"));
+            }
+            if let Some((via, _)) = self.index.next_hops.range(within).next() {
+                let message = format!("a customer route leads to {} in subnet {vsid}", via.address);
+                return Err(Refusal::new("vsid", message, "remove it first: nvgw customer-route remove"));
+            }
+        }
+        self.make(Edit::Subnet(Swap::of(&self.subnets, vsid, after)), edits);
+        Ok(())
+    }
+
+    fn add_lookup(&mut self, new: &LookupRecord, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
+        let address = rules::address("address", new.address.0)?;
+        let customer = self.record(new.vsid, address, new.mac)?;
+        self.peer("provider-address", rules::address("provider-address", new.provider_address.0)?)?;
+        if let Some(other) = self.records.get(&customer) {
+            let by = other.record.owner;
+            let mut refusal = exists(&format!("a lookup record of {address}"), by);
+            refusal.field = "address";
+            refusal.hint = "nvgw lookup move gives it another provider address".to_owned();
+            return Err(refusal);
+        }
+        // Every address was found to be IPv4 above.
+        let record = Record::of_file(new.clone())
+            .map_err(|error| Refusal::new("", error.to_string(), "write IPv4 addresses"))?;
+        let after = Some(PlacedRecord { record: Owned::new(record, owner), moved: None });
+        self.make(Edit::Record(Swap::of(&self.records, customer, after)), edits);
+        Ok(())
+    }
+
+    fn customer(&self, vsid: Vsid, address: Ipv4Addr) -> Judged<(Customer, &PlacedRecord)> {
+        self.subnet(vsid)?;
+        let vrf = self.vrf_of(vsid);
+        let customer = vrf.map(|vrf| Customer { vrf, address });
+        let found = customer.and_then(|customer| Some((customer, self.records.get(&customer)?)));
+        found.filter(|(_, placed)| placed.record.value.vsid == vsid).ok_or_else(|| {
+            let message = format!("{address} has no lookup record with VSID {vsid}");
+            Refusal::new("address", message, format!("nvgw lookup list --vsid {vsid} shows the records"))
+        })
+    }
+
+    /// Moves a VM: at the record itself where it is the mover's own, else beside it, so that what the owner said is
+    /// not lost.
+    pub(super) fn move_lookup(
+        &mut self,
+        vsid: Vsid,
+        address: Ipv4Addr,
+        to: Ipv4Addr,
+        by: Owner,
+        edits: &mut Vec<Edit>,
+    ) -> Judged {
+        let (customer, placed) = self.customer(vsid, address)?;
+        self.peer("provider-address", to)?;
+        let mut after = placed.clone();
+        after.moved = if after.record.owner == by {
+            after.record.value.provider = to;
+            None
+        } else if after.record.value.provider == to {
+            None
+        } else {
+            Some(Moved { to, by })
+        };
+        if after != *placed {
+            self.make(Edit::Record(Swap::of(&self.records, customer, Some(after))), edits);
+        }
+        Ok(())
+    }
+
+    fn remove_lookup(
+        &mut self,
+        vsid: Vsid,
+        address: Ipv4Addr,
+        owner: Owner,
+        edits: &mut Vec<Edit>,
+    ) -> Judged {
+        let (customer, placed) = self.customer(vsid, address)?;
+        let what = format!("the lookup record of {address}");
+        // Nobody speaks for what was learned: the operator may.
+        let learned = placed.record.owner == Owner::Learned;
+        let owner = if learned { Owner::Learned } else { owner };
+        let after = withdrawn(Some(&placed.record), owner, &what, "address")?;
+        let after = after.map(|record| PlacedRecord { record, moved: None });
+        self.make(Edit::Record(Swap::of(&self.records, customer, after)), edits);
+        Ok(())
+    }
+
+    fn add_customer_route(
+        &mut self,
+        tenant: &str,
+        route: &nvgw_config::CustomerRoute,
+        owner: Owner,
+        edits: &mut Vec<Edit>,
+    ) -> Judged {
+        let prefix = rules::prefix("prefix", route.prefix)?;
+        let next_hop = rules::address("next-hop", route.next_hop.0)?;
+        let of = &self.tenant(tenant)?.value;
+        self.customer_next_hop(of, next_hop)?;
+        let key = (of.vrf, prefix);
+        let subnet = self.subnet_at(of.vrf, prefix.network()).filter(|(_, subnet)| subnet.prefix == prefix);
+        if subnet.is_some() || self.connected_in(of.vrf).any(|connected| connected == prefix) {
+            let message = format!("{prefix} is connected already");
+            return Err(Refusal::new("prefix", message, "write a prefix behind a VM"));
+        }
+        if let Some(other) = self.customer_routes.get(&key) {
+            return Err(exists(&format!("customer route {prefix} of {tenant}"), other.owner));
+        }
+        let after = Some(Owned::new(next_hop, owner));
+        self.make(Edit::CustomerRoute(Swap::of(&self.customer_routes, key, after)), edits);
+        Ok(())
+    }
+
+    fn move_customer_route(
+        &mut self,
+        tenant: &str,
+        route: &nvgw_config::CustomerRoute,
+        owner: Owner,
+        edits: &mut Vec<Edit>,
+    ) -> Judged {
+        let prefix = rules::prefix("prefix", route.prefix)?;
+        let next_hop = rules::address("next-hop", route.next_hop.0)?;
+        let of = &self.tenant(tenant)?.value;
+        let key = (of.vrf, prefix);
+        self.customer_next_hop(of, next_hop)?;
+        let what = format!("customer route {prefix} of {tenant}");
+        let mut after = owned(self.customer_routes.get(&key), owner, &what, "prefix")?.clone();
+        after.value = next_hop;
+        self.make(Edit::CustomerRoute(Swap::of(&self.customer_routes, key, Some(after))), edits);
+        Ok(())
+    }
+
+    fn add_provider_address(
+        &mut self,
+        site: &str,
+        address: Option<std::net::IpAddr>,
+        owner: Owner,
+        edits: &mut Vec<Edit>,
+    ) -> Judged {
+        let site = self.site(site)?;
+        let address = match address {
+            Some(address) => rules::address("address", address)?,
+            None => self.free_in_pool(site)?,
+        };
+        if let Some(other) = self.addresses.get(&address) {
+            return Err(exists(&format!("provider address {address}"), other.owner));
+        }
+        for subnet in self.prefixes_of(NetworkRef::Site(site)) {
+            rules::station("address", address, subnet)?;
+        }
+        if let Some(whose) = self.station_at(site, address) {
+            let message = format!("{address} is the address of {whose}");
+            return Err(Refusal::new("address", message, "write an address that nobody has"));
+        }
+        // Usable once nobody else was found to have it.
+        let own = OwnAddress { site, order: self.order(), owner, usable: false };
+        self.make(Edit::Address(Swap::of(&self.addresses, address, Some(own))), edits);
+        Ok(())
+    }
+
+    fn remove_provider_address(&mut self, address: Ipv4Addr, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
+        let own = self.addresses.get(&address).ok_or_else(|| {
+            let message = format!("{address} is no provider address of the gateway");
+            Refusal::new("address", message, "`nvgw provider-address list` shows them")
+        })?;
+        if own.owner != owner {
+            return Err(Refusal::owned(&format!("provider address {address}"), own.owner));
+        }
+        self.make(Edit::Address(Swap::of(&self.addresses, address, None)), edits);
+        Ok(())
+    }
+
+    /// The first address of a site's pool that nobody is known to have.
+    fn free_in_pool(&self, site: nvgw_config::SiteIndex) -> Judged<Ipv4Addr> {
+        let configured = &self.frame.provider.sites[site.0];
+        let pool = configured.pool.as_ref().ok_or_else(|| {
+            let message = format!("site {} has no pool to take an address from", configured.name);
+            Refusal::new("site", message, "write the address, or give the site a pool in the file")
+        })?;
+        let free = |address: &Ipv4Addr| {
+            !self.addresses.contains_key(address) && self.station_at(site, *address).is_none()
+        };
+        let (first, last) = (rules::address("site", pool.first.0)?, rules::address("site", pool.last.0)?);
+        let range = u32::from(first)..=u32::from(last);
+        range.map(Ipv4Addr::from).find(free).ok_or_else(|| {
+            let message = format!("the pool of site {} has no free address", configured.name);
+            Refusal::new("site", message, "widen it in the file, or remove an address")
+        })
+    }
+
+    /// The station of a site's subnet that is known to have an address.
+    fn station_at(&self, site: nvgw_config::SiteIndex, address: Ipv4Addr) -> Option<&'static str> {
+        let gateway = self.frame.provider.sites[site.0].gateway;
+        let hop = Hop { interface: self.interface_of(NetworkRef::Site(site)), address };
+        if gateway == Some(address.into()) {
+            Some("the site's default gateway")
+        } else if self.neighbors.contains_key(&hop) {
+            Some("a static neighbour")
+        } else if self.provider_routes.keys().any(|route| route.next_hop == address) {
+            Some("a provider route's next hop")
+        } else if self.index.peers.contains_key(&address) {
+            Some("a compute host in a lookup record")
+        } else {
+            None
+        }
+    }
+
+    fn add_provider_route(
+        &mut self,
+        field: &'static str,
+        key: ProviderRouteKey,
+        metric: u32,
+        edits: &mut Vec<Edit>,
+    ) -> Judged {
+        let ProviderRouteKey { prefix, next_hop, owner } = key;
+        let site = self.provider_next_hop(field, next_hop)?;
+        let sites = 0..self.frame.provider.sites.len();
+        let mut subnets =
+            sites.flat_map(|site| self.prefixes_of(NetworkRef::Site(nvgw_config::SiteIndex(site))));
+        if subnets.any(|subnet| subnet == prefix) {
+            let message = format!("{prefix} is connected already");
+            return Err(Refusal::new("prefix", message, "write a prefix behind a router"));
+        }
+        let others = ProviderRouteKey { next_hop: Ipv4Addr::UNSPECIFIED, owner: Owner::Site, ..key };
+        let others = self.provider_routes.range(others..).take_while(|(other, _)| other.prefix == prefix);
+        for (other, route) in others {
+            if other.next_hop == next_hop && other.owner == owner {
+                return Err(exists(&format!("provider route {prefix} by {next_hop}"), owner));
+            }
+            if route.metric == metric && other.next_hop != next_hop {
+                let message = format!(
+                    "{prefix} is routed by {} with metric {metric} already, by {}",
+                    other.next_hop, other.owner
+                );
+                return Err(Refusal::new("metric", message, "write another metric, or move that route"));
+            }
+        }
+        let value = ProviderRoute { site, metric, order: self.order() };
+        self.make(Edit::ProviderRoute(Swap::of(&self.provider_routes, key, Some(value))), edits);
+        Ok(())
+    }
+
+    /// A provider route that the asker owns.
+    fn own_provider_route(&self, key: ProviderRouteKey) -> Judged<&ProviderRoute> {
+        self.provider_routes.get(&key).ok_or_else(|| {
+            let what = format!("provider route {} by {}", key.prefix, key.next_hop);
+            let owners = [Owner::Site, Owner::Config, Owner::Api, Owner::Learned];
+            let other = owners.map(|owner| ProviderRouteKey { owner, ..key });
+            let gateway = key.prefix.prefix_len() == 0
+                && self.frame.provider.sites.iter().any(|site| site.gateway == Some(key.next_hop.into()));
+            if gateway {
+                return Refusal::owned(&what, Owner::Site);
+            }
+            match other.iter().find(|other| self.provider_routes.contains_key(other)) {
+                Some(other) => Refusal::owned(&what, other.owner),
+                None => {
+                    let hint = "`nvgw provider-route list` shows the routes";
+                    Refusal::new("prefix", format!("there is no {what}"), hint)
+                }
+            }
+        })
+    }
+
+    fn hop(&self, network: &str, address: std::net::IpAddr) -> Judged<(NetworkRef, Hop)> {
+        let network = self.network(network)?;
+        let address = rules::address("address", address)?;
+        Ok((network, Hop { interface: self.interface_of(network), address }))
+    }
+}
+
+fn exists(what: &str, owner: Owner) -> Refusal {
+    let hint = match owner {
+        Owner::Config | Owner::Site => "the configuration file has it: change it there, then reload",
+        Owner::Api | Owner::Learned => "move or remove it",
+    };
+    Refusal::new("", format!("{what} is there already, by {owner}"), hint)
+}
+
+fn missing(what: &str, field: &'static str) -> Refusal {
+    Refusal::new(field, format!("there is no {what}"), "nvgw … list shows what there is")
+}
+
+/// An object that the asker owns.
+fn owned<'a, V>(
+    found: Option<&'a Owned<V>>,
+    owner: Owner,
+    what: &str,
+    field: &'static str,
+) -> Judged<&'a Owned<V>> {
+    let found = found.ok_or_else(|| missing(what, field))?;
+    if found.owner == owner { Ok(found) } else { Err(Refusal::owned(what, found.owner)) }
+}
+
+/// What is left of an object when its owner takes it away: what the file says of it, if it does.
+fn withdrawn<V: Clone>(
+    found: Option<&Owned<V>>,
+    owner: Owner,
+    what: &str,
+    field: &'static str,
+) -> Judged<Option<Owned<V>>> {
+    let found = owned(found, owner, what, field)?;
+    Ok(found.hidden.as_deref().map(|value| Owned::new(value.clone(), Owner::Config)))
+}

@@ -1,0 +1,174 @@
+//! One object's change, which can be made and taken back.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use nvgw_types::{MacAddr, VrfId, Vsid};
+
+use super::{
+    CustomerRouteKey, Index, Model, OwnAddress, Owned, PlacedRecord, ProviderRoute, ProviderRouteKey, Subnet,
+    Suspended, Tenant,
+};
+use crate::control::desired::{Customer, Hop, VrfKey};
+use crate::control::owner::Owner;
+
+/// What an object was and what it is from then on; `None`: not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::control) struct Swap<K, V> {
+    pub(in crate::control) key: K,
+    pub(in crate::control) before: Option<V>,
+    pub(in crate::control) after: Option<V>,
+}
+
+impl<K: Ord + Clone, V: Clone> Swap<K, V> {
+    /// A change of what a map holds now.
+    pub(super) fn of(map: &BTreeMap<K, V>, key: K, after: Option<V>) -> Self {
+        Self { before: map.get(&key).cloned(), key, after }
+    }
+
+    fn put(&self, map: &mut BTreeMap<K, V>, way: Way) {
+        match self.sides(way).1 {
+            Some(value) => drop(map.insert(self.key.clone(), value.clone())),
+            None => drop(map.remove(&self.key)),
+        }
+    }
+
+    fn reversed(&self) -> Self {
+        Self { key: self.key.clone(), before: self.after.clone(), after: self.before.clone() }
+    }
+
+    /// What goes and what comes.
+    fn sides(&self, way: Way) -> (Option<&V>, Option<&V>) {
+        match way {
+            Way::Make => (self.before.as_ref(), self.after.as_ref()),
+            Way::TakeBack => (self.after.as_ref(), self.before.as_ref()),
+        }
+    }
+}
+
+/// Whether an edit is made or taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::control) enum Way {
+    Make,
+    TakeBack,
+}
+
+/// The change of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::control) enum Edit {
+    Tenant(Swap<String, Owned<Tenant>>),
+    Subnet(Swap<Vsid, Owned<Subnet>>),
+    Record(Swap<Customer, PlacedRecord>),
+    CustomerRoute(Swap<CustomerRouteKey, Owned<Ipv4Addr>>),
+    Address(Swap<Ipv4Addr, OwnAddress>),
+    ProviderRoute(Swap<ProviderRouteKey, ProviderRoute>),
+    Neighbor(Swap<Hop, Owned<MacAddr>>),
+    Suspended(Swap<String, Suspended>),
+}
+
+impl Edit {
+    /// The edit that takes this one back.
+    pub(in crate::control) fn reversed(&self) -> Self {
+        match self {
+            Self::Tenant(swap) => Self::Tenant(swap.reversed()),
+            Self::Subnet(swap) => Self::Subnet(swap.reversed()),
+            Self::Record(swap) => Self::Record(swap.reversed()),
+            Self::CustomerRoute(swap) => Self::CustomerRoute(swap.reversed()),
+            Self::Address(swap) => Self::Address(swap.reversed()),
+            Self::ProviderRoute(swap) => Self::ProviderRoute(swap.reversed()),
+            Self::Neighbor(swap) => Self::Neighbor(swap.reversed()),
+            Self::Suspended(swap) => Self::Suspended(swap.reversed()),
+        }
+    }
+}
+
+impl Model {
+    /// Makes an edit, or takes it back.
+    pub(in crate::control) fn edit(&mut self, edit: &Edit, way: Way) {
+        match edit {
+            Edit::Tenant(swap) => {
+                let (gone, come) = swap.sides(way);
+                if let Some(gone) = gone {
+                    self.index.tenants.remove(&gone.value.vrf);
+                    self.vrfs.remove(&VrfKey::Tenant(swap.key.clone()));
+                    self.leaving.insert(swap.key.clone(), gone.value.vrf);
+                    self.index.vrfs.remove(&gone.value.vrf);
+                    self.index.vrfs_from = self.index.vrfs_from.min(gone.value.vrf.0);
+                }
+                if let Some(come) = come {
+                    self.index.tenants.insert(come.value.vrf, swap.key.clone());
+                    self.vrfs.insert(VrfKey::Tenant(swap.key.clone()), come.value.vrf);
+                    self.leaving.remove(&swap.key);
+                    self.index.vrfs.insert(come.value.vrf);
+                    while self.index.vrfs.contains(&VrfId(self.index.vrfs_from)) {
+                        self.index.vrfs_from += 1;
+                    }
+                }
+                swap.put(&mut self.tenants, way);
+            }
+            Edit::Subnet(swap) => {
+                let (gone, come) = swap.sides(way);
+                let place = |subnet: &Owned<Subnet>| (subnet.value.vrf, subnet.value.prefix.network());
+                if let Some(gone) = gone {
+                    self.index.prefixes.remove(&place(gone));
+                }
+                if let Some(come) = come {
+                    self.index.prefixes.insert(place(come), swap.key);
+                }
+                swap.put(&mut self.subnets, way);
+            }
+            Edit::Record(swap) => {
+                let (gone, come) = swap.sides(way);
+                gone.into_iter().for_each(|record| self.index.count_record(record, false));
+                come.into_iter().for_each(|record| self.index.count_record(record, true));
+                swap.put(&mut self.records, way);
+            }
+            Edit::CustomerRoute(swap) => {
+                let (gone, come) = swap.sides(way);
+                let via = |address: Ipv4Addr| Customer { vrf: swap.key.0, address };
+                gone.into_iter().for_each(|hop| count(&mut self.index.next_hops, via(hop.value), false));
+                come.into_iter().for_each(|hop| count(&mut self.index.next_hops, via(hop.value), true));
+                swap.put(&mut self.customer_routes, way);
+            }
+            Edit::Address(swap) => swap.put(&mut self.addresses, way),
+            Edit::ProviderRoute(swap) => swap.put(&mut self.provider_routes, way),
+            Edit::Neighbor(swap) => swap.put(&mut self.neighbors, way),
+            Edit::Suspended(swap) => swap.put(&mut self.suspended, way),
+        }
+    }
+
+    /// Takes edits back, the last one first.
+    pub(in crate::control) fn take_back(&mut self, edits: &[Edit]) {
+        edits.iter().rev().for_each(|edit| self.edit(edit, Way::TakeBack));
+        self.leaving.clear();
+    }
+
+    /// Notes that the tables hold what the model says: identifiers of VRFs that are gone are free again.
+    pub(in crate::control) fn settle(&mut self) {
+        self.leaving.clear();
+    }
+}
+
+impl Index {
+    fn count_record(&mut self, placed: &PlacedRecord, comes: bool) {
+        let record = &placed.record.value;
+        count(&mut self.hosts, (record.vsid, placed.provider()), comes);
+        count(&mut self.peers, placed.provider(), comes);
+        count(&mut self.stations, (record.vsid, record.mac), comes);
+        if placed.record.owner == Owner::Learned {
+            count(&mut self.learned, record.vsid, comes);
+        }
+    }
+}
+
+/// Counts one more or one less of a key; what there is none of has no entry.
+fn count<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K, comes: bool) {
+    if comes {
+        *counts.entry(key).or_default() += 1;
+    } else if let Some(number) = counts.get_mut(&key) {
+        *number -= 1;
+        if *number == 0 {
+            counts.remove(&key);
+        }
+    }
+}

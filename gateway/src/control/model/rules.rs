@@ -1,0 +1,348 @@
+//! What objects owe each other. The file's validator asks the same of a whole document; here one object is held
+//! against what is there.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+use nvgw_config::{ExternalIndex, NetworkRef, SiteIndex};
+use nvgw_types::{MacAddr, Vsid};
+
+use super::{Model, Subnet, Tenant};
+use crate::control::desired::{Customer, unassignable};
+use crate::control::owner::Owner;
+
+/// Why a change is not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}; {hint}")]
+pub struct Refusal {
+    /// The key of the change that is at fault; empty: the change as such.
+    pub field: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to write or do instead.
+    pub hint: String,
+}
+
+impl Refusal {
+    pub(super) fn new(field: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { field, message: message.into(), hint: hint.into() }
+    }
+
+    /// What is another's to change.
+    pub(super) fn owned(what: &str, owner: Owner) -> Self {
+        let hint = match owner {
+            Owner::Config | Owner::Site => "change the configuration file, then reload",
+            Owner::Api => "nvgw … remove takes it away",
+            Owner::Learned => "it goes when its host is silent",
+        };
+        Self::new("", format!("{what} belongs to {owner}"), hint)
+    }
+}
+
+pub(super) type Judged<T = ()> = Result<T, Refusal>;
+
+/// The address as IPv4.
+pub(super) fn address(field: &'static str, address: IpAddr) -> Judged<Ipv4Addr> {
+    match address {
+        IpAddr::V4(address) => Ok(address),
+        IpAddr::V6(_) => {
+            Err(Refusal::new(field, format!("{address}: IPv6 is not supported yet"), "write an IPv4 address"))
+        }
+    }
+}
+
+/// The prefix as IPv4.
+pub(super) fn prefix(field: &'static str, prefix: IpNet) -> Judged<Ipv4Net> {
+    super::ipv4(prefix).ok_or_else(|| {
+        Refusal::new(field, format!("{prefix}: IPv6 is not supported yet"), "write an IPv4 prefix")
+    })
+}
+
+/// Whether a station of a network can have the address.
+pub(super) fn station(field: &'static str, address: Ipv4Addr, network: Ipv4Net) -> Judged {
+    let message = if !network.contains(&address) {
+        format!("{address} is outside {network}")
+    } else if unassignable(&network).contains(&address) {
+        format!("{address} is the network or broadcast address of {network}")
+    } else {
+        return Ok(());
+    };
+    let hosts = network.hosts();
+    let (first, last) = (hosts.clone().next(), hosts.last());
+    let hint = match (first, last) {
+        (Some(first), Some(last)) => format!("write an address from {first} to {last}"),
+        _ => format!("write an address inside {network}"),
+    };
+    Err(Refusal::new(field, message, hint))
+}
+
+impl Model {
+    pub(super) fn tenant(&self, name: &str) -> Judged<&super::Owned<Tenant>> {
+        self.tenants.get(name).ok_or_else(|| {
+            let field = "tenant";
+            Refusal::new(field, format!("there is no tenant {name}"), "`nvgw tenant list` shows the tenants")
+        })
+    }
+
+    pub(super) fn subnet(&self, vsid: Vsid) -> Judged<&super::Owned<Subnet>> {
+        self.subnets.get(&vsid).ok_or_else(|| {
+            let message = format!("VSID {vsid} is in no subnet");
+            Refusal::new("vsid", message, "`nvgw subnet list` shows the subnets")
+        })
+    }
+
+    pub(super) fn site(&self, name: &str) -> Judged<SiteIndex> {
+        let sites = &self.frame.provider.sites;
+        sites.iter().position(|site| site.name == name).map(SiteIndex).ok_or_else(|| {
+            let names: Vec<_> = sites.iter().map(|site| site.name.as_str()).collect();
+            let hint = format!("write one of {}", names.join(", "));
+            Refusal::new("site", format!("there is no site {name}"), hint)
+        })
+    }
+
+    pub(super) fn network(&self, name: &str) -> Judged<NetworkRef> {
+        let external = self.frame.external.iter().position(|network| network.name == name);
+        let external = external.map(|index| NetworkRef::External(ExternalIndex(index)));
+        external.or_else(|| self.site(name).ok().map(NetworkRef::Site)).ok_or_else(|| {
+            let sites = self.frame.provider.sites.iter().map(|site| site.name.as_str());
+            let names: Vec<_> = sites.chain(self.frame.external.iter().map(|n| n.name.as_str())).collect();
+            let hint = format!("write one of {}", names.join(", "));
+            Refusal::new("network", format!("there is no network {name}"), hint)
+        })
+    }
+
+    /// An external network that a tenant's default route can lead to.
+    pub(super) fn way_out(&self, name: &str, tenant: &str) -> Judged<ExternalIndex> {
+        let field = "external";
+        let found = self.frame.external.iter().position(|network| network.name == name);
+        let index = found.ok_or_else(|| {
+            let shared = self.frame.external.iter().filter(|network| network.tenant.is_none());
+            let names: Vec<_> = shared.map(|network| network.name.as_str()).collect();
+            let hint = format!("write one of {}", names.join(", "));
+            Refusal::new(field, format!("there is no external network {name}"), hint)
+        })?;
+        let owner = self.tenant_of(self.externals[index]);
+        match owner {
+            Some(owner) if owner != tenant => {
+                let message = format!("{name} is the own hand-off network of tenant {owner}");
+                Err(Refusal::new(field, message, "write an external network without a tenant"))
+            }
+            _ => Ok(ExternalIndex(index)),
+        }
+    }
+
+    /// The connected prefixes of the external networks in a VRF.
+    pub(super) fn connected_in(&self, vrf: nvgw_types::VrfId) -> impl Iterator<Item = Ipv4Net> {
+        let networks = self.frame.external.iter().zip(&self.externals);
+        let own = networks.filter(move |(_, of)| **of == vrf).flat_map(|(network, _)| &network.addresses);
+        own.filter_map(|address| super::ipv4(*address))
+    }
+
+    /// The connected prefixes of a network.
+    pub(super) fn prefixes_of(&self, network: NetworkRef) -> Vec<Ipv4Net> {
+        match network {
+            NetworkRef::Site(SiteIndex(site)) => {
+                super::ipv4(self.frame.provider.sites[site].subnet).into_iter().collect()
+            }
+            NetworkRef::External(ExternalIndex(index)) => {
+                let own = &self.frame.external[index].addresses;
+                own.iter().filter_map(|address| super::ipv4(*address)).collect()
+            }
+        }
+    }
+
+    fn is_own(&self, network: NetworkRef, address: Ipv4Addr) -> bool {
+        match network {
+            NetworkRef::Site(_) => self.addresses.contains_key(&address),
+            NetworkRef::External(ExternalIndex(index)) => {
+                self.frame.external[index].addresses.iter().any(|own| own.addr() == address)
+            }
+        }
+    }
+
+    /// Whether another station of a network can have the address.
+    pub(super) fn neighbor_on(&self, field: &'static str, network: NetworkRef, address: Ipv4Addr) -> Judged {
+        if self.is_own(network, address) {
+            let message = format!("{address} is the gateway's own address");
+            return Err(Refusal::new(field, message, "write the address of another station on the network"));
+        }
+        let prefixes = self.prefixes_of(network);
+        match prefixes.iter().find(|prefix| prefix.contains(&address)) {
+            Some(prefix) => station(field, address, *prefix),
+            None => {
+                let prefixes: Vec<_> = prefixes.iter().map(Ipv4Net::to_string).collect();
+                let message = format!("{address} is on no connected prefix of the network");
+                Err(Refusal::new(
+                    field,
+                    message,
+                    format!("write an address inside {}", prefixes.join(" or ")),
+                ))
+            }
+        }
+    }
+
+    /// The site in whose subnet a next hop of the provider network is.
+    pub(super) fn site_at(&self, address: Ipv4Addr) -> Option<SiteIndex> {
+        let sites = 0..self.frame.provider.sites.len();
+        sites.map(SiteIndex).find(|site| {
+            self.prefixes_of(NetworkRef::Site(*site)).iter().any(|subnet| subnet.contains(&address))
+        })
+    }
+
+    pub(super) fn provider_next_hop(&self, field: &'static str, address: Ipv4Addr) -> Judged<SiteIndex> {
+        let Some(site) = self.site_at(address) else {
+            let outside = self.frame.external.iter().enumerate().find(|(index, _)| {
+                let network = NetworkRef::External(ExternalIndex(*index));
+                self.prefixes_of(network).iter().any(|prefix| prefix.contains(&address))
+            });
+            let message = match outside {
+                Some((_, network)) => format!(
+                    "next hop {address} is on the external network {}: the provider network is a routing table of its own",
+                    network.name
+                ),
+                None => format!("next hop {address} is in no site's subnet"),
+            };
+            let sites = self.frame.provider.sites.iter().map(|site| site.subnet.to_string());
+            let sites: Vec<_> = sites.collect();
+            return Err(Refusal::new(
+                field,
+                message,
+                format!("write an address inside {}", sites.join(" or ")),
+            ));
+        };
+        self.neighbor_on(field, NetworkRef::Site(site), address)?;
+        Ok(site)
+    }
+
+    /// Whether a compute host can have the provider address.
+    pub(super) fn peer(&self, field: &'static str, address: Ipv4Addr) -> Judged {
+        if self.addresses.contains_key(&address) {
+            let message = format!("provider address {address} is the gateway's own");
+            return Err(Refusal::new(field, message, "write the provider address of the compute host"));
+        }
+        match self.site_at(address) {
+            Some(site) => self.neighbor_on(field, NetworkRef::Site(site), address),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a lookup record fits its subnet.
+    pub(super) fn record(&self, vsid: Vsid, address: Ipv4Addr, mac: MacAddr) -> Judged<Customer> {
+        let subnet = &self.subnet(vsid)?.value;
+        station("address", address, subnet.prefix)?;
+        if address == subnet.gateway {
+            let message = format!("{address} is the gateway address of its subnet");
+            return Err(Refusal::new("address", message, "write the address of a VM"));
+        }
+        let tenant = &self.tenant(&subnet.tenant)?.value;
+        if mac == tenant.gateway_mac {
+            let message = format!("{mac} is the tenant's gateway-mac");
+            return Err(Refusal::new("mac", message, "write the VM's own Ethernet address"));
+        }
+        Ok(Customer { vrf: tenant.vrf, address })
+    }
+
+    /// Whether a new subnet fits its tenant and the gateway.
+    pub(super) fn new_subnet(&self, vsid: Vsid, tenant: &Tenant, subnet: &Subnet) -> Judged {
+        if let Some(other) = self.subnets.get(&vsid) {
+            let message = format!("VSID {vsid} is taken by a subnet of tenant {}", other.value.tenant);
+            return Err(Refusal::new("vsid", message, "one VSID names exactly one virtual subnet"));
+        }
+        if vsid.is_reserved() && !self.frame.provider.encapsulation.allow_reserved_vsids {
+            let message = format!("VSID {vsid} is reserved (RFC 7637)");
+            let hint =
+                "write a VSID from 4096 to 16777214, or set provider.encapsulation.allow-reserved-vsids";
+            return Err(Refusal::new("vsid", message, hint));
+        }
+        station("gateway", subnet.gateway, subnet.prefix)?;
+        if let Some(other) = self.overlapping_subnet(tenant.vrf, subnet.prefix) {
+            let message = format!("{} overlaps {other} of the same tenant", subnet.prefix);
+            return Err(Refusal::new(
+                "prefix",
+                message,
+                "write a prefix that overlaps no other of the tenant",
+            ));
+        }
+        if let Some(other) = self.connected_in(tenant.vrf).find(|p| meet(p, &subnet.prefix)) {
+            let message = format!("{} overlaps {other} of the tenant's hand-off network", subnet.prefix);
+            return Err(Refusal::new(
+                "prefix",
+                message,
+                "write a prefix that overlaps no network of the tenant",
+            ));
+        }
+        if self.customer_routes.contains_key(&(tenant.vrf, subnet.prefix)) {
+            let message = format!("{} is the destination of a customer route", subnet.prefix);
+            return Err(Refusal::new("prefix", message, "remove that route first"));
+        }
+        Ok(())
+    }
+
+    fn overlapping_subnet(&self, vrf: nvgw_types::VrfId, prefix: Ipv4Net) -> Option<Ipv4Net> {
+        let holds = self.subnet_at(vrf, prefix.network()).map(|(_, subnet)| subnet.prefix);
+        holds.or_else(|| {
+            let range = (vrf, prefix.network())..=(vrf, prefix.broadcast());
+            let (_, vsid) = self.index.prefixes.range(range).next()?;
+            self.subnets.get(vsid).map(|subnet| subnet.value.prefix)
+        })
+    }
+
+    /// Whether a customer route fits its tenant.
+    pub(super) fn customer_next_hop(&self, tenant: &Tenant, address: Ipv4Addr) -> Judged {
+        let field = "next-hop";
+        let Some((_, subnet)) = self.subnet_at(tenant.vrf, address) else {
+            let message = format!("next hop {address} is in no subnet of the tenant");
+            return Err(Refusal::new(
+                field,
+                message,
+                "write the address of a VM in one of the tenant's subnets",
+            ));
+        };
+        station(field, address, subnet.prefix)?;
+        if address == subnet.gateway {
+            let message = format!("next hop {address} is the gateway address of its subnet");
+            return Err(Refusal::new(field, message, "write the address of a VM"));
+        }
+        Ok(())
+    }
+
+    /// Whether public prefixes can be routed to a tenant.
+    pub(super) fn public_prefixes(&self, name: &str, tenant: &Tenant) -> Judged {
+        let field = "public-prefixes";
+        let Some(ExternalIndex(external)) = tenant.external else {
+            return match tenant.public_prefixes.first() {
+                None => Ok(()),
+                Some(prefix) => {
+                    let message =
+                        format!("{prefix} leads in from nowhere: the tenant has no external network");
+                    Err(Refusal::new(field, message, "add an external network to the file, or leave it out"))
+                }
+            };
+        };
+        for (number, prefix) in tenant.public_prefixes.iter().enumerate() {
+            let others = self.tenants.iter().filter(|(other, _)| *other != name);
+            let others = others.flat_map(|(_, other)| &other.value.public_prefixes);
+            if let Some(other) = others.chain(&tenant.public_prefixes[..number]).find(|p| meet(p, prefix)) {
+                let message = format!("public prefix {prefix} overlaps {other}");
+                return Err(Refusal::new(field, message, "route each prefix to one tenant, once"));
+            }
+            let connected = (0..self.frame.external.len()).map(|i| NetworkRef::External(ExternalIndex(i)));
+            let mut connected = connected.flat_map(|network| self.prefixes_of(network));
+            if let Some(other) = connected.find(|p| meet(p, prefix)) {
+                let message = format!("public prefix {prefix} overlaps {other}, which is connected");
+                return Err(Refusal::new(field, message, "write a prefix that is routed to the gateway"));
+            }
+            let mut routes = self.frame.external[external].routes.iter();
+            if routes.any(|route| super::ipv4(route.prefix) == Some(*prefix)) {
+                let message = format!("{prefix} is routed to a next hop of the external network too");
+                return Err(Refusal::new(field, message, "route it to the tenant or to the next hop"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether two prefixes share an address.
+fn meet(one: &Ipv4Net, other: &Ipv4Net) -> bool {
+    one.contains(other) || other.contains(one)
+}

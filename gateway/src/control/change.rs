@@ -187,8 +187,9 @@ impl<G: Grace> Control<G> {
         let mut effects = Vec::new();
         let applied = self.write(now, &pending.draft, &mut effects);
         self.watch_addresses(now, false);
-        self.carry_out(effects, out);
+        self.carry_out(now, effects, out);
         self.catch_up(now, out);
+        self.check_up(now, out);
         let mut applied = applied?;
         applied.count_values(before.all(), self.provider.all());
         let object = format!("generation {}", self.generation);
@@ -261,7 +262,7 @@ impl<G: Grace> Control<G> {
         self.model.settle();
         let mut effects = Vec::new();
         let written = self.write(now, &draft, &mut effects);
-        self.carry_out(effects, out);
+        self.carry_out(now, effects, out);
         written.map(drop)
     }
 

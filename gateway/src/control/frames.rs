@@ -1,5 +1,7 @@
 //! The frames that the gateway makes itself, and the parts of frames that it reads.
 
+pub(super) mod probe;
+
 use std::net::Ipv4Addr;
 
 use nvgw_types::MacAddr;

@@ -21,8 +21,10 @@ mod compile;
 pub mod desired;
 pub mod detection;
 mod diff;
+pub mod doctor;
 mod draft;
 pub mod events;
+mod explain;
 mod fabric;
 mod frames;
 pub mod learning;
@@ -31,6 +33,7 @@ mod needs;
 pub mod neighbors;
 mod own_addresses;
 mod owner;
+mod probes;
 pub mod provider;
 mod reconcile;
 mod restart;
@@ -55,6 +58,7 @@ use compile::Compiled;
 pub use compile::Ipv6Unsupported;
 use desired::Hop;
 use detection::Detection;
+use doctor::Checkups;
 use events::Events;
 use fabric::Fabric;
 pub use fabric::WriteError;
@@ -62,6 +66,8 @@ use model::{Model, Stored};
 use needs::Needs;
 use neighbors::{Effect, Frame, Neighbors, Origin};
 pub use owner::Owner;
+pub use probes::PROBES;
+use probes::Probes;
 use provider::ProviderRoutes;
 pub use reconcile::Applied;
 pub use time::Nanos;
@@ -142,6 +148,8 @@ pub struct Control<G: Grace> {
     unwritten_notes: Vec<model::StoredWrite>,
     /// Next hops whose ways could not be rewritten because a worker stood still; tried again with every tick.
     unwritten: Vec<Hop>,
+    probes: Probes,
+    checkups: Checkups,
 }
 
 impl<G: Grace> Control<G> {
@@ -192,6 +200,8 @@ impl<G: Grace> Control<G> {
             detected: Vec::new(),
             unwritten_notes: obsolete.into_iter().map(|key| (key, None)).collect(),
             unwritten: Vec::new(),
+            probes: Probes::default(),
+            checkups: Checkups::default(),
         };
         let now = Nanos::default();
         control.watch_addresses(now, !beginning.check_addresses);
@@ -211,8 +221,10 @@ impl<G: Grace> Control<G> {
         std::mem::take(&mut self.unwritten).into_iter().for_each(|hop| self.refresh(hop));
         let mut effects = Vec::new();
         self.neighbors.tick(now, &mut effects);
-        self.carry_out(effects, out);
+        self.carry_out(now, effects, out);
         self.check_addresses(now, out);
+        self.tick_probes(now);
+        self.check_up(now, out);
         self.fabric.reclaim();
     }
 
@@ -220,7 +232,8 @@ impl<G: Grace> Control<G> {
     #[must_use]
     pub fn next_due(&self) -> Option<Nanos> {
         let now = (!self.detected.is_empty()).then(Nanos::default);
-        [now, self.neighbors.next_due(), self.detection.next_due()].into_iter().flatten().min()
+        let due = [self.neighbors.next_due(), self.detection.next_due(), self.probes.next_due()];
+        due.into_iter().chain([now]).flatten().min()
     }
 
     /// Asks for every next hop of the configuration that is not known, so that one that does not answer is an
@@ -228,13 +241,13 @@ impl<G: Grace> Control<G> {
     pub fn ask_for_next_hops(&mut self, now: Nanos, out: &mut impl Egress) {
         let mut effects = Vec::new();
         self.neighbors.ask_for_configured(now, &mut effects);
-        self.carry_out(effects, out);
+        self.carry_out(now, effects, out);
     }
 
-    /// Packets that wait for a neighbour.
+    /// Packets that came in, or their answers, that wait for a neighbour.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.neighbors.held()
+        self.neighbors.held() - self.probes.unsent()
     }
 
     /// What the control side counts.
@@ -272,7 +285,7 @@ impl<G: Grace> Control<G> {
         std::mem::take(&mut self.unwritten_notes)
     }
 
-    fn carry_out(&mut self, effects: Vec<Effect>, out: &mut impl Egress) {
+    fn carry_out(&mut self, now: Nanos, effects: Vec<Effect>, out: &mut impl Egress) {
         for effect in effects {
             match effect {
                 Effect::Ask { hop, station } => {
@@ -292,8 +305,9 @@ impl<G: Grace> Control<G> {
                 }
                 Effect::Lost(hop) => self.refresh(hop),
                 Effect::Forgotten(hop) => self.fabric.drop_host(hop),
-                Effect::Send(hop, frame) => self.send(hop, &frame, out),
+                Effect::Send(hop, frame) => self.send(now, hop, &frame, out),
                 Effect::Dropped(reason, packets) => self.counters.drops(reason, packets),
+                Effect::Unsent(probe, reason) => self.probe_unsent(probe, reason),
             }
         }
     }
@@ -306,12 +320,19 @@ impl<G: Grace> Control<G> {
     }
 
     /// Sends a frame that waited, or its answer; it counts as what it is.
-    fn send(&self, hop: Hop, frame: &Frame, out: &mut impl Egress) {
+    fn send(&mut self, now: Nanos, hop: Hop, frame: &Frame, out: &mut impl Egress) {
         if !self.transmit(hop.interface.port, &frame.bytes, out) {
-            self.counters.drops(DropReason::TransmitFull, 1);
+            match frame.origin {
+                Origin::Transit | Origin::Answer => self.counters.drops(DropReason::TransmitFull, 1),
+                Origin::Probe(number) => self.probe_unsent(number, DropReason::TransmitFull),
+            }
             return;
         }
         match frame.origin {
+            Origin::Probe(number) => {
+                self.counters.originated.add(1);
+                self.probes.sent(now, number);
+            }
             Origin::Transit => self.counters.forwarded.add(1),
             Origin::Answer => {
                 self.counters.consumed.add(1);

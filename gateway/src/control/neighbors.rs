@@ -54,6 +54,8 @@ pub enum Origin {
     Transit,
     /// It is the gateway's answer to a packet that came in.
     Answer,
+    /// It is the gateway's own probe of this number: no packet that came in stands behind it.
+    Probe(u16),
 }
 
 /// A finished frame but for its destination Ethernet address.
@@ -85,6 +87,18 @@ pub enum Effect {
     Send(Hop, Frame),
     /// Packets ended here.
     Dropped(DropReason, u64),
+    /// The probe of this number ended here.
+    Unsent(u16, DropReason),
+}
+
+impl Frame {
+    /// The frame's end for a reason.
+    fn refused(self, reason: DropReason) -> Effect {
+        match self.origin {
+            Origin::Transit | Origin::Answer => Effect::Dropped(reason, 1),
+            Origin::Probe(number) => Effect::Unsent(number, reason),
+        }
+    }
 }
 
 /// All neighbours.
@@ -142,7 +156,7 @@ impl Neighbors {
         self.ids.get(&hop).and_then(|id| self.entries.get(id)).is_some_and(|entry| entry.silent)
     }
 
-    /// Packets held now.
+    /// Packets held now, probes included.
     #[must_use]
     pub fn held(&self) -> usize {
         self.held
@@ -217,7 +231,7 @@ impl Neighbors {
     pub fn submit_to_host(&mut self, now: Nanos, hop: Hop, frame: Frame, effects: &mut Vec<Effect>) {
         match self.id(hop).or_else(|| self.learn(now, hop)) {
             Some(id) => self.submit(now, id, frame, effects),
-            None => effects.push(Effect::Dropped(DropReason::HoldQueueFull, 1)),
+            None => effects.push(frame.refused(DropReason::HoldQueueFull)),
         }
     }
 
@@ -225,7 +239,7 @@ impl Neighbors {
     pub fn submit(&mut self, now: Nanos, id: NeighborId, mut frame: Frame, effects: &mut Vec<Effect>) {
         let full = self.held >= HELD_TOTAL;
         let Some(entry) = self.entries.get_mut(&id) else {
-            effects.push(Effect::Dropped(DropReason::NeighborUnresolved, 1));
+            effects.push(frame.refused(DropReason::NeighborUnresolved));
             return;
         };
         let hop = entry.hop;
@@ -235,9 +249,9 @@ impl Neighbors {
             return;
         }
         match &mut entry.phase {
-            Phase::Failed => effects.push(Effect::Dropped(DropReason::NeighborUnresolved, 1)),
+            Phase::Failed => effects.push(frame.refused(DropReason::NeighborUnresolved)),
             Phase::Asking { held, .. } if full || held.len() >= HELD_EACH => {
-                effects.push(Effect::Dropped(DropReason::HoldQueueFull, 1));
+                effects.push(frame.refused(DropReason::HoldQueueFull));
             }
             Phase::Asking { held, .. } => {
                 held.push_back(frame);
@@ -246,7 +260,7 @@ impl Neighbors {
             _ => {
                 let mut held = VecDeque::new();
                 if full {
-                    effects.push(Effect::Dropped(DropReason::HoldQueueFull, 1));
+                    effects.push(frame.refused(DropReason::HoldQueueFull));
                 } else {
                     held.push_back(frame);
                     self.held += 1;
@@ -405,9 +419,16 @@ impl Neighbors {
     }
 
     fn drop_held(&mut self, held: VecDeque<Frame>, effects: &mut Vec<Effect>) {
-        if !held.is_empty() {
-            self.held -= held.len();
-            effects.push(Effect::Dropped(DropReason::NeighborUnresolved, held.len() as u64));
+        self.held -= held.len();
+        let mut packets = 0;
+        for frame in held {
+            match frame.refused(DropReason::NeighborUnresolved) {
+                Effect::Dropped(_, one) => packets += one,
+                unsent => effects.push(unsent),
+            }
+        }
+        if packets > 0 {
+            effects.push(Effect::Dropped(DropReason::NeighborUnresolved, packets));
         }
     }
 }

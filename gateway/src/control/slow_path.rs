@@ -1,4 +1,5 @@
-//! What workers hand over: ARP, ICMP echo to the gateway's own addresses, packets whose next hop is not known.
+//! What workers hand over: ARP, ICMP echo to the gateway's own addresses and answers to its own, packets whose next hop
+//! is not known.
 //!
 //! A reply takes the way that the tables give it, as any packet to its destination would: an echo reply on the
 //! provider network follows the provider routes, one on an external network or in a tenant's VRF that VRF's routes.
@@ -6,6 +7,7 @@
 
 use std::net::Ipv4Addr;
 
+use nvgw_config::SiteIndex;
 use nvgw_types::{InterfaceId, NeighborId, VrfId, Vsid};
 use zerocopy::IntoBytes;
 
@@ -14,6 +16,7 @@ use super::detection::Heard;
 use super::fabric::mapped;
 use super::frames::{self, EchoReply, Link};
 use super::neighbors::{Effect, Frame, Origin, interface_of_hosts};
+use super::probes::Side;
 use super::time::Nanos;
 use super::{Control, Egress};
 use crate::packet::arp::{Arp, Operation};
@@ -56,7 +59,8 @@ impl<G: Grace> Control<G> {
             Ok(End::Passed) => {}
             Err(reason) => self.counters.drops(reason, 1),
         }
-        self.carry_out(effects, out);
+        self.carry_out(now, effects, out);
+        self.check_up(now, out);
     }
 
     fn arp(
@@ -110,10 +114,18 @@ impl<G: Grace> Control<G> {
     ) -> Ended {
         const UNSUPPORTED: DropReason = DropReason::LocalUnsupported;
         let key = self.fabric.interface_key(interface).ok_or(UNSUPPORTED)?;
-        let network = self.fabric.network(key).ok_or(UNSUPPORTED)?;
+        let role = self.fabric.network(key).ok_or(UNSUPPORTED)?.role;
+        let side = match role {
+            Role::Site => Side::Provider,
+            Role::External(vrf) => Side::Vrf(vrf),
+        };
+        if self.take_answer(now, side, frame) {
+            return Ok(End::Consumed);
+        }
         let reply = echo(frame)?;
-        match network.role {
-            Role::Site if network.owns(reply.asked) => self.answer_provider(now, &reply, effects),
+        let ours = self.fabric.network(key).is_some_and(|network| network.owns(reply.asked));
+        match role {
+            Role::Site if ours => self.answer_provider(now, &reply, effects),
             Role::Site => Err(UNSUPPORTED),
             Role::External(vrf) => self.answer(now, vrf, &reply, DropReason::ExternalRouteMissing, effects),
         }
@@ -130,6 +142,9 @@ impl<G: Grace> Control<G> {
         let arp = frames::read(frame).is_some_and(|received| received.ethertype == ethernet::ARP);
         if arp {
             return self.overlay_arp(now, vsid, vrf, frame, effects);
+        }
+        if self.take_answer(now, Side::Vrf(vrf), frame) {
+            return Ok(End::Consumed);
         }
         let reply = echo(frame)?;
         self.answer(now, vrf, &reply, DropReason::VirtualRouteMissing, effects)
@@ -168,7 +183,7 @@ impl<G: Grace> Control<G> {
             return Err(DropReason::OwnPacket);
         }
         let path = self.provider.lookup(reply.asker).ok_or(DropReason::ProviderRouteMissing)?;
-        let interface = super::compile::site_interface(self.model.frame(), path.site);
+        let interface = self.site_interface(path.site);
         let network = self.fabric.network(interface).ok_or(DropReason::ProviderRouteMissing)?;
         if network.own_address_toward(path.next_hop).is_none() {
             return Err(DropReason::OuterMartianSource);
@@ -248,7 +263,7 @@ impl<G: Grace> Control<G> {
     }
 
     /// Where an address leads, followed from VRF to VRF, and in which VRF it does.
-    fn route(&self, mut vrf: VrfId, address: Ipv4Addr) -> (VrfId, Target) {
+    pub(super) fn route(&self, mut vrf: VrfId, address: Ipv4Addr) -> (VrfId, Target) {
         let mut target = Target::Vrf(vrf);
         for _ in 0..VRFS {
             let Target::Vrf(next) = target else { break };
@@ -259,8 +274,12 @@ impl<G: Grace> Control<G> {
         (vrf, target)
     }
 
-    fn record(&self, vrf: VrfId, address: u128) -> Option<Record> {
+    pub(super) fn record(&self, vrf: VrfId, address: u128) -> Option<Record> {
         self.fabric.writers.records.get(&ScopedAddress { scope: vrf.0, address }).copied()
+    }
+
+    pub(super) fn site_interface(&self, site: SiteIndex) -> InterfaceKey {
+        super::compile::site_interface(self.model.frame(), site)
     }
 
     pub(super) fn link(&self, interface: InterfaceKey) -> Link {

@@ -538,7 +538,7 @@ impl<G: Grace> Control<G> {
         self.hop_of(peer).map(|hop| self.next_hop(hop))
     }
 
-    fn hop_of(&self, peer: Ipv4Addr) -> Option<Hop> {
+    pub(super) fn hop_of(&self, peer: Ipv4Addr) -> Option<Hop> {
         match self.fabric.current.adjacencies.get(&AdjacencyKey::Peer(peer))? {
             Adjacency::Hop { hop, .. } => Some(*hop),
             Adjacency::NoRoute | Adjacency::Connected(_) => None,

@@ -11,6 +11,14 @@ pub const HEADER: usize = 8;
 pub const ECHO_REQUEST: u8 = 8;
 /// Type of an echo reply.
 pub const ECHO_REPLY: u8 = 0;
+/// Type of a destination-unreachable message.
+pub const UNREACHABLE: u8 = 3;
+/// Code of a destination-unreachable message: the packet was too big and must not be fragmented.
+pub const FRAGMENTATION_NEEDED: u8 = 4;
+/// Type of a time-exceeded message.
+pub const TIME_EXCEEDED: u8 = 11;
+/// Code of a time-exceeded message: the time to live ran out on the way.
+pub const IN_TRANSIT: u8 = 0;
 
 /// The header of an echo request or reply.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -23,6 +31,88 @@ pub struct Echo {
     checksum: U16,
     identifier: U16,
     sequence: U16,
+}
+
+impl Echo {
+    /// Who asked.
+    #[must_use]
+    pub const fn identifier(&self) -> u16 {
+        self.identifier.get()
+    }
+
+    /// Which of the asker's requests it is.
+    #[must_use]
+    pub const fn sequence(&self) -> u16 {
+        self.sequence.get()
+    }
+}
+
+/// An echo request, whole.
+#[must_use]
+pub fn echo_request(identifier: u16, sequence: u16, payload: &[u8]) -> Vec<u8> {
+    let header = Echo {
+        kind: ECHO_REQUEST,
+        code: 0,
+        checksum: U16::ZERO,
+        identifier: U16::new(identifier),
+        sequence: U16::new(sequence),
+    };
+    let mut message = [header.as_bytes(), payload].concat();
+    let checksum = !checksum::sum(&message);
+    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+    message
+}
+
+/// What an ICMP message says to one who sent something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer<'m> {
+    /// An echo comes back.
+    EchoReply {
+        /// Who asked.
+        identifier: u16,
+        /// Which request it answers.
+        sequence: u16,
+        /// What the request carried.
+        payload: &'m [u8],
+    },
+    /// A packet was not delivered.
+    Unreachable {
+        /// Why (RFC 792, RFC 1812 §5.2.7.1).
+        code: u8,
+        /// The next network's MTU (RFC 1191 §4), where the packet was too big for it; 0: not said.
+        mtu: u16,
+        /// The packet's start.
+        quoted: &'m [u8],
+    },
+    /// A packet's time to live ran out on the way.
+    TimeExceeded {
+        /// The packet's start.
+        quoted: &'m [u8],
+    },
+}
+
+/// Reads a whole ICMP message that answers something; `None` for others, for one that is too short, and for one whose
+/// checksum is wrong.
+#[must_use]
+pub fn read_answer(message: &[u8]) -> Option<Answer<'_>> {
+    if checksum::sum(message) != 0xffff {
+        return None;
+    }
+    let (header, rest) = Echo::ref_from_prefix(message).ok()?;
+    match (header.kind, header.code) {
+        (ECHO_REPLY, 0) => Some(Answer::EchoReply {
+            identifier: header.identifier(),
+            sequence: header.sequence(),
+            payload: rest,
+        }),
+        // In errors the last two bytes of the header are the MTU, where an echo has its sequence number.
+        (UNREACHABLE, code) => {
+            let mtu = if code == FRAGMENTATION_NEEDED { header.sequence() } else { 0 };
+            Some(Answer::Unreachable { code, mtu, quoted: rest })
+        }
+        (TIME_EXCEEDED, IN_TRANSIT) => Some(Answer::TimeExceeded { quoted: rest }),
+        _ => None,
+    }
 }
 
 /// Turns the echo request in `message` (the whole ICMP message) into its reply. `false`, and nothing changed, where
@@ -54,6 +144,37 @@ mod tests {
         let mut message = REQUEST;
         assert!(answer_echo(&mut message));
         assert_eq!(message, REPLY);
+    }
+
+    #[test]
+    fn asks_as_another_implementation_does() {
+        assert_eq!(echo_request(0x1234, 1, b"abc"), REQUEST);
+    }
+
+    #[test]
+    fn reads_the_answer() {
+        let reply = Answer::EchoReply { identifier: 0x1234, sequence: 1, payload: b"abc" };
+        assert_eq!(read_answer(&REPLY), Some(reply));
+        assert_eq!(read_answer(&REQUEST), None);
+        for at in 0..REPLY.len() {
+            let mut broken = REPLY;
+            broken[at] ^= 0x10;
+            assert_eq!(read_answer(&broken), None, "byte {at}");
+        }
+        for length in 0..HEADER {
+            assert_eq!(read_answer(&REPLY[..length]), None, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn reads_errors() {
+        // scapy: ICMP(type=3, code=4, nexthopmtu=1400)/b"abcd", ICMP(type=3, code=1)/b"abcd", ICMP(type=11)/b"abcd"
+        let too_big = [3, 4, 0x32, 0xbd, 0, 0, 5, 0x78, 0x61, 0x62, 0x63, 0x64];
+        assert_eq!(read_answer(&too_big), Some(Answer::Unreachable { code: 4, mtu: 1400, quoted: b"abcd" }));
+        let no_host = [3, 1, 0x38, 0x38, 0, 0, 0, 0, 0x61, 0x62, 0x63, 0x64];
+        assert_eq!(read_answer(&no_host), Some(Answer::Unreachable { code: 1, mtu: 0, quoted: b"abcd" }));
+        let expired = [11, 0, 0x30, 0x39, 0, 0, 0, 0, 0x61, 0x62, 0x63, 0x64];
+        assert_eq!(read_answer(&expired), Some(Answer::TimeExceeded { quoted: b"abcd" }));
     }
 
     #[test]

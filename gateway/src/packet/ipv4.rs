@@ -67,6 +67,14 @@ impl Ipv4 {
         header
     }
 
+    /// Lets routers fragment the packet; fragments find each other by `identification` (RFC 6864 §4.2).
+    pub fn allow_fragments(&mut self, identification: u16) {
+        self.identification = U16::new(identification);
+        self.fragment = U16::ZERO;
+        self.checksum = U16::ZERO;
+        self.checksum = U16::new(!checksum::sum(self.as_bytes()));
+    }
+
     /// A view of the header that starts `packet`, checked: version, header length, total length against the bytes
     /// there are (`length`, which may exceed the slice where a packet lies in several segments), checksum.
     ///
@@ -237,6 +245,13 @@ mod tests {
         assert_eq!(Ipv4::checked(&packet, 32).map(Ipv4::header_length), Ok(24));
         packet[21] = 0;
         assert_eq!(Ipv4::checked(&packet, 32).map(|_| ()), Err(Invalid::Checksum));
+    }
+
+    #[test]
+    fn a_packet_that_may_be_fragmented_has_an_identification() {
+        let mut header = Ipv4::new([10, 0, 1, 5].into(), [203, 0, 113, 9].into(), UDP, 64, 8);
+        header.allow_fragments(1);
+        assert_eq!(header.as_bytes(), &UDP_HEADER[..HEADER]);
     }
 
     #[test]

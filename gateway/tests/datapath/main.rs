@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod capacity;
+mod explain;
 mod harness;
 mod model;
 mod oracle;

@@ -1,0 +1,264 @@
+//! The checks of what is known. Each looks at everything of its kind once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use nvgw_types::VrfId;
+
+use super::PortFacts;
+use super::findings::{Fault, Findings, counted};
+use crate::control::desired::{Customer, Goal, Hop, Role, RouteKey, VrfKey};
+use crate::control::{Control, Nanos};
+use crate::diagnosis::Health;
+use crate::tables::Grace;
+use crate::telemetry::DropReason;
+
+/// What leads over a next hop.
+#[derive(Default)]
+struct Load {
+    peers: usize,
+    records: usize,
+    first: Option<Ipv4Addr>,
+}
+
+impl<G: Grace> Control<G> {
+    /// Every provider address in the lookup table has a route.
+    pub(super) fn check_provider_routes(&self, findings: &mut Findings) {
+        let mut peers = 0;
+        let lost = self.model.peers().filter(|(peer, _)| {
+            peers += 1;
+            self.hop_of(*peer).is_none()
+        });
+        let faults: Vec<_> = lost
+            .map(|(peer, records)| {
+                let obstacle = self.no_provider_route(peer, None);
+                let named = counted(records, "lookup record");
+                Fault {
+                    health: Health::Red,
+                    object: format!("provider address {peer}"),
+                    message: format!("{}; it is named by {named}", obstacle.message),
+                    cure: obstacle.cure,
+                }
+            })
+            .collect();
+        findings.check("provider-route", "lookup records", faults, || {
+            format!("{} have a provider route", counted(peers, "provider address"))
+        });
+    }
+
+    /// Every provider address in the lookup table has a next hop whose Ethernet address is known.
+    pub(super) fn check_next_hops(&self, findings: &mut Findings) {
+        let mut unknown: BTreeMap<Hop, Load> = BTreeMap::new();
+        let mut hops = BTreeSet::new();
+        for (peer, records) in self.model.peers() {
+            let Some(hop) = self.hop_of(peer) else { continue };
+            hops.insert(hop);
+            if self.neighbors.mac(hop).is_none() {
+                let load = unknown.entry(hop).or_default();
+                load.peers += 1;
+                load.records += records;
+                load.first.get_or_insert(peer);
+            }
+        }
+        let faults = unknown.into_iter().map(|(hop, Load { peers, records, first })| {
+            let obstacle = self.next_hop_obstacle(hop, DropReason::NeighborUnresolved);
+            let behind = match first {
+                Some(first) if peers == 1 => format!("provider address {first}"),
+                Some(first) => format!("{peers} provider addresses, {first} first"),
+                None => String::new(),
+            };
+            Fault {
+                health: if self.neighbors.is_silent(hop) { Health::Red } else { Health::Yellow },
+                object: format!("next hop {}", hop.address),
+                message: format!(
+                    "{}; behind it: {behind}, with {}",
+                    obstacle.message,
+                    counted(records, "lookup record")
+                ),
+                cure: obstacle.cure,
+            }
+        });
+        findings.check("next-hop", "lookup records", faults, || {
+            format!("{} toward provider addresses known", counted(hops.len(), "next hop"))
+        });
+    }
+
+    /// No route leads over a next hop that was last asked in vain.
+    pub(super) fn check_dead_next_hops(&self, findings: &mut Findings) {
+        let dead: BTreeSet<Hop> =
+            self.neighbors.iter().map(|view| view.hop).filter(|hop| self.neighbors.is_silent(*hop)).collect();
+        let mut over: BTreeMap<Hop, (usize, Ipv4Net)> = BTreeMap::new();
+        let mut note = |hop: Hop, prefix: Ipv4Net| {
+            if dead.contains(&hop) {
+                over.entry(hop).or_insert((0, prefix)).0 += 1;
+            }
+        };
+        for route in self.provider.all() {
+            if let Some(address) = route.next_hop {
+                note(Hop { interface: self.site_interface(route.site), address }, route.prefix);
+            }
+        }
+        if !dead.is_empty() {
+            for (key, goal) in &self.fabric.current.routes {
+                if let Goal::Hop(hop) = goal {
+                    note(*hop, key.prefix);
+                }
+            }
+        }
+        let faults = over.into_iter().map(|(hop, (routes, first))| {
+            let obstacle = self.next_hop_obstacle(hop, DropReason::NeighborUnresolved);
+            Fault {
+                health: Health::Red,
+                object: format!("next hop {}", hop.address),
+                message: format!(
+                    "{}; over it: {}, {first} first",
+                    obstacle.message,
+                    counted(routes, "route")
+                ),
+                cure: obstacle.cure,
+            }
+        });
+        findings.check("dead-next-hop", "routes", faults, || {
+            "no route leads over a next hop that does not answer".to_owned()
+        });
+    }
+
+    /// No other station has or claims an address of ours.
+    pub(super) fn check_duplicate_addresses(&self, findings: &mut Findings, now: Nanos) {
+        let faults = self.address_conflicts(now).map(|(network, address, by, times, used)| {
+            let what = if used { "claims it too" } else { "has it, and the gateway does not use it" };
+            Fault {
+                health: Health::Red,
+                object: format!("address {address}"),
+                message: format!("{by} on {network} {what}; heard {}", counted(times as usize, "time")),
+                cure: format!("give the station with {by} another address, or the gateway"),
+            }
+        });
+        findings.check("duplicate-address", "own addresses", faults, || {
+            "no other station claims an address of the gateway".to_owned()
+        });
+    }
+
+    /// Every virtual subnet has lookup records.
+    pub(super) fn check_virtual_subnets(&self, findings: &mut Findings) {
+        let names = self.tenant_names();
+        let current = &self.fabric.current;
+        let empty = current.subnets.iter().filter(|(vsid, subnet)| {
+            let at = |address| Customer { vrf: subnet.vrf, address };
+            let inside = at(subnet.prefix.network())..=at(subnet.prefix.broadcast());
+            !current.records.range(inside).any(|(_, record)| record.vsid == **vsid)
+        });
+        let faults = empty.map(|(vsid, subnet)| {
+            let tenant = names.get(&subnet.vrf).copied().unwrap_or_default();
+            Fault {
+                health: Health::Yellow,
+                object: format!("VSID {}", vsid.get()),
+                message: format!(
+                    "{} of tenant {tenant} has no lookup record: nobody can be reached",
+                    subnet.prefix
+                ),
+                cure: format!(
+                    "nvgw lookup add --vsid {0} --ca ADDRESS --mac MAC --pa PROVIDER-ADDRESS, or: \
+                     nvgw subnet remove --vsid {0}",
+                    vsid.get()
+                ),
+            }
+        });
+        findings.check("empty-vsid", "virtual subnets", faults, || {
+            format!("{} with lookup records", counted(current.subnets.len(), "virtual subnet"))
+        });
+    }
+
+    /// Every tenant has a way outside: a shared external network, or one of its own.
+    pub(super) fn check_external_networks(&self, findings: &mut Findings) {
+        let current = &self.fabric.current;
+        let own: BTreeSet<VrfId> = current
+            .networks
+            .values()
+            .filter_map(|network| match network.role {
+                Role::External(vrf) => Some(vrf),
+                Role::Site => None,
+            })
+            .collect();
+        let names = self.tenant_names();
+        let inside = names.iter().filter(|(vrf, _)| {
+            let everywhere = RouteKey { vrf: **vrf, prefix: Ipv4Net::default() };
+            !own.contains(vrf) && !current.routes.contains_key(&everywhere)
+        });
+        let faults = inside.map(|(_, name)| Fault {
+            health: Health::Yellow,
+            object: format!("tenant {name}"),
+            message: "it has no external network: its VMs reach only each other".to_owned(),
+            cure: format!("nvgw tenant move {name} --external NETWORK"),
+        });
+        findings.check("external-network", "tenants", faults, || {
+            format!("{} with a way outside", counted(names.len(), "tenant"))
+        });
+    }
+
+    /// No table is nearly full.
+    pub(super) fn check_tables(&self, findings: &mut Findings) {
+        let full = self.table_usage().into_iter().filter(|usage| usage.entries * 10 > usage.capacity * 9);
+        let faults = full.map(|usage| Fault {
+            health: if usage.entries >= usage.capacity { Health::Red } else { Health::Yellow },
+            object: format!("table {}", usage.table),
+            message: format!("{} of {} entries are in use", usage.entries, usage.capacity),
+            cure: "raise system.limits in the configuration file, then restart the gateway".to_owned(),
+        });
+        findings.check("table-saturation", "tables", faults, || {
+            "every table has at least a tenth of its room left".to_owned()
+        });
+    }
+
+    /// Ports of the provider network spread NVGRE over their queues.
+    pub(super) fn check_ports(&self, findings: &mut Findings, ports: &[PortFacts]) {
+        let sites: BTreeSet<&str> = self
+            .fabric
+            .current
+            .networks
+            .iter()
+            .filter(|(_, network)| network.role == Role::Site)
+            .map(|(key, _)| self.port_name(key.port))
+            .collect();
+        let blind = ports
+            .iter()
+            .filter(|port| port.rx_queues > 1 && !port.inner_hash && sites.contains(&port.name[..]));
+        let faults = blind.map(|port| Fault {
+            health: Health::Yellow,
+            object: format!("port {}", port.name),
+            message: format!(
+                "its {} receive queues are not chosen by the inner headers: all packets between two hosts \
+                 end at one worker",
+                port.rx_queues
+            ),
+            cure: "use a NIC and driver with RSS on the inner headers of NVGRE, or count on more hosts"
+                .to_owned(),
+        });
+        findings.check("inner-hash", "ports", faults, || {
+            "provider ports spread NVGRE over their queues, or have one queue".to_owned()
+        });
+    }
+
+    /// Nothing that was accepted once is out of force.
+    pub(super) fn check_suspended(&self, findings: &mut Findings) {
+        let faults = self.model.suspended().map(|suspended| Fault {
+            health: Health::Yellow,
+            object: suspended.stored.key(),
+            message: format!("it is out of force: {}", suspended.refusal.message),
+            cure: suspended.refusal.hint.clone(),
+        });
+        findings.check("suspended-change", "changes", faults, || {
+            "everything that was changed at run time is in force".to_owned()
+        });
+    }
+
+    fn tenant_names(&self) -> BTreeMap<VrfId, &str> {
+        let vrfs = self.fabric.current.vrfs.iter();
+        vrfs.filter_map(|(key, id)| match key {
+            VrfKey::Tenant(name) => Some((*id, &name[..])),
+            VrfKey::External(_) => None,
+        })
+        .collect()
+    }
+}

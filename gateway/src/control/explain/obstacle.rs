@@ -1,0 +1,187 @@
+//! What keeps a packet from its way, in words, and what to do about it.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use nvgw_types::{VrfId, Vsid};
+
+use super::super::desired::{Hop, InterfaceKey, Network, Role, VrfKey};
+use super::super::neighbors::State;
+use crate::control::Control;
+use crate::diagnosis::{ProbeOutcome, Verdict};
+use crate::tables::Grace;
+use crate::telemetry::DropReason;
+
+/// What keeps a packet from its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::control) struct Obstacle {
+    pub(in crate::control) reason: DropReason,
+    pub(in crate::control) message: String,
+    pub(in crate::control) cure: String,
+}
+
+impl Obstacle {
+    pub(in crate::control) fn new(
+        reason: DropReason,
+        message: impl Into<String>,
+        cure: impl Into<String>,
+    ) -> Self {
+        Self { reason, message: message.into(), cure: cure.into() }
+    }
+
+    /// The end of a probe that meets it.
+    pub(in crate::control) fn not_sent(self) -> ProbeOutcome {
+        ProbeOutcome::NotSent {
+            reason: self.reason.name().to_owned(),
+            message: self.message,
+            cure: self.cure,
+        }
+    }
+
+    /// The end of a packet that meets it.
+    pub(in crate::control) fn dropped(self) -> Verdict {
+        Verdict::Dropped {
+            reason: self.reason.name().to_owned(),
+            hyperv: self.reason.hyper_v_name().map(str::to_owned),
+            message: self.message,
+            cure: self.cure,
+        }
+    }
+
+    /// The end of a packet that waits, and meets it if nobody answers.
+    pub(in crate::control) fn held(self) -> Verdict {
+        Verdict::Held { reason: self.reason.name().to_owned(), message: self.message, cure: self.cure }
+    }
+}
+
+/// The network's kind, name and VLAN: `site gw (VLAN 20)`.
+pub(in crate::control) fn place(key: InterfaceKey, network: &Network) -> String {
+    let kind = match network.role {
+        Role::Site => "site",
+        Role::External(_) => "network",
+    };
+    match key.vlan {
+        0 => format!("{kind} {} (untagged)", network.name),
+        vlan => format!("{kind} {} (VLAN {vlan})", network.name),
+    }
+}
+
+/// Sites named in one sentence.
+const NAMED: usize = 3;
+
+impl<G: Grace> Control<G> {
+    /// The network of an interface, in words.
+    pub(in crate::control) fn place(&self, key: InterfaceKey) -> String {
+        self.fabric.network(key).map_or_else(String::new, |network| place(key, network))
+    }
+
+    /// The name of a VRF's tenant or shared external network.
+    pub(in crate::control) fn vrf_key(&self, vrf: VrfId) -> Option<&VrfKey> {
+        self.fabric.current.vrfs.iter().find(|(_, id)| **id == vrf).map(|(key, _)| key)
+    }
+
+    /// A VRF in words.
+    pub(in crate::control) fn vrf_words(&self, vrf: VrfId) -> String {
+        match self.vrf_key(vrf) {
+            Some(VrfKey::Tenant(name)) => format!("tenant {name}"),
+            Some(VrfKey::External(name)) => format!("network {name}"),
+            None => format!("VRF {}", vrf.0),
+        }
+    }
+
+    /// No provider route leads to `to`, looked for from one site, or from all; or one does, but by a site where the
+    /// gateway has no address to send from.
+    pub(in crate::control) fn no_provider_route(&self, to: Ipv4Addr, from: Option<InterfaceKey>) -> Obstacle {
+        if let Some(path) = self.provider.lookup(to) {
+            return Obstacle::new(
+                DropReason::ProviderRouteMissing,
+                format!(
+                    "the gateway has no usable provider address on {}, which leads to {to}",
+                    self.place(self.site_interface(path.site))
+                ),
+                "nvgw provider-address list shows what is checked still and what is a duplicate",
+            );
+        }
+        let networks = self.fabric.current.networks.iter();
+        let sites: Vec<_> = networks
+            .filter(|(key, network)| network.role == Role::Site && from.is_none_or(|from| from == **key))
+            .collect();
+        let mut names: Vec<_> =
+            sites.iter().take(NAMED).map(|(key, network)| place(**key, network)).collect();
+        if sites.len() > NAMED {
+            names.push(format!("{} more", sites.len() - NAMED));
+        }
+        let subnet = sites.first().and_then(|(_, network)| network.addresses.first()).map(Ipv4Net::trunc);
+        let router = subnet.map_or_else(String::new, |subnet| format!(" <router in {subnet}>"));
+        let which = if sites.len() == 1 { "the site" } else { "one of the sites" };
+        Obstacle::new(
+            DropReason::ProviderRouteMissing,
+            format!("no provider route to {to} from {}", names.join(", ")),
+            format!("add a default gateway to {which}, or: nvgw provider-route add {to}/32 --via{router}"),
+        )
+    }
+
+    /// A next hop does not let packets through.
+    pub(in crate::control) fn next_hop_obstacle(&self, hop: Hop, reason: DropReason) -> Obstacle {
+        let (address, place) = (hop.address, self.place(hop.interface));
+        let message = match reason {
+            DropReason::NeighborUnresolved => match self.neighbors.state(hop) {
+                None | Some(State::Unresolved) => {
+                    format!("next hop {address} on {place} has not been asked for yet")
+                }
+                Some(State::Incomplete) => format!("next hop {address} on {place} has not answered ARP yet"),
+                _ => format!("next hop {address} on {place} does not answer ARP"),
+            },
+            DropReason::HoldQueueFull => format!("too many packets wait for {address} on {place} already"),
+            _ => reason.description().trim_end_matches('.').to_owned(),
+        };
+        let cure = match reason {
+            DropReason::TransmitFull => "try again: the queue to the workers is full".to_owned(),
+            _ => {
+                let name = self.fabric.network(hop.interface).map_or("NETWORK", |network| &network.name);
+                format!(
+                    "check that {address} is up and on {place}, or: \
+                     nvgw neighbor add --network {name} {address} --mac MAC"
+                )
+            }
+        };
+        Obstacle::new(reason, message, cure)
+    }
+
+    /// No lookup record for an address; `peer` is its provider address where that is known.
+    pub(in crate::control) fn no_record(
+        &self,
+        reason: DropReason,
+        vrf: VrfId,
+        address: Ipv4Addr,
+        peer: Option<Ipv4Addr>,
+    ) -> Obstacle {
+        let vsid =
+            self.vsid_of(vrf, address).map_or_else(|| "VSID".to_owned(), |vsid| vsid.get().to_string());
+        let peer = peer.map_or_else(|| "PROVIDER-ADDRESS".to_owned(), |peer| peer.to_string());
+        Obstacle::new(
+            reason,
+            format!("{address} has no lookup record in {}", self.vrf_words(vrf)),
+            format!("if the VM exists: nvgw lookup add --vsid {vsid} --ca {address} --mac MAC --pa {peer}"),
+        )
+    }
+
+    /// No route in a VRF.
+    pub(in crate::control) fn no_route(&self, reason: DropReason, vrf: VrfId, to: Ipv4Addr) -> Obstacle {
+        let cure = match self.vrf_key(vrf) {
+            Some(VrfKey::Tenant(name)) => format!(
+                "nvgw tenant move {name} --external NETWORK, or: \
+                 nvgw customer-route add --tenant {name} {to}/32 --via CUSTOMER-ADDRESS"
+            ),
+            _ => "give the external network a gateway or a route to it in the configuration file".to_owned(),
+        };
+        Obstacle::new(reason, format!("{} has no route to {to}", self.vrf_words(vrf)), cure)
+    }
+
+    /// The VSID of the VRF's virtual subnet that holds an address.
+    fn vsid_of(&self, vrf: VrfId, address: Ipv4Addr) -> Option<Vsid> {
+        let mut subnets = self.fabric.current.subnets.iter();
+        let holds = subnets.find(|(_, subnet)| subnet.vrf == vrf && subnet.prefix.contains(&address));
+        holds.map(|(vsid, _)| *vsid)
+    }
+}

@@ -1,0 +1,153 @@
+//! A packet from a VM: its virtual subnet, and whether its sender is who the records say.
+
+use std::net::Ipv4Addr;
+
+use nvgw_types::Vsid;
+
+use super::obstacle::Obstacle;
+use super::walk::{End, Side, Walk, v4};
+use super::{may_send, no_policy, unicast};
+use crate::control::Control;
+use crate::control::fabric::mapped;
+use crate::tables::Grace;
+use crate::tables::entries::{Record, Subnet, Target};
+use crate::tables::set::LocalAddress;
+use crate::telemetry::DropReason;
+
+impl<G: Grace> Control<G> {
+    pub(super) fn explain_vm(
+        &self,
+        walk: &mut Walk<'_, G>,
+        vsid: Vsid,
+        from: Option<Ipv4Addr>,
+        peer: Option<Ipv4Addr>,
+        to: Ipv4Addr,
+    ) -> Result<End, Obstacle> {
+        if let Some(peer) = peer {
+            may_send(peer, DropReason::OuterMartianSource)?;
+        }
+        self.vsid_is_usable(vsid)?;
+        if let Some(from) = from {
+            may_send(from, DropReason::InnerMartianSource)?;
+        }
+        unicast(to)?;
+        let Some(subnet) = self.fabric.writers.subnets.get(&vsid) else {
+            walk.note("subnet", format!("VSID {} is not known", vsid.get()));
+            return Err(self.blame(peer, no_policy(vsid.get())));
+        };
+        let prefix = self.fabric.current.subnets.get(&vsid).map(|subnet| subnet.prefix.to_string());
+        walk.note(
+            "subnet",
+            format!(
+                "VSID {} is {} of {}; frames come to {}",
+                vsid.get(),
+                prefix.unwrap_or_default(),
+                self.vrf_words(subnet.vrf),
+                subnet.gateway_mac
+            ),
+        );
+        match from {
+            Some(from) => self.check_sender(walk, vsid, subnet, from, peer)?,
+            None => walk.note("sender-check", "left out: no source is given"),
+        }
+        walk.route(Side::Tenant, subnet.vrf, to)
+    }
+
+    fn vsid_is_usable(&self, vsid: Vsid) -> Result<(), Obstacle> {
+        let number = vsid.get();
+        let ours = "give the virtual subnet a VSID from 4096 to 16777214";
+        if vsid.is_reserved() && !self.config().provider.encapsulation.allow_reserved_vsids {
+            let message = format!("VSID {number} is reserved by RFC 7637");
+            let cure = format!("{ours}, or set provider.encapsulation.allow-reserved-vsids");
+            return Err(Obstacle::new(DropReason::VsidReserved, message, cure));
+        }
+        if vsid == Vsid::VENDOR {
+            let message = format!("VSID {number} is vendor specific in RFC 7637");
+            return Err(Obstacle::new(DropReason::VsidVendor, message, ours));
+        }
+        Ok(())
+    }
+
+    /// The sender check (VSID × provider address × customer address) in the routing domain.
+    fn check_sender(
+        &self,
+        walk: &mut Walk<'_, G>,
+        vsid: Vsid,
+        subnet: &Subnet,
+        from: Ipv4Addr,
+        peer: Option<Ipv4Addr>,
+    ) -> Result<(), Obstacle> {
+        let missing = || self.no_record(DropReason::SourceRecordMissing, subnet.vrf, from, peer);
+        let (vouches, record) = self.vouching(subnet, from);
+        let fault = match record {
+            None => Some(missing()),
+            Some(record) => {
+                let host = v4(record.provider());
+                let words = host.map_or_else(String::new, |host| host.to_string());
+                let behind =
+                    if vouches == from { String::new() } else { format!("{from} is behind {vouches}: ") };
+                let sent = peer.or(host);
+                if sent == host {
+                    walk.note(
+                        "sender-check",
+                        format!("{behind}the record of {vouches} names {words} and MAC {}", record.mac()),
+                    );
+                    return Ok(());
+                }
+                let sent = sent.map_or_else(String::new, |sent| sent.to_string());
+                Some(Obstacle::new(
+                    DropReason::SourceCaPaMismatch,
+                    format!("{behind}the record of {vouches} names {words}, the packet comes from {sent}"),
+                    format!(
+                        "if the VM has moved: nvgw lookup move --vsid {} --ca {vouches} --pa {sent}",
+                        record.vsid().get()
+                    ),
+                ))
+            }
+        };
+        let Some(obstacle) = fault.map(|obstacle| self.blame(peer, obstacle)) else { return Ok(()) };
+        if subnet.log_only && obstacle.reason != DropReason::OwnPacket {
+            let Obstacle { reason, message, .. } = obstacle;
+            walk.note(
+                "sender-check",
+                format!(
+                    "{message} ({}): counted, and let pass as VSID {} only logs",
+                    reason.name(),
+                    vsid.get()
+                ),
+            );
+            return Ok(());
+        }
+        walk.note("sender-check", obstacle.message.clone());
+        Err(obstacle)
+    }
+
+    /// The customer address whose record vouches for a sender, and that record: its own, or that of the VM that routes
+    /// for it.
+    fn vouching(&self, subnet: &Subnet, from: Ipv4Addr) -> (Ipv4Addr, Option<Record>) {
+        if let Some(record) = self.record(subnet.vrf, mapped(from)) {
+            return (from, Some(record));
+        }
+        let leaf = self.fabric.writers.routes.lookup(subnet.vrf, from.into());
+        if let Some(Target::Via(via)) = leaf.map(|(_, _, leaf)| Target::decode(leaf.get()))
+            && let Some(router) = self.fabric.writers.vias.get(via.0).and_then(|via| v4(via.address))
+        {
+            return (router, self.record(subnet.vrf, mapped(router)));
+        }
+        (from, None)
+    }
+
+    /// What to say of a packet that is refused: one from our own provider address is our own that came back.
+    fn blame(&self, peer: Option<Ipv4Addr>, obstacle: Obstacle) -> Obstacle {
+        match peer {
+            Some(peer) if self.fabric.writers.locals.get(&LocalAddress::key_of(mapped(peer))).is_some() => {
+                Obstacle::new(
+                    DropReason::OwnPacket,
+                    format!("{peer} is a provider address of this gateway: a packet of its own came back"),
+                    format!("find what sends packets of {peer} back, or who else uses the address"),
+                )
+            }
+            _ => obstacle,
+        }
+    }
+}

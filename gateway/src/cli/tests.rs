@@ -243,7 +243,10 @@ fn every_example_is_printed_and_checks() {
     let dir = tempfile::tempdir().expect("a directory");
     let names = run("nvgw example").expect("names");
     assert!(names.lines().count() >= 3, "{names}");
-    for name in names.lines() {
+    let (changes, text) = nvgw_config::CHANGES_EXAMPLE;
+    assert_eq!(run(&format!("nvgw example {changes}")).expect("an example"), text);
+    assert!(names.lines().any(|name| name == changes), "{names}");
+    for name in names.lines().filter(|name| *name != changes) {
         let file = dir.path().join(name);
         std::fs::write(&file, run(&format!("nvgw example {name}")).expect("an example")).expect("writes");
         let said = check(&file, "").expect(name);

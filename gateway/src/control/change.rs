@@ -4,10 +4,11 @@
 
 use nvgw_config::{ChangeSet, Config};
 
+use super::census::Census;
 use super::compile::{self, Compiled};
 use super::draft::Draft;
 use super::events::EventKind;
-use super::model::{Edit, Model, Prepared, Refused, StoredWrite, Suspended};
+use super::model::{Edit, Model, Prepared, Refused, StoredWrite, Suspended, Way};
 use super::needs::Needs;
 use super::neighbors::Effect;
 use super::own_addresses::mark_usable;
@@ -16,7 +17,6 @@ use super::provider::ProviderRoutes;
 use super::reconcile::{self, Applied};
 use super::time::Nanos;
 use super::{Control, ControlError, Egress, capacity, restart};
-use crate::control::census::Census;
 use crate::tables::Grace;
 
 /// Why a configuration was not loaded. All but [`ControlError::Incomplete`] changed nothing.
@@ -185,6 +185,7 @@ impl<G: Grace> Control<G> {
         };
         self.model.settle();
         let mut effects = Vec::new();
+        self.watch_moves(now, &pending.draft);
         let applied = self.write(now, &pending.draft, &mut effects);
         self.watch_addresses(now, false);
         self.carry_out(now, effects, out);
@@ -234,16 +235,19 @@ impl<G: Grace> Control<G> {
         Ok(self.commit(pending, now, out)?)
     }
 
-    /// Makes edits of the gateway's own, which no journal has to be asked for before.
-    pub(super) fn make(
+    /// Makes an edit of the gateway's own, which no journal has to be asked for before.
+    pub(super) fn make(&mut self, edit: Edit, now: Nanos, out: &mut impl Egress) -> Result<(), ControlError> {
+        self.model.edit(&edit, Way::Make);
+        self.put_through(&[edit], now, out)
+    }
+
+    /// Has the tables follow edits that the model has made; takes them back where that cannot be.
+    pub(super) fn put_through(
         &mut self,
         edits: &[Edit],
         now: Nanos,
         out: &mut impl Egress,
     ) -> Result<(), ControlError> {
-        for edit in edits {
-            self.model.edit(edit, super::model::Way::Make);
-        }
         let (draft, routes) = match self.draft_of(edits) {
             Ok(drafted) => drafted,
             Err(error) => {

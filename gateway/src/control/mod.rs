@@ -27,6 +27,7 @@ pub mod events;
 mod explain;
 mod fabric;
 mod frames;
+mod learn;
 pub mod learning;
 pub mod model;
 mod needs;
@@ -59,9 +60,10 @@ pub use compile::Ipv6Unsupported;
 use desired::Hop;
 use detection::Detection;
 use doctor::Checkups;
-use events::Events;
+use events::{EventKind, Events};
 use fabric::Fabric;
 pub use fabric::WriteError;
+use learning::Learning;
 use model::{Model, Stored};
 use needs::Needs;
 use neighbors::{Effect, Frame, Neighbors, Origin};
@@ -134,6 +136,7 @@ pub struct Control<G: Grace> {
     fabric: Fabric<G>,
     neighbors: Neighbors,
     detection: Detection,
+    learning: Learning,
     events: Events,
     counters: Arc<Counters>,
     census: Census,
@@ -191,6 +194,7 @@ impl<G: Grace> Control<G> {
             provider: ProviderRoutes::default(),
             fabric: Fabric::new(writers, grace, ports),
             neighbors: Neighbors::default(),
+            learning: Learning::default(),
             events: Events::default(),
             counters,
             census: Census::default(),
@@ -223,6 +227,7 @@ impl<G: Grace> Control<G> {
         self.neighbors.tick(now, &mut effects);
         self.carry_out(now, effects, out);
         self.check_addresses(now, out);
+        self.tick_learning(now);
         self.tick_probes(now);
         self.check_up(now, out);
         self.fabric.reclaim();
@@ -232,7 +237,12 @@ impl<G: Grace> Control<G> {
     #[must_use]
     pub fn next_due(&self) -> Option<Nanos> {
         let now = (!self.detected.is_empty()).then(Nanos::default);
-        let due = [self.neighbors.next_due(), self.detection.next_due(), self.probes.next_due()];
+        let due = [
+            self.neighbors.next_due(),
+            self.detection.next_due(),
+            self.learning.next_due(),
+            self.probes.next_due(),
+        ];
         due.into_iter().chain([now]).flatten().min()
     }
 
@@ -302,13 +312,29 @@ impl<G: Grace> Control<G> {
                         self.fabric.drop_host(hop);
                     }
                     self.refresh(hop);
+                    self.note_next_hop(now, hop, EventKind::NextHopResolved);
                 }
-                Effect::Lost(hop) => self.refresh(hop),
+                Effect::Lost(hop) => {
+                    self.refresh(hop);
+                    self.note_next_hop(now, hop, EventKind::NextHopLost);
+                }
                 Effect::Forgotten(hop) => self.fabric.drop_host(hop),
                 Effect::Send(hop, frame) => self.send(now, hop, &frame, out),
                 Effect::Dropped(reason, packets) => self.counters.drops(reason, packets),
                 Effect::Unsent(probe, reason) => self.probe_unsent(probe, reason),
             }
+        }
+    }
+
+    /// Tells of a next hop that was found, or lost; of hosts of connected prefixes there may be any number.
+    fn note_next_hop(&mut self, now: Nanos, hop: Hop, kind: EventKind) {
+        if self.fabric.wants(hop) {
+            let network = self.fabric.network(hop.interface).map_or("", |network| network.name.as_str());
+            let message = match self.neighbors.mac(hop) {
+                Some(mac) => format!("has {mac}"),
+                None => "does not answer".to_owned(),
+            };
+            self.events.record(now, kind, format!("{} on {network}", hop.address), message);
         }
     }
 

@@ -185,7 +185,7 @@ struct Index {
     tenants: BTreeMap<VrfId, String>,
     /// The subnets of a tenant, which are disjoint, by their first addresses.
     prefixes: BTreeMap<(VrfId, Ipv4Addr), Vsid>,
-    /// Lookup records by subnet and provider address.
+    /// Lookup records by subnet and provider address, where the VM is and where its record's owner says.
     hosts: BTreeMap<(Vsid, Ipv4Addr), usize>,
     /// Lookup records by provider address.
     peers: BTreeMap<Ipv4Addr, usize>,
@@ -287,9 +287,9 @@ impl Model {
         self.index.learned.get(&vsid).copied().unwrap_or_default()
     }
 
-    /// Records of an Ethernet address in a subnet.
+    /// Learned records of an Ethernet address in a subnet.
     #[must_use]
-    pub fn records_of_station(&self, vsid: Vsid, mac: MacAddr) -> usize {
+    pub fn learned_of(&self, vsid: Vsid, mac: MacAddr) -> usize {
         self.index.stations.get(&(vsid, mac)).copied().unwrap_or_default()
     }
 

@@ -126,7 +126,7 @@ impl<G: Grace> Control<G> {
             }
             let after = super::model::OwnAddress { usable, ..before };
             let edit = Edit::Address(Swap { key: own.address, before: Some(before), after: Some(after) });
-            if let Err(error) = self.make(&[edit], now, out) {
+            if let Err(error) = self.make(edit, now, out) {
                 tracing::error!(address = %own.address, %error, "the state of an address could not be noted");
             }
             let name = self.own_name(own);

@@ -15,6 +15,7 @@ use super::desired::{Hop, InterfaceKey, Role};
 use super::detection::Heard;
 use super::fabric::mapped;
 use super::frames::{self, EchoReply, Link};
+use super::learning::Seen;
 use super::neighbors::{Effect, Frame, Origin, interface_of_hosts};
 use super::probes::Side;
 use super::time::Nanos;
@@ -48,7 +49,11 @@ impl<G: Grace> Control<G> {
             Punt::Arp { interface } => self.arp(now, interface, frame, &mut effects, out),
             Punt::Local { interface } => self.local(now, interface, frame, &mut effects),
             Punt::Overlay { vsid, vrf } => self.overlay(now, vsid, vrf, frame, &mut effects),
-            Punt::Learn { reason, .. } => Err(reason),
+            Punt::Learn { vsid, vrf, provider, reason } => {
+                let seen = Seen::read(vsid, vrf, provider, frame);
+                let known = seen.is_some_and(|seen| self.learn(now, &seen, out));
+                if known { self.taught(now, vsid, vrf, frame, &mut effects) } else { Err(reason) }
+            }
             Punt::Unresolved { neighbor } => {
                 let frame = Frame { bytes: frame.to_vec(), origin: Origin::Transit };
                 self.pass(now, neighbor, frame, &mut effects)
@@ -148,6 +153,23 @@ impl<G: Grace> Control<G> {
         }
         let reply = echo(frame)?;
         self.answer(now, vrf, &reply, DropReason::VirtualRouteMissing, effects)
+    }
+
+    /// A frame whose sender is known now. One that asks for the gateway is answered; of any other the sender's next one
+    /// passes by itself.
+    fn taught(
+        &mut self,
+        now: Nanos,
+        vsid: Vsid,
+        vrf: VrfId,
+        frame: &[u8],
+        effects: &mut Vec<Effect>,
+    ) -> Ended {
+        let arp = frames::read(frame).is_some_and(|received| received.ethertype == ethernet::ARP);
+        if !arp {
+            return Ok(End::Consumed);
+        }
+        self.overlay_arp(now, vsid, vrf, frame, effects).or(Ok(End::Consumed))
     }
 
     /// A VM asks for its subnet's gateway address: answered by unicast to the VM's record.

@@ -10,7 +10,7 @@ use super::{may_send, no_policy, unicast};
 use crate::control::Control;
 use crate::control::fabric::mapped;
 use crate::tables::Grace;
-use crate::tables::entries::{Record, Subnet, Target};
+use crate::tables::entries::{Record, SenderMode, Subnet, Target};
 use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 
@@ -106,7 +106,7 @@ impl<G: Grace> Control<G> {
             }
         };
         let Some(obstacle) = fault.map(|obstacle| self.blame(peer, obstacle)) else { return Ok(()) };
-        if subnet.log_only && obstacle.reason != DropReason::OwnPacket {
+        if subnet.sender_mode == SenderMode::LogOnly && obstacle.reason != DropReason::OwnPacket {
             let Obstacle { reason, message, .. } = obstacle;
             walk.note(
                 "sender-check",
@@ -118,7 +118,12 @@ impl<G: Grace> Control<G> {
             );
             return Ok(());
         }
-        walk.note("sender-check", obstacle.message.clone());
+        if subnet.sender_mode == SenderMode::Learn && obstacle.reason != DropReason::OwnPacket {
+            let message = format!("{}; VSID {} learns: it may be believed", obstacle.message, vsid.get());
+            walk.note("sender-check", message);
+        } else {
+            walk.note("sender-check", obstacle.message.clone());
+        }
         Err(obstacle)
     }
 

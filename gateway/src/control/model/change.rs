@@ -282,8 +282,8 @@ impl Model {
         })
     }
 
-    /// Moves a VM: at the record itself where it is the mover's own, else beside it, so that what the owner said is
-    /// not lost.
+    /// Moves a VM: at the record itself where it is the API's own, else beside it, so that what the owner said, or
+    /// where the VM was first seen, is not lost.
     pub(super) fn move_lookup(
         &mut self,
         vsid: Vsid,
@@ -295,7 +295,7 @@ impl Model {
         let (customer, placed) = self.customer(vsid, address)?;
         self.peer("provider-address", to)?;
         let mut after = placed.clone();
-        after.moved = if after.record.owner == by {
+        after.moved = if after.record.owner == by && by == Owner::Api {
             after.record.value.provider = to;
             None
         } else if after.record.value.provider == to {

@@ -153,10 +153,13 @@ impl Index {
     fn count_record(&mut self, placed: &PlacedRecord, comes: bool) {
         let record = &placed.record.value;
         count(&mut self.hosts, (record.vsid, placed.provider()), comes);
+        if placed.moved.is_some() {
+            count(&mut self.hosts, (record.vsid, record.provider), comes);
+        }
         count(&mut self.peers, placed.provider(), comes);
-        count(&mut self.stations, (record.vsid, record.mac), comes);
         if placed.record.owner == Owner::Learned {
             count(&mut self.learned, record.vsid, comes);
+            count(&mut self.stations, (record.vsid, record.mac), comes);
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The OpenAPI 3.1 document of the admin API, made from the table of routes and the types that they speak.
 
+use std::borrow::Cow;
+
 use schemars::generate::SchemaSettings;
-use schemars::{Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Failure;
@@ -45,6 +48,31 @@ pub fn document() -> Value {
         "paths": paths,
         "components": { "schemas": schemas },
     })
+}
+
+/// The document as an answer.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct Document(Value);
+
+impl Document {
+    pub(super) fn new() -> Self {
+        Self(document())
+    }
+}
+
+impl JsonSchema for Document {
+    fn schema_name() -> Cow<'static, str> {
+        "OpenApi".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "An OpenAPI 3.1 document.",
+            "type": "object",
+            "required": ["openapi", "info", "paths", "components"],
+        })
+    }
 }
 
 /// What stands for a batch of changes in the description of a body.

@@ -103,7 +103,7 @@ pub(super) fn table() -> Vec<Route> {
             },
         ),
         Route::get("/v1/openapi.json", "This document", async |_: Control, _: Fields<Nothing>| {
-            Ok(openapi::document())
+            Ok(openapi::Document::new())
         }),
     ]
 }

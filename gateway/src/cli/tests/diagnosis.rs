@@ -167,12 +167,12 @@ fn doctor_shows_findings_with_their_cures() {
     let asked = fixture.asked.clone();
     let (text, status) = look(fixture, "doctor --no-probe");
     let expected = "\
-HEALTH  CHECK           OBJECT                        FINDING
+HEALTH  CHECK           OBJECT                       FINDING
 RED     provider-route  provider address 10.10.0.21  no provider route leads there, and 1 lookup record needs one
         cure: add a default gateway to site gateway-site
-YELLOW  empty-vsid      VSID 5002                     no lookup records
+YELLOW  empty-vsid      VSID 5002                    no lookup records
         cure: add them with: nvgw lookup add
-GREEN   path-mtu        all paths                     every path takes 1600 bytes
+GREEN   path-mtu        all paths                    every path takes 1600 bytes
 the gateway is RED
 ";
     assert_eq!((text.as_str(), status), (expected, ExitCode::from(2)));

@@ -242,7 +242,7 @@ fn objects_are_listed() {
     let running = Running::start(Fixture::new());
     for (line, expected) in [
         ("tenant list", "\
-TENANT  GATEWAY MAC        SENDER CHECK  EXTERNAL  SUBNETS  RECORDS  OWNER   PUBLIC PREFIXES                  ROUTING DOMAIN
+TENANT  GATEWAY MAC        SENDER CHECK  EXTERNAL  SUBNETS  RECORDS  OWNER   PUBLIC PREFIXES                 ROUTING DOMAIN
 red     02:00:5e:00:00:01  learn         internet        1        3  config  203.0.113.0/28 203.0.113.64/28  -
 "),
         ("subnet list --tenant red", "\
@@ -263,7 +263,7 @@ PREFIX     VIA          SITE          METRIC  OWNER  IN FORCE  STATE
 0.0.0.0/0  100.64.20.1  gateway-site     256  site   yes       ready
 "),
         ("show events --after 1", "\
-EVENT  AFTER (S)  KIND          OBJECT                               WHAT HAPPENED
+EVENT  AFTER (S)  KIND          OBJECT                              WHAT HAPPENED
     2       75.3  lookup-moved  lookup record 10.0.0.2 (VSID 5001)  from 100.64.10.9 to 100.64.10.2
 "),
         ("neighbor list", "no neighbours yet\n"),

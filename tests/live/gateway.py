@@ -1,6 +1,7 @@
 """The gateway under test: started, asked and stopped as its users do it."""
 
 import json
+import re
 import signal
 
 from process import run, wait_until
@@ -37,18 +38,28 @@ class Gateway:
 
     def show(self, what):
         """`nvgw show … --json`."""
-        return json.loads(self._ask("show", what, "--json"))
+        return self.ask("show", what)
 
     def stats(self):
         """`nvgw stats --json`."""
-        return json.loads(self._ask("stats", "--json"))
+        return self.ask("stats")
+
+    def rows(self, *words):
+        """The rows of a list: `rows("lookup", "list")`, `rows("show", "events")`."""
+        (rows,) = [value for value in self.ask(*words).values() if isinstance(value, list)]
+        return rows
+
+    def ask(self, *words):
+        """What a command says to a program."""
+        return json.loads(self.command(*words, "--json").stdout)
 
     def table(self, *words):
-        """The same for people."""
-        return self._ask(*words)
+        """What it says to people."""
+        return self.command(*words).stdout
 
-    def _ask(self, *words):
-        return run([self._binary, *words, "--socket", self.admin_socket]).stdout
+    def command(self, *words, check=True):
+        """A command for the running gateway, to its end."""
+        return run([self._binary, *words, "--socket", self.admin_socket], check=check)
 
     def ports(self):
         """Port counters by the port's name."""
@@ -58,21 +69,35 @@ class Gateway:
         """Packets by drop reason, without the reasons that never happened."""
         return {drop["reason"]: drop["packets"] for drop in self.show("drops")["drops"] if drop["packets"]}
 
+    def alarms(self, severity):
+        """How many alarms of a severity the metrics count."""
+        (count,) = re.findall(rf'^nvgw_alarms{{severity="{severity}"}} (\d+)$', self.metrics(), re.MULTILINE)
+        return int(count)
+
     def log(self):
         return self._process.log() if self._process else ""
 
     def assert_running(self):
         self._process.assert_running()
 
+    def configure(self, document):
+        """Writes the configuration file, of which a running gateway takes no notice."""
+        self.config_path.write_text(document)
+
     def reload(self, document):
         """Writes the configuration file and sends SIGHUP."""
-        self.config_path.write_text(document)
+        self.configure(document)
         self._process.signal(signal.SIGHUP)
 
     def terminate(self, timeout):
         """Sends SIGTERM and returns the exit status; raises `subprocess.TimeoutExpired`."""
         self._process.signal(signal.SIGTERM)
         return self._process.wait(timeout)
+
+    def kill(self):
+        """Takes the power away."""
+        self._process.signal(signal.SIGKILL)
+        self._process.wait(10)
 
     def stop(self):
         if self._process and self._process.exit_status() is None:

@@ -83,10 +83,16 @@ class ComputeHost:
         if provider_gateway:
             self.namespace.route("default", provider_gateway)
 
-    def attach(self, vm):
-        """Plugs a VM's cable in and gives its virtual subnet two flow rules."""
+    def attach(self, vm, socket=None):
+        """Plugs a VM's cable in and gives its virtual subnet two flow rules.
+
+        `socket`: the (namespace, interface) that the cable ends in, when that is not the VM's own.
+        """
         port = f"p-{vm.name}"
-        cable((vm.namespace, "eth0"), (self.namespace, port), vm.mtu, mac_a=vm.mac)
+        if socket:
+            cable(socket, (self.namespace, port), vm.mtu)
+        else:
+            cable((vm.namespace, "eth0"), (self.namespace, port), vm.mtu, mac_a=vm.mac)
         self.switch.add_port("br-int", port)
         self.switch.ofctl("add-flow", "br-int", f"in_port={port},actions=set_field:{vm.send_vsid << 8}->tun_id,nvgre0")
         # The low eight bits are the FlowID, which says nothing about whose frame it is.

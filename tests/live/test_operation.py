@@ -7,7 +7,8 @@ import time
 import unittest
 
 import topology as t
-from lab import Lab, answers, gateway_binary
+from bench import answers, gateway_binary
+from lab import Lab
 from process import run, wait_until
 from traffic import lost, ping
 

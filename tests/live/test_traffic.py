@@ -3,8 +3,9 @@
 import unittest
 
 import topology as t
+from bench import answers
 from gateway import unexplained
-from lab import Lab, afxdp_unusable, answers
+from lab import Lab, afxdp_unusable
 from process import wait_until
 from traffic import download_together, get, iperf, ping
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import dataclass
 
 from process import run_together, wait_until
 from services import IperfServer, sha256_of
@@ -56,3 +57,70 @@ def iperf(namespace, server, seconds=2, reverse=False):
     if "error" in report:
         raise AssertionError(f"iperf3 {namespace.short_name} → {server}: {report['error']}")
     return report["end"]
+
+
+@dataclass(frozen=True)
+class Echo:
+    """One echo request: its number, when it was sent (of a lost one: about when), and whether it was answered."""
+
+    sequence: int
+    sent: float
+    answered: bool
+
+
+class Pings:
+    """A ping that runs until it is stopped."""
+
+    _LINE = re.compile(r"\[(\d+\.\d+)\] \d+ bytes from .*icmp_seq=(\d+) .*time=([\d.]+) ms")
+
+    def __init__(self, namespace, address, interval, directory, source=None):
+        self.interval = interval
+        origin = ("-I", source) if source else ()
+        name = f"ping-{namespace.short_name}-{source or address}"
+        self._process = namespace.start(name, "ping", "-n", "-D", "-i", interval, *origin, address,
+                                        directory=directory)
+        self._read = 0
+        self._answered = {}
+
+    def _follow(self):
+        """Takes in what the process has written since."""
+        text = self._process.log()
+        complete = text.rfind("\n") + 1
+        for stamp, sequence, milliseconds in self._LINE.findall(text, self._read, complete):
+            self._answered[int(sequence)] = float(stamp) - float(milliseconds) / 1000
+        self._read = complete
+
+    def wait_for_answer(self, since=0.0, timeout=10):
+        """Waits until a request is answered that was sent after `since`; returns when the first such was sent."""
+        def later():
+            self._follow()
+            return min((sent for sent in self._answered.values() if sent > since), default=None)
+        self._process.assert_running()
+        return wait_until(later, f"an answer to {self._process.name}", timeout, interval=0.005)
+
+    def echoes(self):
+        """Every request up to the last one that was answered, in order."""
+        self._follow()
+        numbers = sorted(self._answered)
+        echoes = []
+        for before, after in zip(numbers, numbers[1:]):
+            start, end = self._answered[before], self._answered[after]
+            echoes.append(Echo(before, start, True))
+            echoes += [Echo(lost, start + (end - start) * (lost - before) / (after - before), False)
+                       for lost in range(before + 1, after)]
+        return echoes + [Echo(number, self._answered[number], True) for number in numbers[-1:]]
+
+    def stop(self):
+        self._process.stop()
+
+
+def connections(namespace):
+    """iperf3's established TCP connections, as either end has them: {client's port: bytes that the peer has}."""
+    port = IperfServer.PORT
+    listing = namespace.run("ss", "-HtniO", "state", "established", f"( sport = :{port} or dport = :{port} )").stdout
+    found = {}
+    for line in listing.splitlines():
+        (client,) = {int(number) for number in re.findall(r":(\d+)(?=\s)", line)[:2]} - {port}
+        counted = re.search(r"bytes_acked:(\d+)", line)
+        found[client] = int(counted[1]) if counted else 0
+    return found

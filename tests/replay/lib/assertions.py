@@ -47,9 +47,10 @@ def frames_in(source: Input) -> list[captures.Frame]:
 class ReplayTest(unittest.TestCase):
     """A test that replays captures. `replay` checks what holds for every run; the tests assert the rest."""
 
-    def replay(self, inputs: dict[str, Input], config: Optional[Config] = None, options: tuple = ()) -> Run:
+    def replay(self, inputs: dict[str, Input], config: Optional[Config] = None, options: tuple = (),
+               changes: tuple = ()) -> Run:
         """Replays, and checks that the gateway accepted the input and accounted for every packet."""
-        run = gateway.replay(inputs, config, options)
+        run = gateway.replay(inputs, config, options, changes)
         self.assertEqual(run.status, 0, f"nvgw replay failed:\n{run.stderr}")
         report = run.report
         self.assertIs(report["accounted"], True, f"not every packet is accounted for: {report}")

@@ -84,9 +84,11 @@ def execute(arguments: list) -> subprocess.CompletedProcess:
                           timeout=TIMEOUT_SECONDS, check=False)
 
 
-def replay(inputs: dict[str, Input], config: Optional[Config] = None, options: tuple = ()) -> Run:
+def replay(inputs: dict[str, Input], config: Optional[Config] = None, options: tuple = (),
+           changes: tuple = ()) -> Run:
     """Replays captures. An input is a file, or a list of frames or bytes; the configuration is a document (JSON is
-    YAML) or its text, the base topology if left out."""
+    YAML) or its text, the base topology if left out. `changes` are change documents, each with the milliseconds
+    after the start at which it is applied."""
     with tempfile.TemporaryDirectory(prefix="nvgw-replay-") as name:
         folder = Path(name)
         document = config if isinstance(config, str) else json.dumps(config or topology.base(), indent=1)
@@ -97,6 +99,9 @@ def replay(inputs: dict[str, Input], config: Optional[Config] = None, options: t
                 frames, source = timed(source), folder / f"in-{port}.pcap"
                 captures.write_pcap(source, frames)
             arguments += ["--in", f"{port}={source}"]
+        for number, (milliseconds, batch) in enumerate(changes):
+            (folder / f"changes-{number}.yaml").write_text(json.dumps(batch))
+            arguments += ["--at", f"{milliseconds / 1000}={folder}/changes-{number}.yaml"]
         out = folder / "out"
         done = execute([*arguments, "--out", out, *options])
         written = sorted(out.glob("*.pcap"))

@@ -130,6 +130,8 @@ pub struct NeighborView {
 pub struct AlarmView {
     /// How bad it is.
     pub severity: Severity,
+    /// Which of the doctor's checks found it: `provider-route`, `next-hop`, …
+    pub check: String,
     /// What it is about: `provider address 100.64.10.2`, …
     pub object: String,
     /// What is wrong.

@@ -76,122 +76,32 @@ impl Gateway {
         }
     }
 
-    fn alarm_views(&self) -> Vec<AlarmView> {
-        let unreachable = self.control.alarms().into_iter().map(unreachable);
-        let conflicts = self.control.address_conflicts(self.now());
-        let conflicts = conflicts.map(|(network, address, mac, claims, used)| AlarmView {
-            severity: Severity::Critical,
-            object: format!("own address {address} on {network}"),
-            message: if used {
-                format!("{mac} claims it too, {claims} times so far")
-            } else {
-                format!("{mac} has it, and the gateway does not use it")
-            },
-            cure: "find that station and take the address from it, or give the gateway another one".into(),
-        });
-        unreachable.chain(conflicts).collect()
-    }
-}
-
-/// A provider address that lookup records name and packets cannot reach.
-fn unreachable(alarm: control::Alarm) -> AlarmView {
-    let object = format!("provider address {}", alarm.provider_address);
-    let records = match alarm.records {
-        1 => "1 lookup record needs".to_owned(),
-        many => format!("{many} lookup records need"),
-    };
-    match alarm.next_hop {
-        None => AlarmView {
-            severity: Severity::Critical,
-            object,
-            message: format!("no provider route leads there, and {records} one"),
-            cure: "give a site a `gateway` (provider.sites), or add a route to provider.routes".into(),
-        },
-        Some(hop) => {
-            let (severity, problem) = if alarm.silent {
-                (Severity::Critical, "does not answer ARP")
-            } else {
-                (Severity::Warning, "has not been heard of yet")
-            };
-            AlarmView {
-                severity,
-                object,
-                message: format!(
-                    "its next hop {} on {} {problem}, and {records} it",
-                    hop.address, hop.network
-                ),
-                cure: format!(
-                    "check the VLAN and cabling of {} and that {} is up, or name its Ethernet address in `neighbors`",
-                    hop.network, hop.address
-                ),
+    fn known_tenant(&self, name: Option<&str>) -> Result<(), ApiError> {
+        match name.filter(|name| !self.control.model().tenants().contains_key(*name)) {
+            None => Ok(()),
+            Some(name) => {
+                let message = format!("no tenant is named {name:?}");
+                Err(ApiError::not_found(message, "`nvgw tenant list` shows the tenants"))
             }
         }
     }
-}
 
-/// Whether packets get past a next hop.
-fn path_state(hop: Option<&control::NextHopView>) -> PathState {
-    match hop {
-        None => PathState::NoRoute,
-        Some(hop) => match hop.state {
-            State::Static | State::Reachable | State::Probing => PathState::Ready,
-            State::Unresolved | State::Incomplete | State::Failed => PathState::Unresolved,
-        },
-    }
-}
-
-fn lookup_view(record: control::RecordView) -> LookupView {
-    LookupView {
-        state: path_state(record.next_hop.as_ref()),
-        next_hop: record.next_hop.map(|hop| hop.address),
-        tenant: record.tenant,
-        vsid: record.vsid,
-        address: record.address,
-        mac: record.mac.to_string(),
-        provider_address: record.provider_address,
-        name: record.name,
-        owner: "config".to_owned(),
-        moved_from: None,
-        moved_by: None,
-    }
-}
-
-fn route_view(route: control::RouteView) -> RouteView {
-    let target = match (route.kind, &route.to_vrf) {
-        (_, Some(vrf)) => format!("vrf {vrf}"),
-        (kind, None) => kind.to_owned(),
-    };
-    RouteView {
-        table: route.vrf,
-        prefix: route.prefix,
-        owner: route.owner.to_owned(),
-        target,
-        state: route.next_hop.as_ref().map_or(PathState::Ready, |hop| path_state(Some(hop))),
-        interface: route.next_hop.as_ref().map(|hop| hop.network.clone()),
-        next_hop: route.next_hop.map(|hop| hop.address).or(route.via),
-        metric: route.metric,
-    }
-}
-
-fn neighbor_view(neighbor: control::NeighborView) -> NeighborView {
-    NeighborView {
-        network: neighbor.network,
-        address: neighbor.address,
-        mac: neighbor.mac.map(|mac| mac.to_string()),
-        owner: match neighbor.state {
-            State::Static => "config",
-            _ => "arp",
+    fn known_site(&self, name: Option<&str>) -> Result<(), ApiError> {
+        let sites = &self.control.config().provider.sites;
+        match name.filter(|name| !sites.iter().any(|site| site.name == *name)) {
+            None => Ok(()),
+            Some(name) => {
+                let names: Vec<_> = sites.iter().map(|site| site.name.as_str()).collect();
+                let message = format!("no site is named {name:?}");
+                Err(ApiError::not_found(message, format!("the sites are {}", names.join(", "))))
+            }
         }
-        .to_owned(),
-        state: match neighbor.state {
-            State::Static => NeighborState::Static,
-            State::Reachable => NeighborState::Reachable,
-            State::Probing => NeighborState::Stale,
-            State::Failed => NeighborState::Failed,
-            State::Unresolved | State::Incomplete => NeighborState::Incomplete,
-        },
-        age_seconds: neighbor.mac.map(|_| neighbor.age.as_secs_f64()),
-        held: neighbor.held as u64,
+    }
+
+    /// What the doctor finds without asking anyone is what alarms tell of.
+    fn alarm_views(&self) -> Vec<AlarmView> {
+        let findings = self.control.doctor(self.now(), &self.port_facts()).findings;
+        findings.into_iter().filter_map(alarm_view).collect()
     }
 }
 
@@ -252,12 +162,7 @@ impl Backend for Gateway {
     }
 
     fn lookup(&mut self, filter: &LookupFilter, at: Page) -> Result<List<LookupView>, ApiError> {
-        if let Some(name) = &filter.tenant
-            && !self.control.model().tenants().contains_key(name)
-        {
-            let message = format!("no tenant is named {name:?}");
-            return Err(ApiError::not_found(message, "`nvgw show vrfs` lists the tenants"));
-        }
+        self.known_tenant(filter.tenant.as_deref())?;
         let model = self.control.model();
         let records = self.control.lookup_records(at.offset as usize);
         let rows = records.map(|(customer, placed)| {
@@ -308,14 +213,18 @@ impl Backend for Gateway {
             let tx = TrafficTotal { packets: vrf.tx_packets, bytes: vrf.tx_bytes };
             vrfs.add(&vrf.name, vrf.kind, rx, tx);
         }
-        let neighbors = self.control.neighbors(self.now()).into_iter().map(neighbor_view);
+        let now = self.now();
+        let neighbors = self.control.neighbors(now).into_iter().map(neighbor_view);
         MetricsSnapshot {
             started: self.started_wall,
             drops: DropView::read(&self.counters()),
             vrfs,
             neighbors: neighbors.map(|neighbor| neighbor.state).collect(),
             tables: self.control.table_usage(),
-            alarms: self.alarm_views().into_iter().map(|alarm| alarm.severity).collect(),
+            alarms: self.alarm_views().into_iter().map(|alarm| (alarm.severity, alarm.check)).collect(),
+            addresses: self.control.provider_addresses(now).into_iter().map(|own| own.state.name()).collect(),
+            events: self.control.events().counts().map(|(kind, count)| (kind.name(), count)).collect(),
+            generation: self.control.generation(),
             ports: self.ports(),
             stats: self.stats(),
         }
@@ -323,85 +232,91 @@ impl Backend for Gateway {
 
     fn readiness(&mut self) -> Readiness {
         // Questions are answered only while workers poll: the control thread starts them first.
-        Readiness::Ready
+        match self.control.sites_being_checked().as_slice() {
+            [] => Readiness::Ready,
+            sites => Readiness::NotReady(format!(
+                "the provider addresses of {} are being checked for duplicates",
+                sites.join(", ")
+            )),
+        }
     }
 
-    fn tenants(&mut self, _filter: &TenantFilter, _at: Page) -> Result<List<TenantView>, ApiError> {
-        Err(not_built())
+    fn tenants(&mut self, filter: &TenantFilter, at: Page) -> Result<List<TenantView>, ApiError> {
+        let tenants = self.control.tenants().into_iter().map(tenant_view);
+        Ok(page(at, tenants, |tenant| filter.name.as_ref().is_none_or(|name| *name == tenant.name)))
     }
 
-    fn subnets(&mut self, _filter: &SubnetFilter, _at: Page) -> Result<List<SubnetView>, ApiError> {
-        Err(not_built())
+    fn subnets(&mut self, filter: &SubnetFilter, at: Page) -> Result<List<SubnetView>, ApiError> {
+        self.known_tenant(filter.tenant.as_deref())?;
+        let subnets = self.control.subnets().map(subnet_view);
+        Ok(page(at, subnets, |subnet| filter.tenant.as_ref().is_none_or(|name| *name == subnet.tenant)))
     }
 
     fn customer_routes(
         &mut self,
-        _filter: &CustomerRouteFilter,
-        _at: Page,
+        filter: &CustomerRouteFilter,
+        at: Page,
     ) -> Result<List<CustomerRouteView>, ApiError> {
-        Err(not_built())
+        self.known_tenant(filter.tenant.as_deref())?;
+        let routes = self.control.customer_routes().map(customer_route_view);
+        Ok(page(at, routes, |route| filter.tenant.as_ref().is_none_or(|name| *name == route.tenant)))
     }
 
     fn provider_addresses(
         &mut self,
-        _filter: &ProviderAddressFilter,
-        _at: Page,
+        filter: &ProviderAddressFilter,
+        at: Page,
     ) -> Result<List<ProviderAddressView>, ApiError> {
-        Err(not_built())
+        self.known_site(filter.site.as_deref())?;
+        let own = self.control.provider_addresses(self.now()).into_iter().map(provider_address_view);
+        Ok(page(at, own, |own| filter.site.as_ref().is_none_or(|name| *name == own.site)))
     }
 
     fn provider_routes(
         &mut self,
-        _filter: &ProviderRouteFilter,
-        _at: Page,
+        filter: &ProviderRouteFilter,
+        at: Page,
     ) -> Result<List<ProviderRouteView>, ApiError> {
-        Err(not_built())
+        self.known_site(filter.site.as_deref())?;
+        let routes = self.control.provider_network_routes().filter_map(provider_route_view);
+        Ok(page(at, routes, |route| {
+            filter.site.as_ref().is_none_or(|name| *name == route.site)
+                && filter.prefix.is_none_or(|prefix| prefix == route.prefix)
+        }))
     }
 
-    fn events(&mut self, _filter: &EventFilter, _at: Page) -> Result<List<Event>, ApiError> {
-        Err(not_built())
+    fn events(&mut self, filter: &EventFilter, at: Page) -> Result<List<Event>, ApiError> {
+        let events = self.control.events().after(filter.after.unwrap_or_default()).cloned();
+        Ok(page(at, events, |_| true))
     }
 
     fn generation(&mut self) -> u64 {
-        // Nothing changes but by reload, which does not count yet.
-        0
+        self.control.generation()
     }
 
-    fn explain(&mut self, _request: &ExplainRequest) -> Result<Explanation, ApiError> {
-        Err(not_built())
+    fn explain(&mut self, request: &ExplainRequest) -> Result<Explanation, ApiError> {
+        self.control
+            .explain(request)
+            .map_err(|message| ApiError::new(ErrorKind::BadRequest, message, "see nvgw explain --help"))
     }
 
     fn reload(&mut self, to: Responder<ReloadView>) {
-        to.send(match Self::reload(self) {
-            Ok(applied) => {
-                Ok(ReloadView { file: self.file.display().to_string(), changes: changes(applied) })
-            }
-            Err(Refused::Load(error)) => Err((&error).into()),
-            Err(refused) => {
-                Err(ApiError::new(ErrorKind::Invalid, refused.to_string(), refused.consequence()))
-            }
-        });
+        self.ask_for_reload(Some(to));
     }
 
-    fn changes(&mut self, _set: ChangeSet, _dry_run: bool, to: Responder<ChangesView>) {
-        to.send(Err(not_built()));
+    fn changes(&mut self, set: ChangeSet, dry_run: bool, to: Responder<ChangesView>) {
+        self.ask_for_changes(set, dry_run, to);
     }
 
-    fn probe(&mut self, _request: ProbeRequest, to: Responder<ProbeOutcome>) {
-        to.send(Err(not_built()));
+    fn probe(&mut self, request: ProbeRequest, to: Responder<ProbeOutcome>) {
+        self.ask_for_probe(&request, to);
     }
 
-    fn doctor(&mut self, _probe: bool, to: Responder<DoctorReport>) {
-        to.send(Err(not_built()));
+    fn doctor(&mut self, probe: bool, to: Responder<DoctorReport>) {
+        if probe {
+            self.ask_for_checkup(to);
+        } else {
+            to.send(Ok(self.control.doctor(self.now(), &self.port_facts())));
+        }
     }
-}
-
-/// The answer to what this gateway cannot do yet.
-fn not_built() -> ApiError {
-    ApiError::new(ErrorKind::Unavailable, "not built yet", "wait for a version that has it")
-}
-
-/// What a reload did, in words.
-fn changes(applied: Applied) -> Vec<String> {
-    if applied.is_empty() { Vec::new() } else { vec![applied.to_string()] }
 }

@@ -8,12 +8,14 @@ use arrayvec::ArrayVec;
 use dpdk_bindings::ring::{Consumer, Producer};
 use dpdk_bindings::{BURST, Mempool};
 use nvgw_types::{PortId, WorkerId};
-use tracing::{error, info};
 
 use super::devices::OpenPort;
+use super::work::Work;
 use super::worker::Inject;
-use crate::control::{Applied, Control, ControlError, Egress, Nanos, ReloadError};
+use crate::control::doctor::PortFacts;
+use crate::control::{Control, Egress, Nanos, ReloadError};
 use crate::datapath::{Punted, QsbrGrace};
+use crate::journal::Journal;
 use crate::telemetry::counters::Counters;
 
 /// What the control thread knows of a worker.
@@ -35,7 +37,8 @@ pub(super) struct Gateway {
     pub(super) started_tsc: u64,
     /// When next hops that are not known are asked for again.
     ask_at: Nanos,
-    out: Injector,
+    pub(super) out: Injector,
+    pub(super) work: Work,
     scratch: Vec<u8>,
 }
 
@@ -52,22 +55,16 @@ pub(super) enum Refused {
     Reload(#[from] ReloadError),
 }
 
-impl Refused {
-    /// What that means for the running gateway.
-    pub(super) const fn consequence(&self) -> &'static str {
-        match self {
-            Self::Reload(ReloadError::Refused(ControlError::Incomplete(_))) => {
-                "part of the change is in force; reload again"
-            }
-            Self::Load(_) | Self::Reload(_) => "nothing has changed",
-        }
-    }
-}
-
 /// Frames of the control thread on their way to a worker that sends them.
-struct Injector {
+pub(super) struct Injector {
     pool: Mempool,
     ring: Producer<Inject>,
+}
+
+impl Injector {
+    pub(super) fn new(pool: Mempool, ring: Producer<Inject>) -> Self {
+        Self { pool, ring }
+    }
 }
 
 impl Egress for Injector {
@@ -83,8 +80,8 @@ impl Gateway {
         workers: Vec<WorkerHandle>,
         ports: Vec<OpenPort>,
         file: PathBuf,
-        pool: Mempool,
-        ring: Producer<Inject>,
+        journal: Journal,
+        out: Injector,
     ) -> Self {
         Self {
             control,
@@ -95,7 +92,8 @@ impl Gateway {
             started_wall: SystemTime::now(),
             started_tsc: dpdk_bindings::clock::tsc(),
             ask_at: Nanos::default(),
-            out: Injector { pool, ring },
+            out,
+            work: Work::new(journal),
             scratch: Vec::new(),
         }
     }
@@ -126,6 +124,7 @@ impl Gateway {
             self.control.ask_for_next_hops(now, &mut self.out);
             self.ask_at = now.after(ASK_EVERY);
         }
+        self.go_on();
         packets
     }
 
@@ -139,26 +138,20 @@ impl Gateway {
         self.control.next_due().map_or(longest, |due| due.since(self.now()).min(longest))
     }
 
-    /// Reads the configuration file again and carries out what changed in it. The log says how that went, whoever
-    /// asked for it.
-    pub(super) fn reload(&mut self) -> Result<Applied, Refused> {
-        let outcome = self.try_reload();
-        match &outcome {
-            Ok(applied) => info!(%applied, "configuration reloaded"),
-            Err(refused) => error!("configuration not reloaded, {}:\n{refused}", refused.consequence()),
-        }
-        outcome
+    /// Has next hops that are not known asked for from `now` on.
+    pub(super) fn ask_next_hops_at(&mut self, now: Nanos) {
+        self.ask_at = now;
     }
 
-    fn try_reload(&mut self) -> Result<Applied, Refused> {
-        let config = nvgw_config::load(&self.file)?;
-        let now = self.now();
-        let applied = self.control.reload(config, now, &mut self.out)?;
-        self.ask_at = now;
-        if !applied.is_empty() {
-            self.announce();
-        }
-        Ok(applied)
+    /// What the doctor is told of the ports.
+    pub(super) fn port_facts(&self) -> Vec<PortFacts> {
+        let configured = &self.control.config().ports;
+        let facts = self.ports.iter().zip(configured).map(|(open, configured)| PortFacts {
+            name: configured.name.clone(),
+            rx_queues: open.rx_queues,
+            inner_hash: open.port.info().rss_innermost,
+        });
+        facts.collect()
     }
 
     /// All writers of counters: the workers and the control side.

@@ -4,5 +4,7 @@ mod backend;
 mod devices;
 mod gateway;
 pub mod replay;
+mod rows;
 pub mod run;
+mod work;
 mod worker;

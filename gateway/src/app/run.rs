@@ -18,13 +18,15 @@ use signal_hook::flag;
 use tracing::info;
 
 use super::devices::{Queues, open_ports, pool, start_dpdk};
-use super::gateway::{Gateway, WorkerHandle};
+use super::gateway::{Gateway, Injector, WorkerHandle};
 use super::worker::{Inject, Worker};
 use crate::api::view::VersionView;
 use crate::api::{ApiOptions, ApiServer, StartError};
 use crate::cli::RunOptions;
-use crate::control::{Control, ControlError, table_limits};
+use crate::control::model::{Stored, Unreadable};
+use crate::control::{Beginning, Control, ControlError, table_limits};
 use crate::datapath::{Options, Pipeline, QsbrGrace, QsbrReaders};
+use crate::journal::{Journal, JournalError};
 use crate::tables::OutOfMemory;
 use crate::tables::set::{TableReaders, tables};
 use crate::telemetry::counters::Counters;
@@ -44,6 +46,12 @@ pub enum Error {
     /// The configuration cannot be carried out.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// What was changed at run time cannot be read or kept.
+    #[error("system.state-dir: {0}")]
+    Journal(#[from] JournalError),
+    /// What was changed at run time is not understood.
+    #[error("system.state-dir: {0}; run the nvgw that wrote it, or move the journal away")]
+    Stored(#[from] Unreadable),
     /// The admin API cannot be offered.
     #[error(transparent)]
     Api(#[from] StartError),
@@ -91,6 +99,7 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     let signals = Signals::register()?;
     pin(config.system.control_core, "control-core")?;
 
+    let (journal, beginning) = state(&config)?;
     let eal = start_dpdk(&config)?;
     let pool = pool(&config, &eal)?;
     let (ports, queues) = open_ports(&config, &eal, &pool)?;
@@ -106,8 +115,10 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     let (injects, handed) = ring::spsc(&eal, "inject-0", INJECTS)?;
     let setup = Setup { eal: &eal, config: &config, readers, qsbr: &qsbr, vrfs: limits.vrfs, datapath };
     let (workers, handles) = setup.workers(queues, handed)?;
-    let control = Control::new(config, hardware, writers, QsbrGrace::new(qsbr.clone()))?;
-    let mut gateway = Gateway::new(control, handles, ports, options.config.clone(), pool, injects);
+    let mut control = Control::begin(config, beginning, hardware, writers, QsbrGrace::new(qsbr.clone()))?;
+    control.seed_probes(RandomState::new().hash_one(()));
+    let out = Injector::new(pool, injects);
+    let mut gateway = Gateway::new(control, handles, ports, options.config.clone(), journal, out);
 
     let (sender, questions) = channel::bounded(QUESTIONS);
     let version =
@@ -120,7 +131,7 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     while !signals.stop.load(Ordering::Relaxed) {
         if signals.reload.swap(false, Ordering::Relaxed) {
             // Whether it was carried out is in the log; the gateway goes on either way.
-            drop(gateway.reload());
+            gateway.ask_for_reload(None);
         }
         if let Some(lost) = fleet.lost() {
             return Err(Error::WorkerLost(lost));
@@ -136,6 +147,22 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     drop(fleet);
     drop(api);
     Ok(())
+}
+
+/// The journal, and what it brings back: all that was changed at run time.
+fn state(config: &Config) -> Result<(Journal, Beginning), Error> {
+    let (journal, state) = Journal::open(&config.system.state_dir)?;
+    let mut stored = Vec::new();
+    let mut unreadable = None;
+    state.read(|key, value| match Stored::read(key, value) {
+        Ok(object) => stored.push(object),
+        Err(error) => drop(unreadable.get_or_insert(error)),
+    })?;
+    if let Some(error) = unreadable {
+        return Err(error.into());
+    }
+    let beginning = Beginning { generation: state.generation, stored, check_addresses: true };
+    Ok((journal, beginning))
 }
 
 /// What signals ask for.

@@ -295,6 +295,12 @@ impl<G: Grace> Control<G> {
         std::mem::take(&mut self.unwritten_notes)
     }
 
+    /// Takes back what the journal could not note.
+    pub fn note_again(&mut self, mut writes: Vec<model::StoredWrite>) {
+        writes.append(&mut self.unwritten_notes);
+        self.unwritten_notes = writes;
+    }
+
     fn carry_out(&mut self, now: Nanos, effects: Vec<Effect>, out: &mut impl Egress) {
         for effect in effects {
             match effect {

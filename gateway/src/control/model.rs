@@ -26,7 +26,7 @@ pub use change::{Prepared, Refused};
 pub(super) use edit::{Edit, Swap, Way};
 pub use restore::Suspended;
 pub use rules::Refusal;
-pub use stored::{Stored, StoredWrite};
+pub use stored::{Stored, StoredWrite, Unreadable};
 
 /// An object and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

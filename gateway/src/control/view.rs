@@ -144,7 +144,7 @@ pub struct ProviderAddressView {
 }
 
 /// A tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantView {
     /// Its name.
     pub name: String,
@@ -152,8 +152,8 @@ pub struct TenantView {
     pub routing_domain: Option<String>,
     /// The gateway's own Ethernet address in its subnets.
     pub gateway_mac: MacAddr,
-    /// What happens to packets of unknown senders: `strict`, `log-only`, `learn`.
-    pub sender_check: &'static str,
+    /// What happens to packets of unknown senders.
+    pub sender_check: SenderCheck,
     /// The external network of its default route.
     pub external: Option<String>,
     /// Prefixes routed from there into its VRF.
@@ -323,11 +323,7 @@ impl<G: Grace> Control<G> {
                 name: name.clone(),
                 routing_domain: tenant.value.routing_domain.clone(),
                 gateway_mac: tenant.value.gateway_mac,
-                sender_check: match tenant.value.sender_check {
-                    SenderCheck::Strict => "strict",
-                    SenderCheck::LogOnly => "log-only",
-                    SenderCheck::Learn(_) => "learn",
-                },
+                sender_check: tenant.value.sender_check,
                 external: tenant.value.external.map(|index| self.external_name(index).to_owned()),
                 public_prefixes: tenant.value.public_prefixes.iter().map(|prefix| (*prefix).into()).collect(),
                 owner: tenant.owner,

@@ -36,8 +36,14 @@ pub struct MetricsSnapshot {
     pub neighbors: Tally<NeighborState>,
     /// How full the tables are.
     pub tables: Vec<TableUsage>,
-    /// The severity of each alarm there is, counted.
-    pub alarms: Tally<Severity>,
+    /// The severity and the check of each alarm there is, counted.
+    pub alarms: Tally<(Severity, String)>,
+    /// The state of each provider address of the gateway's own, counted.
+    pub addresses: Tally<&'static str>,
+    /// How many events there were of each kind.
+    pub events: Vec<(&'static str, u64)>,
+    /// How often the gateway's objects have changed.
+    pub generation: u64,
 }
 
 /// How often each of a few words was counted.
@@ -254,9 +260,27 @@ fn control(to: &mut Vec<MetricFamily>, snapshot: &MetricsSnapshot) {
     let capacity = tables().map(|(labels, table)| (labels, table.capacity as f64));
     to.push(gauge("nvgw_table_capacity", "Entries that the table has room for.", capacity));
     let alarms = Severity::ALL.iter().map(|severity| {
-        (vec![("severity", severity.name().to_owned())], snapshot.alarms.of(severity) as f64)
+        let of_severity = snapshot.alarms.0.iter().filter(|((other, _), _)| other == severity);
+        let number: u64 = of_severity.map(|(_, number)| number).sum();
+        (vec![("severity", severity.name().to_owned())], number as f64)
     });
     to.push(gauge("nvgw_alarms", "Alarms of each severity; `nvgw show alarms` says what they are.", alarms));
+    let checks = snapshot.alarms.0.iter().map(|((severity, check), number)| {
+        let labels = vec![("check", check.clone()), ("severity", severity.name().to_owned())];
+        (labels, *number as f64)
+    });
+    to.push(gauge("nvgw_check_alarms", "Alarms of each of the doctor's checks that found something.", checks));
+    let states = ["tentative", "preferred", "duplicate"];
+    let addresses =
+        states.map(|state| (vec![("state", state.to_owned())], snapshot.addresses.of(&state) as f64));
+    to.push(gauge("nvgw_provider_addresses", "The gateway's own provider addresses in each state.", addresses));
+    to.push(gauge(
+        "nvgw_generation",
+        "Batches of changes and reloads so far, restarts included.",
+        [(vec![], snapshot.generation as f64)],
+    ));
+    let events = snapshot.events.iter().map(|(kind, number)| (vec![("kind", (*kind).to_owned())], *number));
+    to.push(counter("nvgw_events_total", "Events of each kind; `nvgw show events` lists the last ones.", events));
 }
 
 /// Name, help and value of one counter of a `T`.
@@ -341,6 +365,11 @@ mod tests {
             "nvgw_table_capacity{table=\"lookup\"} 1000000",
             "nvgw_alarms{severity=\"critical\"} 1",
             "nvgw_alarms{severity=\"warning\"} 0",
+            "nvgw_check_alarms{check=\"provider-route\",severity=\"critical\"} 1",
+            "nvgw_provider_addresses{state=\"preferred\"} 1",
+            "nvgw_provider_addresses{state=\"duplicate\"} 0",
+            "nvgw_events_total{kind=\"lookup-moved\"} 2",
+            "nvgw_generation 41",
             "nvgw_build_info{version=\"1.2.3\",dpdk=\"\"} 1",
             "process_start_time_seconds 1700000000.5",
         ] {

@@ -1,0 +1,300 @@
+//! What is asked of the control thread and takes longer than an answer: changes, which wait for the journal, and
+//! probes, which wait for the network.
+//!
+//! One change is on its way at a time. The model has made it, the tables have not: in between it waits for the disk,
+//! while packets, neighbours and questions go on. Only when it cannot be lost any more do packets see it, and only
+//! then is it acknowledged.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use nvgw_config::ChangeSet;
+use tracing::{error, info, warn};
+
+use super::gateway::{Gateway, Refused};
+use crate::api::view::{ChangesView, ProblemView, ReloadView};
+use crate::api::{ApiError, ErrorKind, Responder};
+use crate::control::model::StoredWrite;
+use crate::control::{ChangeError, ControlError, Nanos, Owner, Pending};
+use crate::diagnosis::{DoctorReport, ProbeOutcome, ProbeRequest};
+use crate::journal::{Batch, Journal, JournalError};
+
+/// Changes that may wait for the one before them.
+const WAITING: usize = 64;
+/// How long after a failure the journal is asked again to note what was learned.
+const NOTE_AGAIN: Duration = Duration::from_secs(5);
+
+/// A change that is asked for.
+enum Asked {
+    Changes(ChangeSet, Responder<ChangesView>),
+    /// A reload; nobody waits for the answer where it was a signal that asked.
+    Reload(Option<Responder<ReloadView>>),
+}
+
+/// Who is told when a change is on disk and in the tables.
+enum Told {
+    Changes(Responder<ChangesView>),
+    Reload(Option<Responder<ReloadView>>),
+}
+
+/// A change on its way to the disk.
+struct OnItsWay {
+    ticket: u64,
+    pending: Pending,
+    told: Told,
+}
+
+/// What has not come to its end yet.
+pub(super) struct Work {
+    journal: Journal,
+    asked: VecDeque<Asked>,
+    on_its_way: Option<OnItsWay>,
+    /// What the journal was given to note in its own time, until it has.
+    notes: BTreeMap<u64, Vec<StoredWrite>>,
+    note_from: Nanos,
+    probes: BTreeMap<u64, Responder<ProbeOutcome>>,
+    checkups: BTreeMap<u64, Responder<DoctorReport>>,
+    next: u64,
+}
+
+impl Work {
+    pub(super) fn new(journal: Journal) -> Self {
+        Self {
+            journal,
+            asked: VecDeque::new(),
+            on_its_way: None,
+            notes: BTreeMap::new(),
+            note_from: Nanos::default(),
+            probes: BTreeMap::new(),
+            checkups: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn ask(&mut self, asked: Asked) -> Result<(), Asked> {
+        if self.asked.len() >= WAITING {
+            return Err(asked);
+        }
+        self.asked.push_back(asked);
+        Ok(())
+    }
+}
+
+impl Gateway {
+    /// Reloads the configuration file as soon as the changes before that are done.
+    pub(super) fn ask_for_reload(&mut self, to: Option<Responder<ReloadView>>) {
+        match self.work.ask(Asked::Reload(to)) {
+            Err(Asked::Reload(Some(to))) => to.send(Err(too_many())),
+            Err(_) => warn!("not reloaded: too many changes wait"),
+            Ok(()) => self.go_on(),
+        }
+    }
+
+    /// Makes changes as soon as those before them are done, or says what they would change.
+    pub(super) fn ask_for_changes(&mut self, set: ChangeSet, dry_run: bool, to: Responder<ChangesView>) {
+        if dry_run {
+            to.send(self.try_out(&set));
+        } else if let Err(Asked::Changes(_, to)) = self.work.ask(Asked::Changes(set, to)) {
+            to.send(Err(too_many()));
+        } else {
+            self.go_on();
+        }
+    }
+
+    /// Sends a probe; the answer comes when the network gives one.
+    pub(super) fn ask_for_probe(&mut self, request: &ProbeRequest, to: Responder<ProbeOutcome>) {
+        let id = self.work.number();
+        self.work.probes.insert(id, to);
+        let now = self.now();
+        self.control.start_probe(now, id, request, &mut self.out);
+    }
+
+    /// Looks for faults, and probes the paths to all hosts.
+    pub(super) fn ask_for_checkup(&mut self, to: Responder<DoctorReport>) {
+        let id = self.work.number();
+        self.work.checkups.insert(id, to);
+        let (now, ports) = (self.now(), self.port_facts());
+        self.control.start_checkup(now, id, ports, &mut self.out);
+    }
+
+    /// What has come to its end, and what can begin.
+    pub(super) fn go_on(&mut self) {
+        let finished: Vec<_> = self.work.journal.finished().collect();
+        for (ticket, outcome) in finished {
+            self.noted(ticket, outcome);
+        }
+        while self.work.on_its_way.is_none()
+            && let Some(asked) = self.work.asked.pop_front()
+        {
+            self.begin(asked);
+        }
+        self.note_what_was_learned();
+        for (id, outcome) in self.control.finished_probes() {
+            self.work.probes.remove(&id).into_iter().for_each(|to| to.send(Ok(outcome.clone())));
+        }
+        for (id, report) in self.control.finished_checkups() {
+            self.work.checkups.remove(&id).into_iter().for_each(|to| to.send(Ok(report.clone())));
+        }
+    }
+
+    fn try_out(&mut self, set: &ChangeSet) -> Result<ChangesView, ApiError> {
+        let pending = self.control.prepare(set, Owner::Api).map_err(|error| refusal(set, &error))?;
+        let view = ChangesView {
+            generation: pending.generation,
+            applied: false,
+            changes: pending.lines.clone(),
+        };
+        let now = self.now();
+        self.control.abandon(pending, now, &mut self.out);
+        Ok(view)
+    }
+
+    fn begin(&mut self, asked: Asked) {
+        let (pending, told) = match asked {
+            Asked::Changes(set, to) => match self.control.prepare(&set, Owner::Api) {
+                Ok(pending) => (pending, Told::Changes(to)),
+                Err(error) => return to.send(Err(refusal(&set, &error))),
+            },
+            Asked::Reload(to) => match self.read_file() {
+                Ok(pending) => (pending, Told::Reload(to)),
+                Err(refused) => return not_reloaded(to, &refused),
+            },
+        };
+        let ticket = self.work.number();
+        let batch = Batch { generation: pending.generation, writes: pending.writes.clone() };
+        let on_its_way = OnItsWay { ticket, pending, told };
+        match self.work.journal.submit(batch, ticket) {
+            Ok(()) => self.work.on_its_way = Some(on_its_way),
+            Err(refused) => self.give_up(on_its_way, &refused.to_string()),
+        }
+    }
+
+    fn read_file(&mut self) -> Result<Pending, Refused> {
+        let config = nvgw_config::load(&self.file)?;
+        Ok(self.control.prepare_reload(config)?)
+    }
+
+    /// The journal has come to an end with a ticket.
+    fn noted(&mut self, ticket: u64, outcome: Result<(), JournalError>) {
+        let mine = |on_its_way: &mut OnItsWay| on_its_way.ticket == ticket;
+        if let Some(on_its_way) = self.work.on_its_way.take_if(mine) {
+            match outcome {
+                Ok(()) => self.carry_through(on_its_way),
+                Err(error) => self.give_up(on_its_way, &error.to_string()),
+            }
+        } else if let Some(writes) = self.work.notes.remove(&ticket)
+            && let Err(error) = outcome
+        {
+            warn!(%error, "what was learned is not in the journal yet");
+            self.control.note_again(writes);
+            self.work.note_from = self.now().after(NOTE_AGAIN);
+        }
+    }
+
+    /// A change is on disk: the tables follow.
+    fn carry_through(&mut self, OnItsWay { pending, told, .. }: OnItsWay) {
+        let (generation, changes) = (pending.generation, pending.lines.clone());
+        let now = self.now();
+        let outcome = self.control.commit(pending, now, &mut self.out);
+        match told {
+            Told::Changes(to) => match outcome {
+                Ok(applied) => {
+                    info!(generation, %applied, "changes made");
+                    to.send(Ok(ChangesView { generation, applied: true, changes }));
+                }
+                Err(error) => {
+                    error!(generation, %error, "changes incomplete");
+                    to.send(Err(incomplete(&error)));
+                }
+            },
+            Told::Reload(to) => match outcome {
+                Ok(applied) => {
+                    info!(generation, %applied, "configuration reloaded");
+                    self.ask_next_hops_at(now);
+                    if !applied.is_empty() {
+                        self.announce();
+                    }
+                    let file = self.file.display().to_string();
+                    let changes = if applied.is_empty() { vec![] } else { vec![applied.to_string()] };
+                    to.into_iter().for_each(|to| {
+                        to.send(Ok(ReloadView { file: file.clone(), changes: changes.clone() }));
+                    });
+                }
+                Err(error) => {
+                    error!(generation, %error, "configuration reloaded, but not all of it is in force");
+                    to.into_iter().for_each(|to| to.send(Err(incomplete(&error))));
+                }
+            },
+        }
+    }
+
+    /// A change cannot be written down: it is as if nobody had asked for it.
+    fn give_up(&mut self, OnItsWay { pending, told, .. }: OnItsWay, reason: &str) {
+        let now = self.now();
+        self.control.abandon(pending, now, &mut self.out);
+        error!(reason, "a change was not made, because it cannot be kept");
+        let error = ApiError::new(ErrorKind::Unavailable, reason, "nothing has changed");
+        match told {
+            Told::Changes(to) => to.send(Err(error)),
+            Told::Reload(to) => to.into_iter().for_each(|to| to.send(Err(error.clone()))),
+        }
+    }
+
+    fn note_what_was_learned(&mut self) {
+        if self.work.on_its_way.is_some() || self.now() < self.work.note_from {
+            return;
+        }
+        let writes = self.control.take_notes();
+        if writes.is_empty() {
+            return;
+        }
+        let ticket = self.work.number();
+        let batch = Batch { generation: self.control.generation(), writes: writes.clone() };
+        match self.work.journal.submit_lazy(batch, ticket) {
+            Ok(()) => drop(self.work.notes.insert(ticket, writes)),
+            Err(refused) => {
+                warn!(%refused, "what was learned is not in the journal yet");
+                self.control.note_again(writes);
+                self.work.note_from = self.now().after(NOTE_AGAIN);
+            }
+        }
+    }
+}
+
+/// What the API says of changes that do not fit.
+fn refusal(set: &ChangeSet, error: &ChangeError) -> ApiError {
+    match error {
+        ChangeError::Generation { wanted, current } => ApiError::conflict(*wanted, *current),
+        ChangeError::Refused(refused) => {
+            let crate::control::model::Refusal { field, message, hint } = &refused.refusal;
+            ApiError::refused(vec![ProblemView::of_change(set, refused.number, field, message, hint)])
+        }
+        ChangeError::Busy => too_many(),
+        ChangeError::Control(error) => {
+            ApiError::new(ErrorKind::Invalid, error.to_string(), "nothing has changed")
+        }
+    }
+}
+
+fn not_reloaded(to: Option<Responder<ReloadView>>, refused: &Refused) {
+    error!("configuration not reloaded, nothing has changed:\n{refused}");
+    let error = match refused {
+        Refused::Load(error) => error.into(),
+        Refused::Reload(_) => ApiError::new(ErrorKind::Invalid, refused.to_string(), "nothing has changed"),
+    };
+    to.into_iter().for_each(|to| to.send(Err(error.clone())));
+}
+
+fn incomplete(error: &ControlError) -> ApiError {
+    let hint = "the change is kept, and part of it is in force; reload once the workers go on";
+    ApiError::new(ErrorKind::Internal, error.to_string(), hint)
+}
+
+fn too_many() -> ApiError {
+    ApiError::new(ErrorKind::Unavailable, "too many changes wait", "try again in a moment")
+}

@@ -4,19 +4,21 @@ use dpdk_bindings::clock;
 use nvgw_config::ChangeSet;
 use nvgw_types::PortId;
 
-use super::gateway::{Gateway, Refused};
+use super::gateway::Gateway;
+use super::rows::{
+    alarm_view, customer_route_view, lookup_view, neighbor_view, provider_address_view, provider_route_view,
+    route_view, subnet_view, tenant_view,
+};
 use crate::api::view::{
-    AlarmView, ChangesView, CustomerRouteView, DropView, Link, LookupView, NeighborState, NeighborView,
-    PathState, PortView, ProviderAddressView, ProviderRouteView, QueueView, ReloadView, RouteView, Severity,
-    StatsView, SubnetView, TenantView, VrfKind, VrfView, WorkerStats, WorkerView,
+    AlarmView, ChangesView, CustomerRouteView, DropView, Link, LookupView, NeighborView, PortView,
+    ProviderAddressView, ProviderRouteView, QueueView, ReloadView, RouteView, StatsView, SubnetView,
+    TenantView, VrfKind, VrfView, WorkerStats, WorkerView,
 };
 use crate::api::{
     AlarmFilter, ApiError, Backend, CustomerRouteFilter, ErrorKind, EventFilter, List, LookupFilter,
     NeighborFilter, Page, ProviderAddressFilter, ProviderRouteFilter, Readiness, Responder, RouteFilter,
     SubnetFilter, TenantFilter, VrfFilter,
 };
-use crate::control::Applied;
-use crate::control::neighbors::State;
 use crate::control::view as control;
 use crate::diagnosis::{DoctorReport, Event, ExplainRequest, Explanation, ProbeOutcome, ProbeRequest};
 use crate::telemetry::counters::TrafficTotal;

@@ -149,7 +149,7 @@ impl Gateway {
         let facts = self.ports.iter().zip(configured).map(|(open, configured)| PortFacts {
             name: configured.name.clone(),
             rx_queues: open.rx_queues,
-            inner_hash: open.port.info().rss_innermost,
+            inner_hash: open.port.info().capabilities.rss_innermost,
         });
         facts.collect()
     }

@@ -82,7 +82,6 @@ pub(super) fn neighbor_view(neighbor: control::NeighborView) -> NeighborView {
     }
 }
 
-
 pub(super) fn tenant_view(tenant: control::TenantView) -> TenantView {
     TenantView {
         name: tenant.name,

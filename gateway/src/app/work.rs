@@ -144,11 +144,8 @@ impl Gateway {
 
     fn try_out(&mut self, set: &ChangeSet) -> Result<ChangesView, ApiError> {
         let pending = self.control.prepare(set, Owner::Api).map_err(|error| refusal(set, &error))?;
-        let view = ChangesView {
-            generation: pending.generation,
-            applied: false,
-            changes: pending.lines.clone(),
-        };
+        let view =
+            ChangesView { generation: pending.generation, applied: false, changes: pending.lines.clone() };
         let now = self.now();
         self.control.abandon(pending, now, &mut self.out);
         Ok(view)

@@ -44,6 +44,7 @@ impl<G: Grace> Control<G> {
         self.check_external_networks(&mut findings);
         self.check_tables(&mut findings);
         self.check_ports(&mut findings, ports);
+        self.check_flapping_records(&mut findings);
         self.check_suspended(&mut findings);
         findings
     }

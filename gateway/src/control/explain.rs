@@ -49,14 +49,7 @@ impl<G: Grace> Control<G> {
                 self.explain_outside(&mut walk, vrf, from, to)
             }
         };
-        let verdict = match ended {
-            Ok(End::Local) => {
-                let what = format!("{to} is an address of the gateway itself, which answers ping there");
-                Verdict::Local { what }
-            }
-            Ok(End::Out(way)) => self.verdict(&way),
-            Err(obstacle) => obstacle.dropped(),
-        };
+        let verdict = ended.unwrap_or_else(Obstacle::dropped);
         Ok(Explanation { steps: walk.steps, verdict })
     }
 
@@ -84,12 +77,23 @@ impl<G: Grace> Control<G> {
         vrf: VrfId,
         from: Option<Ipv4Addr>,
         to: Ipv4Addr,
-    ) -> Result<End, Obstacle> {
+    ) -> Result<Verdict, Obstacle> {
         if let Some(from) = from {
             may_send(from, DropReason::OuterMartianSource)?;
         }
         unicast(to)?;
-        walk.route(Side::Outside, vrf, to)
+        Ok(self.end(walk.route(Side::Outside, vrf, to)?, to))
+    }
+
+    /// What becomes of a packet whose way ends there.
+    fn end(&self, end: End, to: Ipv4Addr) -> Verdict {
+        match end {
+            End::Local => {
+                let what = format!("{to} is an address of the gateway itself, which answers ping there");
+                Verdict::Local { what }
+            }
+            End::Out(way) => self.verdict(&way),
+        }
     }
 
     /// What becomes of a packet that takes this way now.

@@ -269,18 +269,30 @@ fn control(to: &mut Vec<MetricFamily>, snapshot: &MetricsSnapshot) {
         let labels = vec![("check", check.clone()), ("severity", severity.name().to_owned())];
         (labels, *number as f64)
     });
-    to.push(gauge("nvgw_check_alarms", "Alarms of each of the doctor's checks that found something.", checks));
+    to.push(gauge(
+        "nvgw_check_alarms",
+        "Alarms of each of the doctor's checks that found something.",
+        checks,
+    ));
     let states = ["tentative", "preferred", "duplicate"];
     let addresses =
         states.map(|state| (vec![("state", state.to_owned())], snapshot.addresses.of(&state) as f64));
-    to.push(gauge("nvgw_provider_addresses", "The gateway's own provider addresses in each state.", addresses));
+    to.push(gauge(
+        "nvgw_provider_addresses",
+        "The gateway's own provider addresses in each state.",
+        addresses,
+    ));
     to.push(gauge(
         "nvgw_generation",
         "Batches of changes and reloads so far, restarts included.",
         [(vec![], snapshot.generation as f64)],
     ));
     let events = snapshot.events.iter().map(|(kind, number)| (vec![("kind", (*kind).to_owned())], *number));
-    to.push(counter("nvgw_events_total", "Events of each kind; `nvgw show events` lists the last ones.", events));
+    to.push(counter(
+        "nvgw_events_total",
+        "Events of each kind; `nvgw show events` lists the last ones.",
+        events,
+    ));
 }
 
 /// Name, help and value of one counter of a `T`.

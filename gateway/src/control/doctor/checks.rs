@@ -253,6 +253,24 @@ impl<G: Grace> Control<G> {
         });
     }
 
+    /// No lookup record moves to and fro.
+    pub(super) fn check_flapping_records(&self, findings: &mut Findings) {
+        let faults = self.flapping_records().map(|(tenant, vsid, address, at, claimed)| {
+            let at = at.map_or_else(String::new, |at| at.to_string());
+            Fault {
+                health: Health::Red,
+                object: format!("lookup record {address} of tenant {tenant} (VSID {vsid})"),
+                message: format!("it moves to and fro and is held at {at}; {claimed} claimed it last"),
+                cure: format!(
+                    "find which of the hosts really runs the VM, and take the address from the other;                      nvgw lookup move --vsid {vsid} --ca {address} --pa … places it by hand"
+                ),
+            }
+        });
+        findings.check("flapping-record", "lookup records", faults, || {
+            "no lookup record moves to and fro".to_owned()
+        });
+    }
+
     fn tenant_names(&self) -> BTreeMap<VrfId, &str> {
         let vrfs = self.fabric.current.vrfs.iter();
         vrfs.filter_map(|(key, id)| match key {

@@ -5,10 +5,11 @@ use std::net::Ipv4Addr;
 use nvgw_types::Vsid;
 
 use super::obstacle::Obstacle;
-use super::walk::{End, Side, Walk, v4};
+use super::walk::{Side, Walk, v4};
 use super::{may_send, no_policy, unicast};
 use crate::control::Control;
 use crate::control::fabric::mapped;
+use crate::diagnosis::Verdict;
 use crate::tables::Grace;
 use crate::tables::entries::{Record, SenderMode, Subnet, Target};
 use crate::tables::set::LocalAddress;
@@ -22,7 +23,7 @@ impl<G: Grace> Control<G> {
         from: Option<Ipv4Addr>,
         peer: Option<Ipv4Addr>,
         to: Ipv4Addr,
-    ) -> Result<End, Obstacle> {
+    ) -> Result<Verdict, Obstacle> {
         if let Some(peer) = peer {
             may_send(peer, DropReason::OuterMartianSource)?;
         }
@@ -47,10 +48,14 @@ impl<G: Grace> Control<G> {
             ),
         );
         match from {
-            Some(from) => self.check_sender(walk, vsid, subnet, from, peer)?,
+            Some(from) => {
+                if let Some(lesson) = self.check_sender(walk, subnet, from, peer)? {
+                    return Ok(Verdict::Local { what: lesson });
+                }
+            }
             None => walk.note("sender-check", "left out: no source is given"),
         }
-        walk.route(Side::Tenant, subnet.vrf, to)
+        Ok(self.end(walk.route(Side::Tenant, subnet.vrf, to)?, to))
     }
 
     fn vsid_is_usable(&self, vsid: Vsid) -> Result<(), Obstacle> {
@@ -68,15 +73,15 @@ impl<G: Grace> Control<G> {
         Ok(())
     }
 
-    /// The sender check (VSID × provider address × customer address) in the routing domain.
+    /// The sender check (VSID × provider address × customer address) in the routing domain. Where the gateway learns
+    /// its senders, what it may learn from the packet.
     fn check_sender(
         &self,
         walk: &mut Walk<'_, G>,
-        vsid: Vsid,
         subnet: &Subnet,
         from: Ipv4Addr,
         peer: Option<Ipv4Addr>,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<Option<String>, Obstacle> {
         let missing = || self.no_record(DropReason::SourceRecordMissing, subnet.vrf, from, peer);
         let (vouches, record) = self.vouching(subnet, from);
         let fault = match record {
@@ -92,7 +97,7 @@ impl<G: Grace> Control<G> {
                         "sender-check",
                         format!("{behind}the record of {vouches} names {words} and MAC {}", record.mac()),
                     );
-                    return Ok(());
+                    return Ok(None);
                 }
                 let sent = sent.map_or_else(String::new, |sent| sent.to_string());
                 Some(Obstacle::new(
@@ -105,26 +110,31 @@ impl<G: Grace> Control<G> {
                 ))
             }
         };
-        let Some(obstacle) = fault.map(|obstacle| self.blame(peer, obstacle)) else { return Ok(()) };
-        if subnet.sender_mode == SenderMode::LogOnly && obstacle.reason != DropReason::OwnPacket {
-            let Obstacle { reason, message, .. } = obstacle;
-            walk.note(
-                "sender-check",
-                format!(
-                    "{message} ({}): counted, and let pass as VSID {} only logs",
-                    reason.name(),
-                    vsid.get()
-                ),
-            );
-            return Ok(());
+        let Some(obstacle) = fault.map(|obstacle| self.blame(peer, obstacle)) else { return Ok(None) };
+        walk.note("sender-check", obstacle.message.clone());
+        let Obstacle { reason, message, .. } = &obstacle;
+        let leaf = self.fabric.writers.routes.lookup(subnet.vrf, from.into());
+        let of_subnet = leaf.map(|(_, _, leaf)| Target::decode(leaf.get())) == Some(Target::Subnet);
+        match subnet.sender_mode {
+            SenderMode::LogOnly if *reason != DropReason::OwnPacket => {
+                walk.note(
+                    "sender-check",
+                    format!("counted as {}, and let pass: it only logs", reason.name()),
+                );
+                Ok(None)
+            }
+            // As workers do: only of an address that a VM of the very subnet may have.
+            SenderMode::Learn
+                if *reason != DropReason::OwnPacket && subnet.contains(mapped(from)) && of_subnet =>
+            {
+                walk.note("sender-check", "the gateway learns its senders: it decides whether this is one");
+                Ok(Some(format!(
+                    "{message}; learned from within its limits, else dropped as {}",
+                    reason.name()
+                )))
+            }
+            _ => Err(obstacle),
         }
-        if subnet.sender_mode == SenderMode::Learn && obstacle.reason != DropReason::OwnPacket {
-            let message = format!("{}; VSID {} learns: it may be believed", obstacle.message, vsid.get());
-            walk.note("sender-check", message);
-        } else {
-            walk.note("sender-check", obstacle.message.clone());
-        }
-        Err(obstacle)
     }
 
     /// The customer address whose record vouches for a sender, and that record: its own, or that of the VM that routes

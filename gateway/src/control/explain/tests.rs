@@ -175,11 +175,25 @@ fn a_check_that_only_logs_lets_pass() {
         ..from_vm(5001, "10.0.1.77", "10.0.1.5")
     };
     let (steps, verdict) = explained(&control, &request);
-    assert!(steps[1].contains("counted, and let pass"), "{steps:?}");
+    assert!(steps[2].contains("counted as source-record-missing, and let pass"), "{steps:?}");
     assert!(matches!(verdict, Verdict::Forwarded { .. }));
     let ours = ExplainRequest { provider_address: Some(ip("100.64.20.10")), ..request };
     let (_, verdict) = explained(&control, &ours);
     assert!(matches!(verdict, Verdict::Dropped { reason, .. } if reason == "own-packet"));
+}
+
+#[test]
+fn a_check_that_learns_says_from_what() {
+    let mut config = fixture::config();
+    let limits = nvgw_config::LearnLimits { addresses_per_mac: 8, records_per_subnet: 256 };
+    config.tenants[0].sender_check = nvgw_config::SenderCheck::Learn(limits);
+    let (control, _) = control(config).expect("fits");
+    let (_, verdict) = explained(&control, &from_vm(5001, "10.0.1.77", "10.0.1.5"));
+    let Verdict::Local { what } = verdict else { panic!("{verdict:?}") };
+    assert!(what.starts_with("10.0.1.77 has no lookup record in tenant red; learned from"), "{what}");
+    let (_, verdict) = explained(&control, &from_vm(5001, "10.0.2.77", "10.0.1.5"));
+    let Verdict::Dropped { reason, .. } = verdict else { panic!("{verdict:?}") };
+    assert_eq!(reason, "source-record-missing", "another subnet's address is nothing to learn");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! and measured; then it waits for the journal; then the tables follow. Up to there it can be taken back as if it had
 //! never been asked for.
 
+use std::collections::BTreeSet;
+
 use nvgw_config::{ChangeSet, Config};
 
 use super::census::Census;
@@ -104,7 +106,8 @@ impl<G: Grace> Control<G> {
         if let Some(wanted) = set.if_generation.filter(|wanted| *wanted != self.generation) {
             return Err(ChangeError::Generation { wanted, current: self.generation });
         }
-        let Prepared { edits, writes, lines } = self.model.prepare(set, owner)?;
+        let Prepared { mut edits, writes, lines } = self.model.prepare(set, owner)?;
+        self.keep_usable(&mut edits);
         let (draft, routes) = match self.draft_of(&edits) {
             Ok(draft) => draft,
             Err(error) => {
@@ -170,6 +173,7 @@ impl<G: Grace> Control<G> {
     ) -> Result<Applied, ControlError> {
         self.pending = false;
         self.generation = pending.generation;
+        self.supersede_notes(&pending.writes);
         let before = self.provider.clone();
         let kind = match pending.kind {
             Kind::Edits { routes, .. } => {
@@ -196,6 +200,14 @@ impl<G: Grace> Control<G> {
         let object = format!("generation {}", self.generation);
         self.events.record(now, kind, object, applied.to_string());
         Ok(applied)
+    }
+
+    /// Drops notes that wait for the journal and are of objects of which it has taken down something later.
+    fn supersede_notes(&mut self, written: &[StoredWrite]) {
+        if !self.unwritten_notes.is_empty() {
+            let written: BTreeSet<_> = written.iter().map(|(key, _)| key).collect();
+            self.unwritten_notes.retain(|(key, _)| !written.contains(key));
+        }
     }
 
     /// Forgets a change that fits: the journal could not take it, or somebody only wanted to know.

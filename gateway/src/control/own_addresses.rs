@@ -82,6 +82,19 @@ impl<G: Grace> Control<G> {
         }
     }
 
+    /// Keeps addresses in use that go and come again in one batch: that nobody else has them is known.
+    pub(super) fn keep_usable(&mut self, edits: &mut [Edit]) {
+        for edit in edits {
+            let Edit::Address(Swap { key: address, after: Some(after), .. }) = edit else { continue };
+            let own = Hop { interface: self.site_interface(after.site), address: *address };
+            if self.detection.state(own) == Some(AddressState::Preferred)
+                && let Some(there) = self.model.addresses.get_mut(address)
+            {
+                (after.usable, there.usable) = (true, true);
+            }
+        }
+    }
+
     /// Does what duplicate address detection wants done.
     pub(super) fn check_addresses(&mut self, now: Nanos, out: &mut impl Egress) {
         self.detection.tick(now, &mut self.detected);
@@ -119,7 +132,10 @@ impl<G: Grace> Control<G> {
     /// Puts into the model what was found out while a change was pending.
     pub(super) fn catch_up(&mut self, now: Nanos, out: &mut impl Egress) {
         for Found { own, state, claimed_by } in std::mem::take(&mut self.deferred) {
-            let Some(before) = self.model.addresses.get(&own.address).copied() else { continue };
+            let there = self.model.addresses.get(&own.address).copied();
+            // A reload may have brought it to another network, where it is checked anew.
+            let there = there.filter(|there| own.interface == self.site_interface(there.site));
+            let Some(before) = there else { continue };
             let usable = state == AddressState::Preferred;
             if before.usable == usable && state != AddressState::Duplicate {
                 continue;

@@ -7,6 +7,7 @@
 import json
 import os
 import random
+import statistics
 import threading
 import time
 import unittest
@@ -24,6 +25,7 @@ FIXED = "10.0.0.5"
 MILLION = 1_000_000
 BATCH = 5_000
 START_SECONDS = 10
+MOVES = 200
 
 
 def vsid_of(number):
@@ -154,6 +156,25 @@ class AMillion(unittest.TestCase):
             print(f"{MILLION} records, made in {filled:.1f} s in batches of {BATCH}: ready {seconds:.1f} s after a start")
             self.assertIn(f'nvgw_table_entries{{table="lookup"}} {MILLION}\n', lab.gateway.metrics())
             self.assertLess(seconds, START_SECONDS)
+            self.time_changes(lab.gateway)
+
+    def time_changes(self, gateway):
+        """One change among a million costs one change."""
+        connection = AdminConnection(gateway.admin_socket, timeout=60)
+        moves = []
+        for number in range(MOVES):
+            address = self.record(number * 1009)["add-lookup"]["address"]
+            move = {"vsid": 6001, "address": address, "provider-address": HOSTS[(number * 1009 + 1) % len(HOSTS)]}
+            began = time.monotonic()
+            connection.change([{"move-lookup": move}])
+            moves.append(time.monotonic() - began)
+        connection.close()
+        began = time.monotonic()
+        gateway.command("reload")
+        reload = time.monotonic() - began
+        print(f"a move among them, on disk and in the tables: {1000 * statistics.median(moves):.1f} ms "
+              f"(longest of {MOVES}: {1000 * max(moves):.1f} ms); a reload of the same file: {reload:.1f} s")
+        self.assertLess(statistics.median(moves), reload)
 
     @staticmethod
     def record(number):

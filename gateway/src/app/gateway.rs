@@ -120,7 +120,7 @@ impl Gateway {
             }
         }
         self.control.tick(now, &mut self.out);
-        if now >= self.ask_at {
+        if now >= self.ask_at || self.control.has_unasked_next_hops() {
             self.control.ask_for_next_hops(now, &mut self.out);
             self.ask_at = now.after(ASK_EVERY);
         }
@@ -136,11 +136,6 @@ impl Gateway {
     /// How long nothing is due, at most `longest`.
     pub(super) fn idle_for(&self, longest: Duration) -> Duration {
         self.control.next_due().map_or(longest, |due| due.since(self.now()).min(longest))
-    }
-
-    /// Has next hops that are not known asked for from `now` on.
-    pub(super) fn ask_next_hops_at(&mut self, now: Nanos) {
-        self.ask_at = now;
     }
 
     /// What the doctor is told of the ports.

@@ -212,7 +212,6 @@ impl Gateway {
             Told::Reload(to) => match outcome {
                 Ok(applied) => {
                     info!(generation, %applied, "configuration reloaded");
-                    self.ask_next_hops_at(now);
                     if !applied.is_empty() {
                         self.announce();
                     }

@@ -299,6 +299,7 @@ impl<G: Grace> Control<G> {
         effects: &mut Vec<Effect>,
     ) -> Result<Applied, ControlError> {
         self.census.expect(&self.fabric.current, draft);
+        self.unasked |= !draft.adjacencies.is_empty();
         let applied = reconcile::reconcile(&mut self.fabric, &mut self.neighbors, now, draft, effects);
         if applied.is_err() {
             self.census = Census::of(&self.fabric.current);

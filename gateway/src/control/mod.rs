@@ -151,6 +151,8 @@ pub struct Control<G: Grace> {
     unwritten_notes: Vec<model::StoredWrite>,
     /// Next hops whose ways could not be rewritten because a worker stood still; tried again with every tick.
     unwritten: Vec<Hop>,
+    /// Whether there may be next hops that nobody has asked for yet.
+    unasked: bool,
     probes: Probes,
     checkups: Checkups,
 }
@@ -204,6 +206,7 @@ impl<G: Grace> Control<G> {
             detected: Vec::new(),
             unwritten_notes: obsolete.into_iter().map(|key| (key, None)).collect(),
             unwritten: Vec::new(),
+            unasked: false,
             probes: Probes::default(),
             checkups: Checkups::default(),
         };
@@ -249,9 +252,16 @@ impl<G: Grace> Control<G> {
     /// Asks for every next hop of the configuration that is not known, so that one that does not answer is an
     /// [alarm](Self::alarms) before a packet is lost to it. A running gateway does so now and then.
     pub fn ask_for_next_hops(&mut self, now: Nanos, out: &mut impl Egress) {
+        self.unasked = false;
         let mut effects = Vec::new();
         self.neighbors.ask_for_configured(now, &mut effects);
         self.carry_out(now, effects, out);
+    }
+
+    /// Whether there may be next hops that nobody has [asked for](Self::ask_for_next_hops) yet.
+    #[must_use]
+    pub fn has_unasked_next_hops(&self) -> bool {
+        self.unasked
     }
 
     /// Packets that came in, or their answers, that wait for a neighbour.

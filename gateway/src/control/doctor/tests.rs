@@ -66,6 +66,7 @@ fn a_healthy_gateway_is_green_check_by_check() {
             "external-network",
             "table-saturation",
             "inner-hash",
+            "flapping-record",
             "suspended-change"
         ]
     );

@@ -487,10 +487,12 @@ impl Model {
             let what = format!("provider route {} by {}", key.prefix, key.next_hop);
             let owners = [Owner::Site, Owner::Config, Owner::Api, Owner::Learned];
             let other = owners.map(|owner| ProviderRouteKey { owner, ..key });
-            let gateway = key.prefix.prefix_len() == 0
-                && self.frame.provider.sites.iter().any(|site| site.gateway == Some(key.next_hop.into()));
-            if gateway {
-                return Refusal::owned(&what, Owner::Site);
+            let mut sites = self.frame.provider.sites.iter();
+            let gateway = sites.find(|site| site.gateway == Some(key.next_hop.into()));
+            if let Some(site) = gateway.filter(|_| key.prefix.prefix_len() == 0) {
+                let message = format!("{what} is the default gateway of site {}", site.name);
+                let hint = "change the site's gateway in the configuration file, then reload";
+                return Refusal::new("prefix", message, hint);
             }
             match other.iter().find(|other| self.provider_routes.contains_key(other)) {
                 Some(other) => Refusal::owned(&what, other.owner),

@@ -88,7 +88,7 @@ def replay(inputs: dict[str, Input], config: Optional[Config] = None, options: t
            changes: tuple = ()) -> Run:
     """Replays captures. An input is a file, or a list of frames or bytes; the configuration is a document (JSON is
     YAML) or its text, the base topology if left out. `changes` are change documents, each with the milliseconds
-    after the start at which it is applied."""
+    after the first packet at which it is applied."""
     with tempfile.TemporaryDirectory(prefix="nvgw-replay-") as name:
         folder = Path(name)
         document = config if isinstance(config, str) else json.dumps(config or topology.base(), indent=1)

@@ -30,7 +30,7 @@ class Determinism(ReplayTest):
                 self.assertEqual(other.report[part], one.report[part])
 
     def test_changes_while_packets_come_are_as_deterministic(self):
-        """A machine moves and a tenant's route comes and goes, in the midst of bursts, after a cold start."""
+        """A machine moves to and fro and an address comes, amid the traffic of a gateway that has just started."""
         inputs = traffic.mixed(1500, seed=10)
         moves = [{"changes": [{"move-lookup": {"vsid": RED_WEB.vsid, "address": RED_WEB.address,
                                                "provider-address": host}}]}
@@ -42,7 +42,8 @@ class Determinism(ReplayTest):
             return self.replay(inputs, traffic.workers(cores), ("--cold-start",), changes)
         one, *others = [run(cores) for cores in ([1], [1], [1, 2], [1, 2, 3, 4])]
         self.assertTrue(all(answer["applied"] for answer in one.report["changes"]))
-        self.assertEqual((others[0].report, others[0].files), (one.report, one.files))
+        self.assertEqual(others[0].report_text, one.report_text)
+        self.assertEqual(others[0].files, one.files)
         for other in others[1:]:
             for port in ("wire0", "wire1"):
                 self.assertEqual(sorted(frame.data for frame in other.frames[port]),

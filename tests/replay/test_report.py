@@ -5,8 +5,8 @@ import unittest
 from lib import topology, traffic
 from lib.assertions import ReplayTest
 from lib.packets import from_outside, from_vm, gre_offset, udp
-from lib.topology import (BLUE_DB, BLUE_PUBLIC, COMPUTE_SITE, GATEWAY_SITE, INTERNET, RED_UPLINK, RED_WEB,
-                          SERVER)
+from lib.topology import (BLUE_DB, BLUE_PUBLIC, COMPUTE_SITE, GATEWAY_MAC, GATEWAY_SITE, INTERNET, RED_UPLINK,
+                          RED_WEB, SERVER)
 
 
 class PortCounters(ReplayTest):
@@ -53,13 +53,15 @@ class State(ReplayTest):
 
     def test_alarms_are_the_findings_that_are_not_green(self):
         config = topology.base()
-        config["tenants"].append({"name": "green"})
+        config["tenants"].append({"name": "green", "gateway-mac": GATEWAY_MAC,
+                                  "subnets": [{"vsid": 7001, "prefix": "10.0.1.0/24", "gateway": "10.0.1.1"}]})
         report = self.replay({"wire1": []}, config).report
         findings = [(finding["check"], finding["object"], finding["message"])
                     for finding in report["doctor"]["findings"] if finding["health"] != "green"]
         alarms = [(alarm["check"], alarm["object"], alarm["message"]) for alarm in report["alarms"]]
         self.assertEqual(alarms, findings)
-        self.assertEqual([alarm["severity"] for alarm in report["alarms"] if "green" in alarm["object"]], ["warning"])
+        self.assertEqual([(alarm["severity"], alarm["object"]) for alarm in report["alarms"]],
+                         [("warning", "VSID 7001")])
 
 
 class TenantCounters(ReplayTest):

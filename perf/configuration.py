@@ -41,6 +41,9 @@ ports:
   - {{ name: external0, device: "{external_device}", mac: "{traffic.EXTERNAL_PORT_MAC}", mtu: 1500 }}
 
 provider:
+  # Nobody is there who could answer a probe, and none shall be among what is measured.
+  duplicate-address-detection: off
+  check-paths-every: 0
   sites:
     - name: site
       port: provider0

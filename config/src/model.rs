@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, Vsid};
@@ -130,6 +131,8 @@ pub struct Provider {
     pub encapsulation: Encapsulation,
     /// How the gateway's own provider addresses are checked before they are used.
     pub duplicate_address_detection: DuplicateAddressDetection,
+    /// Between two probes of the paths to all hosts; `None`: nobody probes but the doctor.
+    pub check_paths_every: Option<Duration>,
 }
 
 /// How a provider address of the gateway's own is checked before it is used (RFC 5227 §2.1.1).

@@ -48,6 +48,7 @@ fn the_smallest_document_gets_every_default() {
     let site = &config.provider.sites[0];
     assert_eq!((site.mtu, site.gateway, site.pool), (1500, None, None));
     assert_eq!(config.provider.duplicate_address_detection, DuplicateAddressDetection::Fast);
+    assert_eq!(config.provider.check_paths_every, Some(std::time::Duration::from_secs(300)));
     let encapsulation = &config.provider.encapsulation;
     assert_eq!((encapsulation.ttl, encapsulation.flow_id), (64, FlowIdMode::Hash));
     assert_eq!((encapsulation.dscp, encapsulation.ecn), (DscpMode::Uniform, EcnMode::Normal));
@@ -175,6 +176,12 @@ fn duplicate_addresses_are_looked_for_as_told() {
             SMALLEST.replace("provider:", &format!("provider:\n  duplicate-address-detection: {word}"));
         assert_eq!(config(&text).provider.duplicate_address_detection, expected, "{word}");
     }
+}
+
+#[test]
+fn nobody_probes_paths_where_that_is_off() {
+    let text = SMALLEST.replace("provider:", "provider:\n  check-paths-every: 0");
+    assert_eq!(config(&text).provider.check_paths_every, None);
 }
 
 #[test]

@@ -105,6 +105,9 @@ object! {
         /// How the gateway's own provider addresses are checked before they are used: fast, with three probes in
         /// 600 ms; with the times of RFC 5227; or off.
         "duplicate-address-detection" => duplicate_address_detection: OneOf<DuplicateAddressDetection>, default("fast");
+        /// Seconds between two probes of the paths to all hosts, which find one that is too narrow for the site's MTU
+        /// before a packet is lost to it; 0: no probes but the doctor's.
+        "check-paths-every" => check_paths_every: Int<u32, 0, 86_400>, default("300");
     }
 
     /// A site of the provider network: one VLAN, one subnet.

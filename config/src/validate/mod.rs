@@ -12,6 +12,8 @@ mod routes;
 mod system;
 mod tenants;
 
+use std::time::Duration;
+
 use crate::document::Document;
 use crate::model::{Config, Provider, TenantIndex};
 use crate::reader::Reader;
@@ -37,6 +39,7 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
     let external =
         external::networks(reader, &document.external, &ports, &tenant_names, &mut networks, &mut limits);
     networks.check_overlaps(reader);
+    let every = provider.and_then(|provider| provider.check_paths_every.value());
     let detection = provider.and_then(|provider| provider.duplicate_address_detection.value());
     let encapsulation = provider.and_then(|provider| provider.encapsulation.given());
     let (encapsulation, allow_reserved) = provider::encapsulation(reader, encapsulation, &networks);
@@ -62,6 +65,9 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
             routes: provider_routes,
             encapsulation: encapsulation?,
             duplicate_address_detection: detection?.0,
+            check_paths_every: Some(every?.0)
+                .filter(|every| *every > 0)
+                .map(|every| Duration::from_secs(every.into())),
         },
         external: external.networks,
         tenants: tenants.tenants,

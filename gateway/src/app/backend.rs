@@ -100,10 +100,11 @@ impl Gateway {
         }
     }
 
-    /// What the doctor finds without asking anyone is what alarms tell of.
+    /// What the doctor finds without asking anyone, and what the paths to hosts were found to be, is what alarms tell
+    /// of.
     fn alarm_views(&self) -> Vec<AlarmView> {
         let findings = self.control.doctor(self.now(), &self.port_facts()).findings;
-        findings.into_iter().filter_map(alarm_view).collect()
+        findings.into_iter().chain(self.work.paths.iter().cloned()).filter_map(alarm_view).collect()
     }
 }
 

@@ -14,15 +14,19 @@ use tracing::{error, info, warn};
 use super::gateway::{Gateway, Refused};
 use crate::api::view::{ChangesView, ProblemView, ReloadView};
 use crate::api::{ApiError, ErrorKind, Responder};
+use crate::control::doctor::PATH_CHECKS;
 use crate::control::model::StoredWrite;
 use crate::control::{ChangeError, ControlError, Nanos, Owner, Pending};
-use crate::diagnosis::{DoctorReport, ProbeOutcome, ProbeRequest};
+use crate::diagnosis::{DoctorReport, Finding, Health, ProbeOutcome, ProbeRequest};
 use crate::journal::{Batch, Journal, JournalError};
 
 /// Changes that may wait for the one before them.
 const WAITING: usize = 64;
 /// How long after a failure the journal is asked again to note what was learned.
 const NOTE_AGAIN: Duration = Duration::from_secs(5);
+
+/// How long after the start the paths to all hosts are examined first: they are known by then.
+const SETTLED: Duration = Duration::from_secs(60);
 
 /// A change that is asked for.
 enum Asked {
@@ -54,6 +58,10 @@ pub(super) struct Work {
     note_from: Nanos,
     probes: BTreeMap<u64, Responder<ProbeOutcome>>,
     checkups: BTreeMap<u64, Responder<DoctorReport>>,
+    /// When the paths to all hosts are examined next without anybody asking.
+    examine_at: Nanos,
+    /// What the last examination of the paths found wrong.
+    pub(super) paths: Vec<Finding>,
     next: u64,
 }
 
@@ -67,6 +75,8 @@ impl Work {
             note_from: Nanos::default(),
             probes: BTreeMap::new(),
             checkups: BTreeMap::new(),
+            examine_at: Nanos::default().after(SETTLED),
+            paths: Vec::new(),
             next: 0,
         }
     }
@@ -137,8 +147,27 @@ impl Gateway {
         for (id, outcome) in self.control.finished_probes() {
             self.work.probes.remove(&id).into_iter().for_each(|to| to.send(Ok(outcome.clone())));
         }
+        self.examine_paths();
         for (id, report) in self.control.finished_checkups() {
+            let wrong = report.findings.iter().filter(|finding| finding.health != Health::Green);
+            let of_paths = wrong.filter(|finding| PATH_CHECKS.contains(&finding.check.as_str()));
+            self.work.paths = of_paths.cloned().collect();
             self.work.checkups.remove(&id).into_iter().for_each(|to| to.send(Ok(report.clone())));
+        }
+    }
+
+    /// Examines the paths to all hosts now and then, so that one that is too narrow is an alarm before a packet is
+    /// lost to it.
+    fn examine_paths(&mut self) {
+        let now = self.now();
+        if let Some(every) = self.control.config().provider.check_paths_every {
+            if now >= self.work.examine_at {
+                self.work.examine_at = now.after(every);
+                let (id, ports) = (self.work.number(), self.port_facts());
+                self.control.start_checkup(now, id, ports, &mut self.out);
+            }
+        } else {
+            self.work.paths.clear();
         }
     }
 

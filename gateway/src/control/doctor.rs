@@ -16,6 +16,9 @@ use super::{Control, Nanos};
 use crate::diagnosis::DoctorReport;
 use crate::tables::Grace;
 
+/// The checks that probe the paths to hosts.
+pub const PATH_CHECKS: [&str; 2] = ["path-mtu", "reachability"];
+
 /// What the doctor has to be told of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortFacts {

@@ -163,6 +163,7 @@ pub(crate) fn config() -> Config {
                 peers: vec![],
             },
             duplicate_address_detection: DuplicateAddressDetection::Off,
+            check_paths_every: None,
         },
         external: vec![internet, uplink],
         tenants: vec![red, blue],

@@ -262,7 +262,8 @@ impl<G: Grace> Control<G> {
                 object: format!("lookup record {address} of tenant {tenant} (VSID {vsid})"),
                 message: format!("it moves to and fro and is held at {at}; {claimed} claimed it last"),
                 cure: format!(
-                    "find which of the hosts really runs the VM, and take the address from the other;                      nvgw lookup move --vsid {vsid} --ca {address} --pa … places it by hand"
+                    "find which of the hosts really runs the VM, and take the address from the other; \
+                     nvgw lookup move --vsid {vsid} --ca {address} --pa … places it by hand"
                 ),
             }
         });

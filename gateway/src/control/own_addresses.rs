@@ -80,6 +80,14 @@ impl<G: Grace> Control<G> {
             effects.retain(|effect| !at_once || !matches!(effect, Effect::Changed { .. }));
             self.detected.append(&mut effects);
         }
+        // One that went and came again in the same change was found to be ours before.
+        for (address, own) in self.model.addresses.iter().filter(|(_, own)| !own.usable) {
+            let own =
+                Hop { interface: self.model.interface_of(NetworkRef::Site(own.site)), address: *address };
+            if self.detection.state(own) == Some(AddressState::Preferred) {
+                self.detected.push(Effect::Changed { own, state: AddressState::Preferred, claimed_by: None });
+            }
+        }
     }
 
     /// Does what duplicate address detection wants done.
@@ -120,6 +128,10 @@ impl<G: Grace> Control<G> {
     pub(super) fn catch_up(&mut self, now: Nanos, out: &mut impl Egress) {
         for Found { own, state, claimed_by } in std::mem::take(&mut self.deferred) {
             let Some(before) = self.model.addresses.get(&own.address).copied() else { continue };
+            // It may be another network's by now, where nothing is known of it.
+            if self.model.interface_of(NetworkRef::Site(before.site)) != own.interface {
+                continue;
+            }
             let usable = state == AddressState::Preferred;
             if before.usable == usable && state != AddressState::Duplicate {
                 continue;

@@ -2,6 +2,7 @@
 
 mod changes;
 mod hosts;
+mod kept;
 mod reload;
 mod snapshot;
 mod variants;

@@ -1,5 +1,6 @@
 //! From changes to edits.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use nvgw_config::{Change, ChangeSet, ExternalIndex, LookupRecord, NetworkRef, NewTenant, Place};
@@ -50,12 +51,27 @@ impl Model {
                 self.take_back(&edits);
                 return Err(Refused { number, place: set.places.get(number).cloned(), refusal });
             }
-            for edit in &edits[made..] {
-                self.writes(edit, &mut writes);
-                lines.push(self.describe(edit));
+            let mut noted = Vec::new();
+            edits[made..].iter().for_each(|edit| self.writes(edit, &mut noted));
+            for key in self.superseded(change, &noted) {
+                self.make(Edit::Suspended(Swap::of(&self.suspended, key.clone(), None)), &mut edits);
+                // What takes its place in the journal comes after it.
+                writes.push((key, None));
             }
+            writes.append(&mut noted);
+            lines.extend(edits[made..].iter().map(|edit| self.describe(edit)));
         }
         Ok(Prepared { edits, writes, lines })
+    }
+
+    /// What is suspended under the names of what a change made: it would come back with the next reload.
+    fn superseded(&self, change: &Change, writes: &[StoredWrite]) -> Vec<String> {
+        if self.suspended.is_empty() {
+            return Vec::new();
+        }
+        let made = writes.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.clone());
+        let keys: BTreeSet<_> = made.chain(stored::key_of_move(change)).collect();
+        keys.into_iter().filter(|key| self.suspended.contains_key(key)).collect()
     }
 
     /// Removes what is suspended: it is no object that is in force, and has the same name.
@@ -203,7 +219,9 @@ impl Model {
 
     fn remove_tenant(&mut self, name: &str, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
         let after = withdrawn(self.tenants.get(name), owner, &format!("tenant {name}"), "name")?;
-        let subnets = self.subnets.values().filter(|subnet| subnet.value.tenant == name).count();
+        let vrf = self.tenant(name)?.value.vrf;
+        let all = (vrf, Ipv4Addr::UNSPECIFIED)..=(vrf, Ipv4Addr::BROADCAST);
+        let subnets = self.index.prefixes.range(all).count();
         if subnets > 0 {
             let message = format!("tenant {name} has {subnets} subnets");
             return Err(Refusal::new("name", message, "remove them first: nvgw subnet remove"));

@@ -286,6 +286,14 @@ pub(super) fn key_of_removal(change: &Change) -> Option<String> {
     })
 }
 
+/// The entry of what this change moves beside its record.
+pub(super) fn key_of_move(change: &Change) -> Option<String> {
+    match change {
+        Change::MoveLookup { vsid, address, .. } => Some(format!("move/{vsid}/{address}")),
+        _ => None,
+    }
+}
+
 impl Model {
     /// What the journal has to note of an edit that was just made.
     pub(super) fn writes(&self, edit: &Edit, writes: &mut Vec<StoredWrite>) {

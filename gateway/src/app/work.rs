@@ -31,6 +31,8 @@ const SETTLED: Duration = Duration::from_secs(60);
 /// A change that is asked for.
 enum Asked {
     Changes(ChangeSet, Responder<ChangesView>),
+    /// What changes would do. It waits like them: the model may be ahead of what is in force.
+    TryOut(ChangeSet, Responder<ChangesView>),
     /// A reload; nobody waits for the answer where it was a signal that asked.
     Reload(Option<Responder<ReloadView>>),
 }
@@ -107,12 +109,10 @@ impl Gateway {
 
     /// Makes changes as soon as those before them are done, or says what they would change.
     pub(super) fn ask_for_changes(&mut self, set: ChangeSet, dry_run: bool, to: Responder<ChangesView>) {
-        if dry_run {
-            to.send(self.try_out(&set));
-        } else if let Err(Asked::Changes(_, to)) = self.work.ask(Asked::Changes(set, to)) {
-            to.send(Err(too_many()));
-        } else {
-            self.go_on();
+        let asked = if dry_run { Asked::TryOut(set, to) } else { Asked::Changes(set, to) };
+        match self.work.ask(asked) {
+            Err(Asked::Changes(_, to) | Asked::TryOut(_, to)) => to.send(Err(too_many())),
+            Err(Asked::Reload(_)) | Ok(()) => self.go_on(),
         }
     }
 
@@ -186,6 +186,7 @@ impl Gateway {
                 Ok(pending) => (pending, Told::Changes(to)),
                 Err(error) => return to.send(Err(refusal(&set, &error))),
             },
+            Asked::TryOut(set, to) => return to.send(self.try_out(&set)),
             Asked::Reload(to) => match self.read_file() {
                 Ok(pending) => (pending, Told::Reload(to)),
                 Err(refused) => return not_reloaded(to, &refused),

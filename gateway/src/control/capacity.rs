@@ -78,8 +78,9 @@ pub(super) fn check(
     fits("next hops and peers", ways, limits.adjacencies.saturating_sub(hosts), FEWER)?;
     fits("customer next hops", sizes(&draft.vias, &now.vias).1, limits.vias, FEWER)?;
     fits("routing tables", sizes(&draft.vrfs, &now.vrfs).1, limits.vrfs, FEWER)?;
-    let is_external = |key: &&VrfKey| matches!(key, VrfKey::External(_));
-    let come = draft.vrfs.iter().filter(|(key, id)| id.is_some() && !now.vrfs.contains_key(key));
-    let external = now.vrfs.keys().chain(come.map(|(key, _)| key)).filter(is_external).count();
+    // They come after the tenants' in their order: a change among many tenants does not walk those.
+    let externals = || VrfKey::External(String::new())..;
+    let come = draft.vrfs.range(externals()).filter(|(key, id)| id.is_some() && !now.vrfs.contains_key(key));
+    let external = now.vrfs.range(externals()).count() + come.count();
     fits("shared external networks", external, limits.external_vrfs, "restart to have more")
 }

@@ -2,6 +2,7 @@
 //! not walk them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use nvgw_types::VrfId;
 
@@ -35,7 +36,6 @@ impl Census {
         self.follow(&draft.subnets, &current.subnets, |_, subnet| subnet.vrf, |size| &mut size.subnets);
         self.follow(&draft.records, &current.records, |customer, _| customer.vrf, |size| &mut size.records);
         self.follow(&draft.routes, &current.routes, |route, _| route.vrf, |size| &mut size.routes);
-        self.0.retain(|_, size| *size != VrfSize::default());
     }
 
     fn follow<K: Ord, V>(
@@ -46,11 +46,16 @@ impl Census {
         number: impl Fn(&mut VrfSize) -> &mut usize,
     ) {
         for (key, value) in changes {
-            if let Some(old) = current.get(key) {
-                *number(self.0.entry(vrf(key, old)).or_default()) -= 1;
-            }
             if let Some(new) = value {
                 *number(self.0.entry(vrf(key, new)).or_default()) += 1;
+            }
+            if let Some(old) = current.get(key)
+                && let Entry::Occupied(mut size) = self.0.entry(vrf(key, old))
+            {
+                *number(size.get_mut()) -= 1;
+                if *size.get() == VrfSize::default() {
+                    size.remove();
+                }
             }
         }
     }

@@ -2,8 +2,6 @@
 //! and measured; then it waits for the journal; then the tables follow. Up to there it can be taken back as if it had
 //! never been asked for.
 
-use std::collections::BTreeSet;
-
 use nvgw_config::{ChangeSet, Config};
 
 use super::census::Census;
@@ -77,10 +75,13 @@ fn list(suspended: &[Suspended]) -> String {
 pub struct Pending {
     /// The generation that it makes.
     pub generation: u64,
-    /// What the journal has to note before the change may be acknowledged.
+    /// What the journal has to note before the change may be acknowledged. What it should have noted already comes
+    /// first: a note that came after the change could bring back what the change removes.
     pub writes: Vec<StoredWrite>,
     /// What changes, one line for each object; of a reload, nothing.
     pub lines: Vec<String>,
+    /// How many of the writes were waiting before the change.
+    notes: usize,
     draft: Draft,
     kind: Kind,
 }
@@ -115,15 +116,12 @@ impl<G: Grace> Control<G> {
                 return Err(error.into());
             }
         };
-        let kind = Kind::Edits { edits, routes };
-        let pending = Pending { generation: self.generation + 1, writes, lines, draft, kind };
         let limits = &self.fabric.writers.limits;
-        if let Err(error) = capacity::check(&self.model, limits, &self.fabric.current, &pending.draft) {
-            self.take_back(pending);
+        if let Err(error) = capacity::check(&self.model, limits, &self.fabric.current, &draft) {
+            self.undo(&edits, draft);
             return Err(ChangeError::Control(error.into()));
         }
-        self.pending = true;
-        Ok(pending)
+        Ok(self.pend(writes, lines, draft, Kind::Edits { edits, routes }))
     }
 
     /// Tries another configuration file, with what was changed at run time on top of it.
@@ -141,8 +139,9 @@ impl<G: Grace> Control<G> {
         }
         let mut model = Model::of_file(config, &self.fabric.current.vrfs).map_err(ControlError::from)?;
         let obsolete = model.restore(self.model.stored());
-        let fresh = model.suspended().filter(|s| !self.model.suspended().any(|old| old.stored == s.stored));
-        let fresh: Vec<_> = fresh.cloned().collect();
+        let known = |key| self.model.suspended.get(key).map(|old: &Suspended| &old.stored);
+        let fresh = model.suspended.iter().filter(|(key, new)| known(*key) != Some(&new.stored));
+        let fresh: Vec<_> = fresh.map(|(_, suspended)| suspended.clone()).collect();
         if !fresh.is_empty() {
             return Err(ReloadError::Contradicts(fresh));
         }
@@ -151,14 +150,16 @@ impl<G: Grace> Control<G> {
         draft.replaces(&self.fabric.current);
         let limits = &self.fabric.writers.limits;
         capacity::check(&model, limits, &self.fabric.current, &draft).map_err(ControlError::from)?;
+        let writes = obsolete.into_iter().map(|key| (key, None)).collect();
+        Ok(self.pend(writes, Vec::new(), draft, Kind::Reload { model: Box::new(model), needs, routes }))
+    }
+
+    fn pend(&mut self, writes: Vec<StoredWrite>, lines: Vec<String>, draft: Draft, kind: Kind) -> Pending {
         self.pending = true;
-        Ok(Pending {
-            generation: self.generation + 1,
-            writes: obsolete.into_iter().map(|key| (key, None)).collect(),
-            lines: Vec::new(),
-            draft,
-            kind: Kind::Reload { model: Box::new(model), needs, routes },
-        })
+        let mut all = self.take_notes();
+        let notes = all.len();
+        all.extend(writes);
+        Pending { generation: self.generation + 1, writes: all, lines, notes, draft, kind }
     }
 
     /// Makes a change that fits: from here on packets see it.
@@ -173,20 +174,14 @@ impl<G: Grace> Control<G> {
     ) -> Result<Applied, ControlError> {
         self.pending = false;
         self.generation = pending.generation;
-        self.supersede_notes(&pending.writes);
-        let before = self.provider.clone();
-        let kind = match pending.kind {
-            Kind::Edits { routes, .. } => {
-                if let Some(routes) = routes {
-                    self.provider = routes;
-                }
-                EventKind::ChangesApplied
-            }
+        let (kind, routes) = match pending.kind {
+            Kind::Edits { routes, .. } => (EventKind::ChangesApplied, routes),
             Kind::Reload { model, needs, routes } => {
-                (self.model, self.needs, self.provider) = (*model, needs, routes);
-                EventKind::ReloadApplied
+                (self.model, self.needs) = (*model, needs);
+                (EventKind::ReloadApplied, Some(routes))
             }
         };
+        let before = routes.map(|routes| std::mem::replace(&mut self.provider, routes));
         self.model.settle();
         let mut effects = Vec::new();
         self.watch_moves(now, &pending.draft);
@@ -196,24 +191,22 @@ impl<G: Grace> Control<G> {
         self.catch_up(now, out);
         self.check_up(now, out);
         let mut applied = applied?;
-        applied.count_values(before.all(), self.provider.all());
+        if let Some(before) = before {
+            applied.count_values(before.all(), self.provider.all());
+        }
         let object = format!("generation {}", self.generation);
         self.events.record(now, kind, object, applied.to_string());
         Ok(applied)
     }
 
-    /// Drops notes that wait for the journal and are of objects of which it has taken down something later.
-    fn supersede_notes(&mut self, written: &[StoredWrite]) {
-        if !self.unwritten_notes.is_empty() {
-            let written: BTreeSet<_> = written.iter().map(|(key, _)| key).collect();
-            self.unwritten_notes.retain(|(key, _)| !written.contains(key));
-        }
-    }
-
     /// Forgets a change that fits: the journal could not take it, or somebody only wanted to know.
-    pub fn abandon(&mut self, pending: Pending, now: Nanos, out: &mut impl Egress) {
+    pub fn abandon(&mut self, mut pending: Pending, now: Nanos, out: &mut impl Egress) {
         self.pending = false;
-        self.take_back(pending);
+        pending.writes.truncate(pending.notes);
+        self.note_again(pending.writes);
+        if let Kind::Edits { edits, .. } = pending.kind {
+            self.undo(&edits, pending.draft);
+        }
         self.catch_up(now, out);
     }
 
@@ -285,12 +278,6 @@ impl<G: Grace> Control<G> {
     fn draft_of(&mut self, edits: &[Edit]) -> Result<(Draft, Option<ProviderRoutes>), ControlError> {
         let Self { model, needs, fabric, provider, .. } = self;
         Ok(compile::recompile(model, edits, (&fabric.current, Draft::default()), needs, provider)?)
-    }
-
-    fn take_back(&mut self, pending: Pending) {
-        if let Kind::Edits { edits, .. } = pending.kind {
-            self.undo(&edits, pending.draft);
-        }
     }
 
     /// Takes edits back, and what they asked of the tables in a draft.

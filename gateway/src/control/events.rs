@@ -28,11 +28,14 @@ pub struct Events {
 }
 
 impl Events {
-    /// Takes down what happened to `object`.
+    /// Takes down what happened to `object`. Of what strangers cause at will, only as much is kept as is logged, so that
+    /// they cannot push out what else happened.
     pub fn record(&mut self, now: Nanos, kind: EventKind, object: String, message: String) {
         self.counts[kind.index()] += 1;
-        if let Some(suppressed) = self.limits[kind.index()].take(now) {
-            log(kind, &object, &message, suppressed);
+        match self.limits[kind.index()].take(now) {
+            Some(suppressed) => log(kind, &object, &message, suppressed),
+            None if kind.is_for_strangers_to_cause() => return,
+            None => {}
         }
         if self.kept.len() == KEPT {
             self.kept.pop_front();

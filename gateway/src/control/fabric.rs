@@ -104,6 +104,21 @@ impl<G: Grace> Fabric<G> {
         self.users.get(&hop).map_or(0, BTreeSet::len)
     }
 
+    /// The next hops that lead to provider addresses of hosts, each with those.
+    pub(super) fn hops_to_peers(
+        &self,
+    ) -> impl Iterator<Item = (Hop, impl Iterator<Item = std::net::Ipv4Addr>)> {
+        fn peer(key: &AdjacencyKey) -> Option<std::net::Ipv4Addr> {
+            match key {
+                AdjacencyKey::Peer(peer) => Some(*peer),
+                AdjacencyKey::Hop(_) | AdjacencyKey::Connected(_) => None,
+            }
+        }
+        // Peers come first among the keys.
+        let over = self.users.iter().filter(|(_, keys)| keys.first().and_then(peer).is_some());
+        over.map(|(hop, keys)| (*hop, keys.iter().filter_map(peer)))
+    }
+
     /// Hosts of connected prefixes that were learned.
     pub(super) fn hosts(&self) -> &BTreeMap<Hop, VrfId> {
         &self.hosts

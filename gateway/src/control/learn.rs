@@ -65,6 +65,10 @@ impl<G: Grace> Control<G> {
     /// What is known about a sender.
     fn facts(&self, seen: &Seen) -> Option<Facts> {
         let subnet = &self.model.subnets().get(&seen.vsid)?.value;
+        // The frame may be older than the subnet: its VSID was another tenant's when a worker took it.
+        if subnet.vrf != seen.customer.vrf {
+            return None;
+        }
         let tenant = &self.model.tenants().get(&subnet.tenant)?.value;
         let SenderCheck::Learn(limits) = tenant.sender_check else { return None };
         let record = self

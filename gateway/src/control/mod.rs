@@ -47,6 +47,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nvgw_config::Config;
@@ -147,8 +148,8 @@ pub struct Control<G: Grace> {
     deferred: Vec<own_addresses::Found>,
     /// What duplicate address detection wants done with the next tick.
     detected: Vec<detection::Effect>,
-    /// What the journal may note in its own time.
-    unwritten_notes: Vec<model::StoredWrite>,
+    /// What the journal may note in its own time: of each object the latest, so that a full disk fills no memory.
+    unwritten_notes: BTreeMap<String, Option<Vec<u8>>>,
     /// Next hops whose ways could not be rewritten because a worker stood still; tried again with every tick.
     unwritten: Vec<Hop>,
     /// Whether there may be next hops that nobody has asked for yet.
@@ -302,13 +303,13 @@ impl<G: Grace> Control<G> {
 
     /// What the journal may note in its own time: what was learned, and what means nothing any more.
     pub fn take_notes(&mut self) -> Vec<model::StoredWrite> {
-        std::mem::take(&mut self.unwritten_notes)
+        std::mem::take(&mut self.unwritten_notes).into_iter().collect()
     }
 
-    /// Takes back what the journal could not note.
-    pub fn note_again(&mut self, mut writes: Vec<model::StoredWrite>) {
-        writes.append(&mut self.unwritten_notes);
-        self.unwritten_notes = writes;
+    /// Takes back what the journal could not note. It is older than what came since.
+    pub fn note_again(&mut self, writes: Vec<model::StoredWrite>) {
+        let newer = std::mem::take(&mut self.unwritten_notes);
+        self.unwritten_notes = writes.into_iter().chain(newer).collect();
     }
 
     fn carry_out(&mut self, now: Nanos, effects: Vec<Effect>, out: &mut impl Egress) {

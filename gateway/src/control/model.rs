@@ -173,8 +173,8 @@ pub struct Model {
     /// What was accepted once and does not fit the file any more, by its key in the journal.
     pub(super) suspended: BTreeMap<String, Suspended>,
     index: Index,
-    /// The VRFs of tenants that go with the changes at hand: the tables still know them.
-    leaving: BTreeMap<String, VrfId>,
+    /// VRFs that go with the changes at hand. The tables still know them, so nothing else gets their identifiers.
+    leaving: BTreeMap<VrfKey, VrfId>,
     /// The place of what is added next among its like.
     next_order: u64,
 }
@@ -191,9 +191,16 @@ struct Index {
     peers: BTreeMap<Ipv4Addr, usize>,
     /// Customer routes by next hop.
     next_hops: BTreeMap<Customer, usize>,
-    /// The VRFs that are taken, and a number below which none is free.
+    /// The VRFs that are taken, those that are leaving included, and a number below which none is free.
     vrfs: BTreeSet<VrfId>,
     vrfs_from: u32,
+    /// Prefixes that are routed into tenants.
+    public_prefixes: usize,
+    /// Tenants that name no external network.
+    inside: BTreeSet<String>,
+    /// Lookup records by subnet, and the subnets that have none.
+    records: BTreeMap<Vsid, usize>,
+    empty: BTreeSet<Vsid>,
     /// Learned lookup records of a subnet, and of an Ethernet address there.
     learned: BTreeMap<Vsid, usize>,
     stations: BTreeMap<(Vsid, MacAddr), usize>,
@@ -281,6 +288,16 @@ impl Model {
         self.index.hosts.contains_key(&(vsid, provider))
     }
 
+    /// Tenants that name no external network.
+    pub fn without_external_network(&self) -> impl Iterator<Item = &str> {
+        self.index.inside.iter().map(String::as_str)
+    }
+
+    /// Subnets without lookup records.
+    pub fn empty_subnets(&self) -> impl Iterator<Item = Vsid> {
+        self.index.empty.iter().copied()
+    }
+
     /// Learned records of a subnet.
     #[must_use]
     pub fn learned_in(&self, vsid: Vsid) -> usize {
@@ -298,8 +315,7 @@ impl Model {
     pub fn external_routes(&self) -> usize {
         let networks = self.frame.external.iter();
         let of_networks = networks.map(|n| n.routes.len() + usize::from(n.gateway.is_some()));
-        let public = self.tenants.values().map(|tenant| tenant.value.public_prefixes.len());
-        of_networks.chain(public).sum()
+        of_networks.sum::<usize>() + self.index.public_prefixes
     }
 
     /// What was accepted once and does not fit the file any more.

@@ -3,6 +3,7 @@
 
 mod changes;
 mod hosts;
+mod kept;
 mod learn;
 mod own_addresses;
 mod owners;

@@ -478,6 +478,8 @@ impl<G: Grace> Control<G> {
     #[must_use]
     pub fn alarms(&self) -> Vec<Alarm> {
         let alarm = |(peer, records): (Ipv4Addr, usize)| {
+            // A host that a change brings is in no table before the journal has it.
+            self.fabric.current.adjacencies.get(&AdjacencyKey::Peer(peer))?;
             let next_hop = self.next_hop_of(peer);
             let silent = self.hop_of(peer).is_some_and(|hop| self.neighbors.is_silent(hop));
             let alarm = Alarm { provider_address: peer.into(), records, next_hop, silent };

@@ -1,4 +1,5 @@
-//! The checks of what is known. Each looks at everything of its kind once.
+//! The checks of what is known. Each scrape of the metrics makes them all, so none walks lookup records, virtual
+//! subnets or tenants: what they cost follows the hosts, the networks and the faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -8,7 +9,7 @@ use nvgw_types::VrfId;
 
 use super::PortFacts;
 use super::findings::{Fault, Findings, counted};
-use crate::control::desired::{Customer, Goal, Hop, Role, RouteKey, VrfKey};
+use crate::control::desired::{Adjacency, AdjacencyKey, Goal, Hop, Role, RouteKey, VrfKey};
 use crate::control::{Control, Nanos};
 use crate::diagnosis::Health;
 use crate::tables::Grace;
@@ -25,41 +26,46 @@ struct Load {
 impl<G: Grace> Control<G> {
     /// Every provider address in the lookup table has a route.
     pub(super) fn check_provider_routes(&self, findings: &mut Findings) {
-        let mut peers = 0;
-        let lost = self.model.peers().filter(|(peer, _)| {
-            peers += 1;
-            self.hop_of(*peer).is_none()
-        });
-        let faults: Vec<_> = lost
-            .map(|(peer, records)| {
-                let obstacle = self.no_provider_route(peer, None);
-                let named = counted(records, "lookup record");
-                Fault {
-                    health: Health::Red,
-                    object: format!("provider address {peer}"),
-                    message: format!("{}; it is named by {named}", obstacle.message),
-                    cure: obstacle.cure,
-                }
+        // What the tables say: a host that a change brings is in none before the journal has it.
+        let all = AdjacencyKey::Peer(Ipv4Addr::UNSPECIFIED)..=AdjacencyKey::Peer(Ipv4Addr::BROADCAST);
+        let peers = || {
+            self.fabric.current.adjacencies.range(all.clone()).filter_map(|(key, way)| match key {
+                AdjacencyKey::Peer(peer) => Some((*peer, way)),
+                AdjacencyKey::Hop(_) | AdjacencyKey::Connected(_) => None,
             })
-            .collect();
+        };
+        let lost = peers().filter(|(_, way)| **way == Adjacency::NoRoute);
+        let faults = lost.map(|(peer, _)| {
+            let obstacle = self.no_provider_route(peer, None);
+            let named = counted(self.model.records_at(peer), "lookup record");
+            Fault {
+                health: Health::Red,
+                object: format!("provider address {peer}"),
+                message: format!("{}; it is named by {named}", obstacle.message),
+                cure: obstacle.cure,
+            }
+        });
         findings.check("provider-route", "lookup records", faults, || {
-            format!("{} have a provider route", counted(peers, "provider address"))
+            format!("{} have a provider route", counted(peers().count(), "provider address"))
         });
     }
 
     /// Every provider address in the lookup table has a next hop whose Ethernet address is known.
     pub(super) fn check_next_hops(&self, findings: &mut Findings) {
-        let mut unknown: BTreeMap<Hop, Load> = BTreeMap::new();
-        let mut hops = BTreeSet::new();
-        for (peer, records) in self.model.peers() {
-            let Some(hop) = self.hop_of(peer) else { continue };
-            hops.insert(hop);
-            if self.neighbors.mac(hop).is_none() {
-                let load = unknown.entry(hop).or_default();
+        let mut known = 0;
+        let mut unknown = Vec::new();
+        for (hop, peers) in self.fabric.hops_to_peers() {
+            if self.neighbors.mac(hop).is_some() {
+                known += 1;
+                continue;
+            }
+            let mut load = Load::default();
+            for peer in peers {
                 load.peers += 1;
-                load.records += records;
+                load.records += self.model.records_at(peer);
                 load.first.get_or_insert(peer);
             }
+            unknown.push((hop, load));
         }
         let faults = unknown.into_iter().map(|(hop, Load { peers, records, first })| {
             let obstacle = self.next_hop_obstacle(hop, DropReason::NeighborUnresolved);
@@ -80,14 +86,14 @@ impl<G: Grace> Control<G> {
             }
         });
         findings.check("next-hop", "lookup records", faults, || {
-            format!("{} toward provider addresses known", counted(hops.len(), "next hop"))
+            format!("{} toward provider addresses known", counted(known, "next hop"))
         });
     }
 
     /// No route leads over a next hop that was last asked in vain.
     pub(super) fn check_dead_next_hops(&self, findings: &mut Findings) {
-        let dead: BTreeSet<Hop> =
-            self.neighbors.iter().map(|view| view.hop).filter(|hop| self.neighbors.is_silent(*hop)).collect();
+        let dead = self.neighbors.iter().filter(|view| view.configured).map(|view| view.hop);
+        let dead: BTreeSet<Hop> = dead.filter(|hop| self.neighbors.is_silent(*hop)).collect();
         let mut over: BTreeMap<Hop, (usize, Ipv4Net)> = BTreeMap::new();
         let mut note = |hop: Hop, prefix: Ipv4Net| {
             if dead.contains(&hop) {
@@ -100,9 +106,14 @@ impl<G: Grace> Control<G> {
             }
         }
         if !dead.is_empty() {
-            for (key, goal) in &self.fabric.current.routes {
-                if let Goal::Hop(hop) = goal {
-                    note(*hop, key.prefix);
+            // Only routing tables with an external network have next hops on one.
+            for vrf in self.external_vrfs() {
+                let first = RouteKey { vrf, prefix: Ipv4Net::default() };
+                let routes = self.fabric.current.routes.range(first..);
+                for (key, goal) in routes.take_while(|(key, _)| key.vrf == vrf) {
+                    if let Goal::Hop(hop) = goal {
+                        note(*hop, key.prefix);
+                    }
                 }
             }
         }
@@ -142,15 +153,10 @@ impl<G: Grace> Control<G> {
 
     /// Every virtual subnet has lookup records.
     pub(super) fn check_virtual_subnets(&self, findings: &mut Findings) {
-        let names = self.tenant_names();
-        let current = &self.fabric.current;
-        let empty = current.subnets.iter().filter(|(vsid, subnet)| {
-            let at = |address| Customer { vrf: subnet.vrf, address };
-            let inside = at(subnet.prefix.network())..=at(subnet.prefix.broadcast());
-            !current.records.range(inside).any(|(_, record)| record.vsid == **vsid)
-        });
+        let subnets = &self.fabric.current.subnets;
+        let empty = self.model.empty_subnets().filter_map(|vsid| Some((vsid, subnets.get(&vsid)?)));
         let faults = empty.map(|(vsid, subnet)| {
-            let tenant = names.get(&subnet.vrf).copied().unwrap_or_default();
+            let tenant = self.model.tenant_of(subnet.vrf).unwrap_or_default();
             Fault {
                 health: Health::Yellow,
                 object: format!("VSID {}", vsid.get()),
@@ -166,34 +172,29 @@ impl<G: Grace> Control<G> {
             }
         });
         findings.check("empty-vsid", "virtual subnets", faults, || {
-            format!("{} with lookup records", counted(current.subnets.len(), "virtual subnet"))
+            format!("{} with lookup records", counted(subnets.len(), "virtual subnet"))
         });
     }
 
     /// Every tenant has a way outside: a shared external network, or one of its own.
     pub(super) fn check_external_networks(&self, findings: &mut Findings) {
         let current = &self.fabric.current;
-        let own: BTreeSet<VrfId> = current
-            .networks
-            .values()
-            .filter_map(|network| match network.role {
-                Role::External(vrf) => Some(vrf),
-                Role::Site => None,
+        let own = self.external_vrfs();
+        let inside = self.model.without_external_network().filter(|name| {
+            let vrf = current.vrfs.get(&VrfKey::Tenant((*name).to_owned()));
+            vrf.is_some_and(|vrf| {
+                let everywhere = RouteKey { vrf: *vrf, prefix: Ipv4Net::default() };
+                !own.contains(vrf) && !current.routes.contains_key(&everywhere)
             })
-            .collect();
-        let names = self.tenant_names();
-        let inside = names.iter().filter(|(vrf, _)| {
-            let everywhere = RouteKey { vrf: **vrf, prefix: Ipv4Net::default() };
-            !own.contains(vrf) && !current.routes.contains_key(&everywhere)
         });
-        let faults = inside.map(|(_, name)| Fault {
+        let faults = inside.map(|name| Fault {
             health: Health::Yellow,
             object: format!("tenant {name}"),
             message: "it has no external network: its VMs reach only each other".to_owned(),
             cure: format!("nvgw tenant move {name} --external NETWORK"),
         });
         findings.check("external-network", "tenants", faults, || {
-            format!("{} with a way outside", counted(names.len(), "tenant"))
+            format!("{} with a way outside", counted(self.model.tenants().len(), "tenant"))
         });
     }
 
@@ -272,12 +273,14 @@ impl<G: Grace> Control<G> {
         });
     }
 
-    fn tenant_names(&self) -> BTreeMap<VrfId, &str> {
-        let vrfs = self.fabric.current.vrfs.iter();
-        vrfs.filter_map(|(key, id)| match key {
-            VrfKey::Tenant(name) => Some((*id, &name[..])),
-            VrfKey::External(_) => None,
-        })
-        .collect()
+    /// The VRFs that have an external network of their own.
+    fn external_vrfs(&self) -> BTreeSet<VrfId> {
+        let roles = self.fabric.current.networks.values().map(|network| network.role);
+        roles
+            .filter_map(|role| match role {
+                Role::External(vrf) => Some(vrf),
+                Role::Site => None,
+            })
+            .collect()
     }
 }

@@ -66,6 +66,11 @@ impl EventKind {
     /// How many kinds there are.
     pub const COUNT: usize = Self::ALL.len();
 
+    /// Whether any station can cause as many as it can send packets.
+    pub(super) const fn is_for_strangers_to_cause(self) -> bool {
+        matches!(self, Self::LearningRefused)
+    }
+
     /// The kind as an index into tables of [`Self::COUNT`].
     #[must_use]
     pub const fn index(self) -> usize {

@@ -55,6 +55,18 @@ fn the_last_thousand_events_are_kept_and_all_are_counted() {
     assert_eq!(events.counts().count(), EventKind::COUNT);
 }
 
+#[test]
+fn packets_of_strangers_do_not_push_out_what_else_happened() {
+    let mut events = Events::default();
+    events.record(at(0), EventKind::ReloadApplied, "generation 2".into(), "nothing changed".into());
+    for sender in 0..5_000 {
+        events.record(at(0), EventKind::LearningRefused, format!("sender {sender}"), "no".into());
+    }
+    assert_eq!(events.after(0).next().map(|event| event.kind.as_str()), Some("reload-applied"));
+    assert_eq!(events.after(0).len(), 11, "as many as are logged");
+    assert!(events.counts().any(|count| count == (EventKind::LearningRefused, 5_000)), "all are counted");
+}
+
 /// Takes the log's lines.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

@@ -88,18 +88,23 @@ impl Model {
         match edit {
             Edit::Tenant(swap) => {
                 let (gone, come) = swap.sides(way);
-                if let Some(gone) = gone {
-                    self.index.tenants.remove(&gone.value.vrf);
-                    self.vrfs.remove(&VrfKey::Tenant(swap.key.clone()));
-                    self.leaving.insert(swap.key.clone(), gone.value.vrf);
-                    self.index.vrfs.remove(&gone.value.vrf);
-                    self.index.vrfs_from = self.index.vrfs_from.min(gone.value.vrf.0);
+                let key = VrfKey::Tenant(swap.key.clone());
+                if let Some(Owned { value: gone, .. }) = gone {
+                    self.index.tenants.remove(&gone.vrf);
+                    self.index.public_prefixes -= gone.public_prefixes.len();
+                    self.index.inside.remove(&swap.key);
+                    self.vrfs.remove(&key);
+                    self.leaving.insert(key.clone(), gone.vrf);
                 }
-                if let Some(come) = come {
-                    self.index.tenants.insert(come.value.vrf, swap.key.clone());
-                    self.vrfs.insert(VrfKey::Tenant(swap.key.clone()), come.value.vrf);
-                    self.leaving.remove(&swap.key);
-                    self.index.vrfs.insert(come.value.vrf);
+                if let Some(Owned { value: come, .. }) = come {
+                    self.index.tenants.insert(come.vrf, swap.key.clone());
+                    self.index.public_prefixes += come.public_prefixes.len();
+                    if come.external.is_none() {
+                        self.index.inside.insert(swap.key.clone());
+                    }
+                    self.leaving.remove(&key);
+                    self.vrfs.insert(key, come.vrf);
+                    self.index.vrfs.insert(come.vrf);
                     while self.index.vrfs.contains(&VrfId(self.index.vrfs_from)) {
                         self.index.vrfs_from += 1;
                     }
@@ -111,9 +116,13 @@ impl Model {
                 let place = |subnet: &Owned<Subnet>| (subnet.value.vrf, subnet.value.prefix.network());
                 if let Some(gone) = gone {
                     self.index.prefixes.remove(&place(gone));
+                    self.index.empty.remove(&swap.key);
                 }
                 if let Some(come) = come {
                     self.index.prefixes.insert(place(come), swap.key);
+                    if !self.index.records.contains_key(&swap.key) {
+                        self.index.empty.insert(swap.key);
+                    }
                 }
                 swap.put(&mut self.subnets, way);
             }
@@ -140,18 +149,27 @@ impl Model {
     /// Takes edits back, the last one first.
     pub(in crate::control) fn take_back(&mut self, edits: &[Edit]) {
         edits.iter().rev().for_each(|edit| self.edit(edit, Way::TakeBack));
-        self.leaving.clear();
+        self.settle();
     }
 
     /// Notes that the tables hold what the model says: identifiers of VRFs that are gone are free again.
     pub(in crate::control) fn settle(&mut self) {
-        self.leaving.clear();
+        for vrf in std::mem::take(&mut self.leaving).into_values() {
+            self.index.vrfs.remove(&vrf);
+            self.index.vrfs_from = self.index.vrfs_from.min(vrf.0);
+        }
     }
 }
 
 impl Index {
     fn count_record(&mut self, placed: &PlacedRecord, comes: bool) {
         let record = &placed.record.value;
+        count(&mut self.records, record.vsid, comes);
+        if self.records.contains_key(&record.vsid) {
+            self.empty.remove(&record.vsid);
+        } else {
+            self.empty.insert(record.vsid);
+        }
         count(&mut self.hosts, (record.vsid, placed.provider()), comes);
         if placed.moved.is_some() {
             count(&mut self.hosts, (record.vsid, record.provider), comes);

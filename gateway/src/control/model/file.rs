@@ -1,6 +1,6 @@
 //! From the file to the model, and back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -19,7 +19,8 @@ use crate::control::owner::Owner;
 
 impl Model {
     /// The model of a file. A VRF that `known` has keeps its identifier; new ones get the lowest that `known` does not
-    /// use, so that no identifier changes its meaning while a packet is on its way.
+    /// use, so that no identifier changes its meaning while a packet is on its way. What the file does not have of
+    /// them is free again once [other owners' objects](Self::restore) have come back.
     ///
     /// # Errors
     /// An IPv6 address.
@@ -37,7 +38,11 @@ impl Model {
             None => ids.of(VrfKey::External(network.name.clone())),
         });
         let externals = externals.collect();
-        let index = Index { vrfs: ids.taken.values().copied().collect(), ..Index::default() };
+        // Those that the file does not have may be tenants of other owners, and keep theirs.
+        let leaving = known.iter().filter(|(key, _)| !ids.taken.contains_key(key));
+        let leaving: BTreeMap<_, _> = leaving.map(|(key, id)| (key.clone(), *id)).collect();
+        let vrfs = ids.taken.values().chain(leaving.values()).copied().collect();
+        let index = Index { vrfs, ..Index::default() };
         let mut model = Self {
             frame: config,
             vrfs: ids.taken,
@@ -51,7 +56,7 @@ impl Model {
             neighbors: BTreeMap::new(),
             suspended: BTreeMap::new(),
             index,
-            leaving: BTreeMap::new(),
+            leaving,
             next_order: 0,
         };
         for (site, addresses) in addresses.into_iter().enumerate() {
@@ -90,7 +95,6 @@ impl Model {
             let value = Some(Owned::new(neighbor.mac, Owner::Config));
             model.put(Edit::Neighbor(Swap::of(&model.neighbors, hop, value)));
         }
-        model.settle();
         Ok(model)
     }
 
@@ -227,9 +231,8 @@ impl Model {
     /// The identifier of a new tenant's VRF: the one that it had a moment ago, else the lowest that no VRF has and no
     /// table still knows.
     pub(super) fn vrf_for(&self, tenant: &str) -> VrfId {
-        let leaving: BTreeSet<_> = self.leaving.values().copied().collect();
-        let free = |id: &VrfId| !self.index.vrfs.contains(id) && !leaving.contains(id);
-        let left = self.leaving.get(tenant).copied();
+        let free = |id: &VrfId| !self.index.vrfs.contains(id);
+        let left = self.leaving.get(&VrfKey::Tenant(tenant.to_owned())).copied();
         left.or_else(|| (self.index.vrfs_from..).map(VrfId).find(free)).unwrap_or(VrfId(u32::MAX))
     }
 }

@@ -33,6 +33,10 @@ impl Model {
         let mut obsolete = Vec::new();
         for stored in objects {
             let key = stored.key();
+            // What comes later has its place behind it, in the journal too.
+            if let Stored::ProviderAddress { order, .. } = stored {
+                self.next_order = self.next_order.max(order);
+            }
             if self.is_obsolete(&stored) {
                 obsolete.push(key);
                 continue;

@@ -17,7 +17,7 @@ mod quote;
 mod text;
 
 pub use document::Document;
-pub use export::{ExportError, ExportOptions, Input, Site, Subnet, export};
+pub use export::{ExportError, ExportOptions, Input, Site, Subnet, Tenant, export};
 pub use import::{Import, ImportError, Options, Remark, import};
 pub use output::{Configuration, External, Underlay};
 pub use problem::{Problem, Problems};

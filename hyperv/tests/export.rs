@@ -113,15 +113,15 @@ fn what_cannot_be_exported_says_what_to_write() {
         (
             "blue",
             options,
-            "tenant blue has no routing domain, by which Hyper-V knows it; write its RoutingDomainID in the \
-             configuration, as in tenants: [{ name: blue, routing-domain: \"{6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}\" }]",
+            "tenant blue has no routing domain, by which Hyper-V knows it; write its RoutingDomainID where the \
+             tenant is made, as in tenants: [{ name: blue, routing-domain: \"{6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}\" }]",
         ),
         ("empty", options, "tenant empty has no virtual subnet; add one"),
         ("red", wrong_subnet, "VSID 6001 is no subnet of tenant red; its VSIDs are: 5001, 5009"),
         (
             "red",
             wrong_address,
-            "this gateway has no provider address 100.64.20.11; its addresses are: 100.64.20.10, 100.64.21.10, \
+            "this gateway does not receive at provider address 100.64.20.11; write one of: 100.64.20.10, 100.64.21.10, \
              100.64.21.11",
         ),
     ] {

@@ -83,7 +83,10 @@ impl<P: Parameters, S: Sync> FromRequestParts<S> for Params<P> {
 }
 
 fn parse<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
-    Query::try_from_uri(uri).map(|Query(value)| value).map_err(|error| bad_query(&error.body_text()))
+    Query::try_from_uri(uri).map(|Query(value)| value).map_err(|error| {
+        let text = error.body_text();
+        bad_query(text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text))
+    })
 }
 
 fn with_query(pairs: &[(String, String)]) -> Result<Uri, ApiError> {
@@ -92,7 +95,8 @@ fn with_query(pairs: &[(String, String)]) -> Result<Uri, ApiError> {
 }
 
 fn bad_query(message: &str) -> ApiError {
-    ApiError::new(ErrorKind::BadRequest, message, "correct what stands behind the question mark")
+    let hint = "correct what stands behind the question mark; /v1/openapi.json names the parameters";
+    ApiError::new(ErrorKind::BadRequest, format!("query: {message}"), hint)
 }
 
 /// What a body may be, for the document.

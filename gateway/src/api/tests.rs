@@ -109,7 +109,7 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
     for (query, status, message) in [
         ("lookup?vsid=red", 400, "vsid: invalid digit"),
         ("lookup?tennant=red", 400, "unknown field `tennant`, expected one of `tenant`, `vsid`, `address`"),
-        ("ports?name=wire0", 400, "unknown field `name`"),
+        ("ports?name=wire0", 400, "query: name: unknown field `name`"),
         ("generation?page=1", 400, "unknown field `page`"),
         ("explain?vsid=5001", 400, "missing field `dst`"),
         ("doctor?probe=maybe", 400, "probe: provided string was not `true` or `false`"),

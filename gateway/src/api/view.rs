@@ -219,6 +219,10 @@ pub struct TenantView {
     pub gateway_mac: String,
     /// What happens to packets of unknown senders.
     pub sender_check: SenderCheckView,
+    /// How many addresses of one MAC are learned at most; `None`: it does not learn.
+    pub learn_addresses_per_mac: Option<u32>,
+    /// How many records of one virtual subnet are learned at most; `None`: it does not learn.
+    pub learn_records_per_subnet: Option<u32>,
     /// The external network of its default route; `None`: it has no way out.
     pub external: Option<String>,
     /// Prefixes routed into it from the external network, untranslated.

@@ -2,7 +2,7 @@
 
 use dpdk_bindings::clock;
 use nvgw_config::ChangeSet;
-use nvgw_types::PortId;
+use nvgw_types::{PortId, Vsid};
 
 use super::gateway::Gateway;
 use super::rows::{
@@ -100,6 +100,32 @@ impl Gateway {
         }
     }
 
+    fn known_vsid(&self, vsid: Option<u32>) -> Result<(), ApiError> {
+        let subnets = self.control.model().subnets();
+        match vsid.filter(|vsid| Vsid::new((*vsid).into()).map_or(true, |vsid| !subnets.contains_key(&vsid)))
+        {
+            None => Ok(()),
+            Some(vsid) => {
+                let message = format!("VSID {vsid} is in no subnet");
+                Err(ApiError::not_found(message, "`nvgw subnet list` shows the subnets"))
+            }
+        }
+    }
+
+    fn known_network(&self, name: Option<&str>) -> Result<(), ApiError> {
+        let config = self.control.config();
+        let sites = config.provider.sites.iter().map(|site| site.name.as_str());
+        let networks: Vec<_> =
+            sites.chain(config.external.iter().map(|network| network.name.as_str())).collect();
+        match name.filter(|name| !networks.contains(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let message = format!("no site and no external network is named {name:?}");
+                Err(ApiError::not_found(message, format!("there are {}", networks.join(", "))))
+            }
+        }
+    }
+
     /// What the doctor finds without asking anyone, and what the paths to hosts were found to be, is what alarms tell
     /// of.
     fn alarm_views(&self) -> Vec<AlarmView> {
@@ -166,6 +192,7 @@ impl Backend for Gateway {
 
     fn lookup(&mut self, filter: &LookupFilter, at: Page) -> Result<List<LookupView>, ApiError> {
         self.known_tenant(filter.tenant.as_deref())?;
+        self.known_vsid(filter.vsid)?;
         let model = self.control.model();
         let records = self.control.lookup_records(at.offset as usize);
         let rows = records.map(|(customer, placed)| {
@@ -191,6 +218,7 @@ impl Backend for Gateway {
     }
 
     fn neighbors(&mut self, filter: &NeighborFilter, at: Page) -> Result<List<NeighborView>, ApiError> {
+        self.known_network(filter.network.as_deref())?;
         let neighbors = self.control.neighbors(self.now()).into_iter().map(neighbor_view);
         Ok(page(at, neighbors, |neighbor| {
             filter.network.as_ref().is_none_or(|name| *name == neighbor.network)

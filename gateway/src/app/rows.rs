@@ -1,5 +1,7 @@
 //! From what the control side knows to the rows of the admin API.
 
+use nvgw_config::SenderCheck;
+
 use crate::api::view::{
     AddressState, AlarmView, CustomerRouteView, LookupView, NeighborState, NeighborView, PathState,
     ProviderAddressView, ProviderRouteView, RouteView, SenderCheckView, Severity, SubnetView, TenantView,
@@ -83,15 +85,21 @@ pub(super) fn neighbor_view(neighbor: control::NeighborView) -> NeighborView {
 }
 
 pub(super) fn tenant_view(tenant: control::TenantView) -> TenantView {
+    let limits = match tenant.sender_check {
+        SenderCheck::Learn(limits) => Some(limits),
+        SenderCheck::Strict | SenderCheck::LogOnly => None,
+    };
     TenantView {
         name: tenant.name,
         routing_domain: tenant.routing_domain,
         gateway_mac: tenant.gateway_mac.to_string(),
         sender_check: match tenant.sender_check {
-            nvgw_config::SenderCheck::Strict => SenderCheckView::Strict,
-            nvgw_config::SenderCheck::LogOnly => SenderCheckView::LogOnly,
-            nvgw_config::SenderCheck::Learn(_) => SenderCheckView::Learn,
+            SenderCheck::Strict => SenderCheckView::Strict,
+            SenderCheck::LogOnly => SenderCheckView::LogOnly,
+            SenderCheck::Learn(_) => SenderCheckView::Learn,
         },
+        learn_addresses_per_mac: limits.map(|limits| limits.addresses_per_mac),
+        learn_records_per_subnet: limits.map(|limits| limits.records_per_subnet),
         external: tenant.external,
         public_prefixes: tenant.public_prefixes,
         owner: tenant.owner.to_string(),

@@ -87,8 +87,13 @@ impl Client {
         Ok(())
     }
 
+    /// An answer of the gateway that makes no sense.
+    pub(super) fn no_answer(&self, reason: &dyn Display) -> CliError {
+        no_answer(&self.socket, reason)
+    }
+
     fn encode(&self, parameters: &impl Serialize) -> Result<String, CliError> {
-        serde_urlencoded::to_string(parameters).map_err(|error| no_answer(&self.socket, &error))
+        serde_urlencoded::to_string(parameters).map_err(|error| self.no_answer(&error))
     }
 
     fn request<T: DeserializeOwned>(

@@ -14,6 +14,9 @@ use nvgw_hyperv::{
 use nvgw_types::{ProviderAddr, VlanId, Vsid};
 
 use super::CliError;
+use super::args::SocketOption;
+
+mod running;
 
 /// Where to import from.
 #[derive(Debug, Subcommand)]
@@ -92,9 +95,9 @@ pub struct ExportHyperv {
     /// The tenant
     #[arg(long, value_name = "NAME")]
     tenant: String,
-    /// The gateway's configuration
+    /// The gateway's configuration; left out, the running gateway is asked, which knows what was changed since
     #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    config: Option<PathBuf>,
     /// The virtual subnet for wildcard record and default route; left out, the first without lookup records, else the
     /// first
     #[arg(long, value_name = "VSID", value_parser = vsid)]
@@ -102,6 +105,9 @@ pub struct ExportHyperv {
     /// The gateway's provider address that hosts send to; left out, the first of the first site
     #[arg(long, value_name = "ADDRESS")]
     provider_address: Option<IpAddr>,
+    /// Where the gateway is.
+    #[command(flatten)]
+    at: SocketOption,
 }
 
 /// Why there is nothing to import or export.
@@ -199,11 +205,15 @@ impl ImportHyperv {
 
 /// `nvgw export`.
 pub(super) fn export(to: &Exporter, out: &mut impl Write) -> Result<(), CliError> {
-    let Exporter::Hyperv(ExportHyperv { tenant, config, gateway_vsid, provider_address }) = to;
-    let config = nvgw_config::load(config)?;
+    let Exporter::Hyperv(ExportHyperv { tenant, config, gateway_vsid, provider_address, at }) = to;
     let options =
         ExportOptions { gateway_vsid: *gateway_vsid, provider_address: provider_address.map(ProviderAddr) };
-    let input = Input::from_config(&config, tenant, &options).map_err(HypervError::from)?;
+    let input = match config {
+        Some(file) => {
+            Input::from_config(&nvgw_config::load(file)?, tenant, &options).map_err(HypervError::from)?
+        }
+        None => running::input(&at.socket, tenant, &options)?,
+    };
     Ok(out.write_all(nvgw_hyperv::export(&input).as_bytes())?)
 }
 

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use super::CliError;
 use super::args::{PingOptions, TracerouteOptions};
 use super::client::Client;
@@ -25,7 +27,7 @@ pub(super) fn ping(options: &PingOptions, out: &mut impl Write) -> Result<bool, 
         let next = Instant::now() + options.interval;
         let outcome = probe(&mut client, &request)?;
         if options.json {
-            json(&outcome, out)?;
+            json(Probed { hop: None, sequence, outcome: &outcome }, out)?;
         } else {
             if sequence == 1 {
                 let from = source(&outcome).map(|from| format!(" from {from}")).unwrap_or_default();
@@ -54,10 +56,10 @@ pub(super) fn traceroute(options: &TracerouteOptions, out: &mut impl Write) -> R
     for hop in 1..=options.max_hops {
         let request = options.shape.probe(world.clone(), to, hop);
         let mut line = Hop::new(hop);
-        for _ in 0..PROBES_PER_HOP {
+        for sequence in 1..=PROBES_PER_HOP {
             let outcome = probe(&mut client, &request)?;
             if options.json {
-                json(&outcome, out)?;
+                json(Probed { hop: Some(hop), sequence, outcome: &outcome }, out)?;
             }
             if hop == 1 && line.is_empty() && !options.json {
                 let from = source(&outcome).map(|from| format!(" from {from}")).unwrap_or_default();
@@ -105,8 +107,20 @@ fn probe(client: &mut Client, request: &ProbeRequest) -> Result<ProbeOutcome, Cl
     client.post("/v1/probe", &(), body)
 }
 
-fn json(outcome: &ProbeOutcome, out: &mut impl Write) -> Result<(), CliError> {
-    serde_json::to_writer(&mut *out, outcome).map_err(io::Error::from)?;
+/// A probe and what became of it, for programs.
+#[derive(Serialize)]
+struct Probed<'a> {
+    /// How many routers away an answer was looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hop: Option<u8>,
+    /// Which of the probes it was, from 1; `nvgw traceroute` counts for each hop.
+    sequence: u32,
+    #[serde(flatten)]
+    outcome: &'a ProbeOutcome,
+}
+
+fn json(probed: Probed<'_>, out: &mut impl Write) -> Result<(), CliError> {
+    serde_json::to_writer(&mut *out, &probed).map_err(io::Error::from)?;
     Ok(writeln!(out)?)
 }
 

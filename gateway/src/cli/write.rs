@@ -71,9 +71,12 @@ fn print(answer: &ChangesView, as_json: bool, out: &mut impl io::Write) -> Resul
     }
     answer.changes.iter().try_for_each(|change| writeln!(out, "{change}"))?;
     match (answer.applied, answer.changes.is_empty()) {
-        (true, _) => writeln!(out, "generation {}", answer.generation)?,
-        (false, false) => writeln!(out, "nothing has changed yet: generation {}", answer.generation)?,
-        (false, true) => writeln!(out, "nothing would change: generation {}", answer.generation)?,
+        (true, false) => writeln!(out, "generation {}", answer.generation)?,
+        (true, true) => writeln!(out, "everything was so already: generation {}", answer.generation)?,
+        (false, false) => {
+            writeln!(out, "nothing has changed yet: it would be generation {}", answer.generation)?
+        }
+        (false, true) => writeln!(out, "nothing would change")?,
     }
     Ok(())
 }
@@ -97,12 +100,15 @@ fn by_option<C: Args>(problems: &[ProblemView]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A message after the option that has the value at `path`, as in `changes[0].add-lookup.provider-address`.
+/// A message after the option that has the value at `path`, as in `changes[0].add-lookup.provider-address`: the
+/// innermost key of it that is an option.
 fn named<C: Args>(path: &str, message: &str) -> String {
-    let key = path.splitn(3, '.').nth(2).unwrap_or_default();
-    let key = key.split(['.', '[']).next().unwrap_or_default().replace('-', "_");
     let command = C::augment_args(Command::new("change"));
-    match command.get_arguments().find(|argument| argument.get_id() == key.as_str()) {
+    let option = |key: &str| {
+        let key = key.split('[').next().unwrap_or_default().replace('-', "_");
+        command.get_arguments().find(|argument| argument.get_id() == key.as_str())
+    };
+    match path.split('.').skip(2).filter_map(option).last() {
         Some(argument) => format!("{}: {message}", written(argument)),
         None => message.to_owned(),
     }

@@ -1,5 +1,6 @@
 //! What an export is made of, and how it is taken from a configuration.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -25,6 +26,21 @@ pub struct Input {
     pub hosts: Vec<ProviderAddr>,
 }
 
+/// A tenant as its gateway has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its name.
+    pub name: String,
+    /// Its RoutingDomainID, with braces; `None`: Hyper-V does not know it.
+    pub routing_domain: Option<String>,
+    /// The gateway's own inner Ethernet address in its subnets.
+    pub gateway_mac: MacAddr,
+    /// Its virtual subnets.
+    pub subnets: Vec<Subnet>,
+    /// Which hosts have lookup records in which of them.
+    pub placements: BTreeSet<(Vsid, ProviderAddr)>,
+}
+
 /// A virtual subnet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subnet {
@@ -45,7 +61,7 @@ pub struct Site {
     pub subnet: IpNet,
 }
 
-/// What may be said about an export from a configuration.
+/// What may be said about an export.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ExportOptions {
     /// The subnet for wildcard record and default route; `None`: the first without lookup records, which is what a
@@ -55,7 +71,7 @@ pub struct ExportOptions {
     pub provider_address: Option<ProviderAddr>,
 }
 
-/// Why a configuration gives no export.
+/// Why there is no export.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
     /// There is no such tenant.
@@ -68,8 +84,8 @@ pub enum ExportError {
     },
     /// Hosts know tenants by their routing domain.
     #[error(
-        "tenant {name} has no routing domain, by which Hyper-V knows it; write its RoutingDomainID in the \
-        configuration, as in tenants: [{{ name: {name}, routing-domain: \"{{6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}}\" }}]"
+        "tenant {name} has no routing domain, by which Hyper-V knows it; write its RoutingDomainID where the tenant is \
+        made, as in tenants: [{{ name: {name}, routing-domain: \"{{6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}}\" }}]"
     )]
     NoRoutingDomain {
         /// The tenant.
@@ -92,59 +108,76 @@ pub enum ExportError {
         known: String,
     },
     /// The address is none of the gateway's.
-    #[error("this gateway has no provider address {wanted}; its addresses are: {known}")]
-    NoAddress {
+    #[error("this gateway does not receive at provider address {wanted}; write one of: {known}")]
+    NotItsAddress {
         /// The address.
-        wanted: String,
+        wanted: ProviderAddr,
         /// The gateway's addresses.
         known: String,
     },
+    /// Nothing leads to the gateway.
+    #[error("this gateway has no provider address in use; `nvgw provider-address list` says why")]
+    NoAddress,
 }
 
 impl Input {
-    /// What an export of a tenant takes from a configuration.
+    /// What an export of a tenant is made of. `sites` are the places that the gateway receives at, the best first.
     ///
     /// # Errors
-    /// A tenant that is not there or has no routing domain or no subnet, and options that name nothing of it.
-    pub fn from_config(config: &Config, tenant: &str, options: &ExportOptions) -> Result<Self, ExportError> {
-        let tenants = &config.tenants;
-        let Some(found) = tenants.iter().find(|known| known.name == tenant) else {
-            let known = list(tenants.iter().map(|tenant| &tenant.name));
-            return Err(ExportError::NoTenant { name: tenant.to_owned(), known });
+    /// A tenant that has no routing domain or no subnet, no place at all, and options that name nothing of them.
+    pub fn new(tenant: Tenant, sites: &[Site], options: &ExportOptions) -> Result<Self, ExportError> {
+        let Tenant { name, routing_domain, gateway_mac, subnets, placements } = tenant;
+        let Some(routing_domain) = routing_domain else {
+            return Err(ExportError::NoRoutingDomain { name });
         };
-        let name = || found.name.clone();
-        let Some(routing_domain) = found.routing_domain.clone() else {
-            return Err(ExportError::NoRoutingDomain { name: name() });
-        };
-        let subnets: Vec<Subnet> = found
-            .subnets
-            .iter()
-            .map(|subnet| Subnet { vsid: subnet.vsid, prefix: subnet.prefix, gateway: subnet.gateway.0 })
-            .collect();
-        let is_empty = |subnet: &&Subnet| !found.records.iter().any(|record| record.vsid == subnet.vsid);
         let Some(first) = subnets.first() else {
-            return Err(ExportError::NoSubnet { name: name() });
+            return Err(ExportError::NoSubnet { name });
         };
+        let is_empty = |subnet: &&Subnet| placements.iter().all(|(vsid, _)| *vsid != subnet.vsid);
         let gateway_subnet = match options.gateway_vsid {
             None => *subnets.iter().find(is_empty).unwrap_or(first),
             Some(vsid) => *subnets.iter().find(|subnet| subnet.vsid == vsid).ok_or_else(|| {
                 let known = list(subnets.iter().map(|subnet| subnet.vsid));
-                ExportError::NotItsSubnet { name: name(), vsid, known }
+                ExportError::NotItsSubnet { name: name.clone(), vsid, known }
             })?,
         };
-        let mut hosts: Vec<ProviderAddr> =
-            found.records.iter().map(|record| record.provider_address).collect();
-        hosts.sort();
-        hosts.dedup();
+        let hosts: BTreeSet<ProviderAddr> = placements.into_iter().map(|(_, host)| host).collect();
         Ok(Self {
-            tenant: name(),
+            tenant: name,
             routing_domain,
-            gateway_mac: found.gateway_mac,
+            gateway_mac,
             gateway_subnet,
             subnets,
-            site: site(config, options.provider_address)?,
-            hosts,
+            site: site(sites, options.provider_address)?,
+            hosts: hosts.into_iter().collect(),
         })
+    }
+
+    /// What an export of a tenant takes from a configuration.
+    ///
+    /// # Errors
+    /// As those of [`Input::new`], and a tenant that is not there.
+    pub fn from_config(config: &Config, tenant: &str, options: &ExportOptions) -> Result<Self, ExportError> {
+        let tenants = &config.tenants;
+        let found = tenants
+            .iter()
+            .find(|known| known.name == tenant)
+            .ok_or_else(|| ExportError::no_tenant(tenant, tenants.iter().map(|tenant| &tenant.name)))?;
+        let subnets = found.subnets.iter();
+        let tenant = Tenant {
+            name: found.name.clone(),
+            routing_domain: found.routing_domain.clone(),
+            gateway_mac: found.gateway_mac,
+            subnets: subnets
+                .map(|subnet| Subnet { vsid: subnet.vsid, prefix: subnet.prefix, gateway: subnet.gateway.0 })
+                .collect(),
+            placements: found.records.iter().map(|record| (record.vsid, record.provider_address)).collect(),
+        };
+        let sites = config.provider.sites.iter();
+        let sites: Vec<Site> = sites
+            .flat_map(|site| site.addresses.iter().map(|&address| Site { address, subnet: site.subnet }))
+            .collect();
+        Self::new(tenant, &sites, options)
     }
 
     /// The hosts outside the gateway's provider subnet.
@@ -153,15 +186,22 @@ impl Input {
     }
 }
 
-fn site(config: &Config, address: Option<ProviderAddr>) -> Result<Site, ExportError> {
-    let sites = &config.provider.sites;
-    let all = || sites.iter().flat_map(|site| site.addresses.iter().map(|address| (*address, site.subnet)));
-    let wanted = |(own, _): &(ProviderAddr, IpNet)| address.is_none_or(|address| address == *own);
-    let Some((address, subnet)) = all().find(wanted) else {
-        let wanted = address.map_or_else(|| "at all".to_owned(), |address| address.to_string());
-        return Err(ExportError::NoAddress { wanted, known: list(all().map(|(address, _)| address)) });
-    };
-    Ok(Site { address, subnet })
+impl ExportError {
+    /// There is no tenant of that name among the `known` ones.
+    #[must_use]
+    pub fn no_tenant<T: ToString>(name: &str, known: impl IntoIterator<Item = T>) -> Self {
+        Self::NoTenant { name: name.to_owned(), known: list(known.into_iter()) }
+    }
+}
+
+fn site(sites: &[Site], address: Option<ProviderAddr>) -> Result<Site, ExportError> {
+    let Some(first) = sites.first() else { return Err(ExportError::NoAddress) };
+    match address {
+        None => Ok(*first),
+        Some(wanted) => sites.iter().find(|site| site.address == wanted).copied().ok_or_else(|| {
+            ExportError::NotItsAddress { wanted, known: list(sites.iter().map(|site| site.address)) }
+        }),
+    }
 }
 
 fn list<T: ToString>(items: impl Iterator<Item = T>) -> String {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use nvgw_types::MacAddr;
 
-pub use input::{ExportError, ExportOptions, Input, Site, Subnet};
+pub use input::{ExportError, ExportOptions, Input, Site, Subnet, Tenant};
 
 use crate::quote::{comment, powershell};
 

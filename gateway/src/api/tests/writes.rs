@@ -20,7 +20,7 @@ fn changes_come_as_yaml_or_json_and_make_a_generation() {
     let asked = fixture.asked.clone();
     let running = Running::start(fixture);
     let dry = running.post("/v1/changes?dry-run=true", TWO).json();
-    assert_eq!((&dry["generation"], &dry["applied"]), (&41.into(), &false.into()));
+    assert_eq!((&dry["generation"], &dry["applied"]), (&42.into(), &false.into()));
     assert_eq!(dry["changes"].as_array().expect("a list").len(), 2);
     let json = r#"{"if-generation": 41, "changes": [{"remove-subnet": {"vsid": 5001}}]}"#;
     let applied = running.post("/v1/changes", json).json();

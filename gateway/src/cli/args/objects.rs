@@ -62,12 +62,26 @@ macro_rules! changes {
     };
 }
 
+/// How much is learned from senders at most.
+#[derive(Debug, Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LearnLimits {
+    /// With --sender-check learn: how many addresses of one MAC are learned; left out, 8
+    #[arg(long = "learn-addresses-per-mac", value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addresses_per_mac: Option<u64>,
+    /// With --sender-check learn: how many records of one subnet are learned; left out, 256
+    #[arg(long = "learn-records-per-subnet", value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records_per_subnet: Option<u64>,
+}
+
 changes! {
     /// `nvgw tenant add`.
     AddTenant = "add-tenant" {
         /// Its name
         name: String,
-        /// The gateway's own Ethernet address in its subnets; left out, 02:00:5e:00:00:01
+        /// The gateway's own Ethernet address in its subnets; left out, 02:00:5e:00:01:01
         #[arg(long, value_name = "MAC")]
         #[serde(skip_serializing_if = "Option::is_none")]
         gateway_mac: Option<String>,
@@ -87,6 +101,10 @@ changes! {
         #[arg(long = "public-prefix", value_name = "PREFIX")]
         #[serde(skip_serializing_if = "Vec::is_empty")]
         public_prefixes: Vec<String>,
+        /// How it learns.
+        #[command(flatten)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        learn: Option<LearnLimits>,
     }
     /// `nvgw tenant move`.
     MoveTenant = "move-tenant" {

@@ -6,6 +6,7 @@ use clap::Parser;
 use tempfile::TempDir;
 
 use super::*;
+use crate::api::fixture::{Fixture, Running};
 use crate::cli::{Cli, Command, ToolCommand};
 
 const POLICY: &str = r#"[
@@ -56,6 +57,38 @@ fn an_import_goes_back_to_the_hosts() {
     let error =
         run(directory.path(), "nvgw export hyperv --tenant blue -c @gw.yaml").expect_err("no such tenant");
     assert_eq!(error.to_string(), "there is no tenant \"blue\"; the tenants are: red");
+}
+
+#[test]
+fn a_running_gateway_is_exported_as_it_is_now() {
+    let mut fixture = Fixture::new();
+    fixture.records = 3;
+    let running = Running::start(fixture);
+    let line = |rest: &str| format!("nvgw export hyperv --socket {} {rest}", running.socket().display());
+    let (script, _) = run(Path::new("."), &line("--tenant red")).expect("a script");
+    for part in [
+        "its gateway is nvgw, at provider address 100.64.20.10.",
+        "$domain = '{6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}'",
+        "-CustomerAddress '10.0.0.1' -VirtualSubnetID 5001 -MACAddress '02005E000001'",
+        "$elsewhere = '100.64.10.2'\n",
+    ] {
+        assert!(script.contains(part), "{part}: {script}");
+    }
+    for (rest, expected) in [
+        ("--tenant green", "there is no tenant \"green\"; the tenants are: red"),
+        ("--tenant red --gateway-vsid 5002", "VSID 5002 is no subnet of tenant red; its VSIDs are: 5001"),
+        // The gateway has it, and does not use it: another station does.
+        (
+            "--tenant red --provider-address 100.64.20.11",
+            "this gateway does not receive at provider address 100.64.20.11; write one of: 100.64.20.10",
+        ),
+    ] {
+        let error = run(Path::new("."), &line(rest)).expect_err(rest);
+        assert_eq!(error.to_string(), expected);
+    }
+    let line = line("--tenant red");
+    drop(running);
+    assert!(matches!(run(Path::new("."), &line), Err(CliError::NoGateway { .. })));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use serde_json::{Value, json};
 
 use super::{ask, run, run_into};
 use crate::api::fixture::{Fixture, Running, answers};
@@ -79,13 +80,30 @@ fn a_probe_is_what_was_asked_for() {
     let line =
         "ping --vsid 5001 --from 10.0.0.1 10.0.0.5 --size 1500 --df --ttl 3 --timeout 2.5 --count 1 --json";
     let (text, _) = look(fixture, line);
-    let outcome: ProbeOutcome = serde_json::from_str(&text).expect("one line of JSON");
+    let mut printed: Value = serde_json::from_str(&text).expect("one line of JSON");
+    assert_eq!(printed.as_object_mut().expect("an object").remove("sequence"), Some(json!(1)));
+    let outcome: ProbeOutcome = serde_json::from_value(printed).expect("an outcome");
     assert_eq!(outcome, answers::outcomes()[0]);
     let asked = asked.lock().expect("no panic");
     let [probe] = &asked.probes[..] else { panic!("{asked:?}") };
     let from = Some("10.0.0.1".parse().expect("an address"));
     assert_eq!(probe.world, ProbeWorld::Overlay { vsid: 5001, from });
     assert_eq!((probe.size, probe.df, probe.ttl, probe.timeout_ms), (1500, true, 3, 2500));
+}
+
+#[test]
+fn programs_are_told_which_probe_an_outcome_is_of() {
+    let [reply, router, ..] = answers::outcomes();
+    let places = |line: &str| {
+        let outcomes = [&router, &router, &router, &reply].map(Clone::clone);
+        let (text, _) = look(with_outcomes(&outcomes), line);
+        let printed = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        printed.map(|probe| (probe["hop"].as_u64(), probe["sequence"].as_u64())).collect::<Vec<_>>()
+    };
+    let trace = places("traceroute --provider 100.64.10.2 --json");
+    assert_eq!(trace, [1, 2].map(|hop| [1, 2, 3].map(|probe| (Some(hop), Some(probe)))).concat());
+    let pings = places("ping --provider 100.64.10.2 --count 2 --interval 0 --json");
+    assert_eq!(pings, [(None, Some(1)), (None, Some(2))]);
 }
 
 #[test]

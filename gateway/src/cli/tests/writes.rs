@@ -26,6 +26,16 @@ fn each_command_makes_the_change_that_is_written() {
             "add-tenant",
             json!({"name": "green", "sender-check": "log-only", "external": "isp2", "public-prefixes": ["203.0.113.0/28"]}),
         ),
+        (
+            "tenant add green --sender-check learn --learn-addresses-per-mac 2",
+            "add-tenant",
+            json!({"sender-check": "learn", "learn": {"addresses-per-mac": 2, "records-per-subnet": 256}}),
+        ),
+        (
+            "tenant add green --sender-check learn --learn-records-per-subnet 9",
+            "add-tenant",
+            json!({"sender-check": "learn", "learn": {"addresses-per-mac": 8, "records-per-subnet": 9}}),
+        ),
         ("tenant move green --external isp2", "move-tenant", json!({"name": "green", "external": "isp2"})),
         ("tenant remove green", "remove-tenant", json!({"name": "green"})),
         (
@@ -126,7 +136,10 @@ fn a_dry_run_changes_nothing_and_json_is_the_server_s() {
     let asked = fixture.asked.clone();
     let running = Running::start(fixture);
     let said = ask(&running, "nvgw subnet remove --vsid 7001 --dry-run");
-    assert_eq!(said, "+ {\"remove-subnet\":{\"vsid\":7001}}\nnothing has changed yet: generation 41\n");
+    assert_eq!(
+        said,
+        "+ {\"remove-subnet\":{\"vsid\":7001}}\nnothing has changed yet: it would be generation 42\n"
+    );
     let said: Value =
         serde_json::from_str(&ask(&running, "nvgw subnet remove --vsid 7001 --json")).expect("JSON");
     assert_eq!((&said["generation"], &said["applied"]), (&json!(42), &json!(true)));
@@ -147,6 +160,8 @@ fn values_that_make_no_sense_are_refused_by_their_options_before_the_gateway_is_
         ),
         ("provider-route add 10.0.1.0/24 --via 10.0.1.0/24", "--via: "),
         ("tenant add green --sender-check lax", "--sender-check: "),
+        ("tenant add green --sender-check learn --learn-addresses-per-mac 0", "--learn-addresses-per-mac: "),
+        ("tenant add green --learn-records-per-subnet 9", "the tenant does not learn; "),
         (
             "tenant add green --public-prefix 203.0.113.1/28",
             "--public-prefix: 203.0.113.1/28 has host bits set",
@@ -207,15 +222,20 @@ fn apply_and_diff_take_files() {
     let mut out = Vec::new();
     assert_eq!(run_into(&line("diff"), &mut out).expect("answers"), ExitCode::from(1));
     let out = String::from_utf8(out).expect("text");
-    assert_eq!(out, "+ {\"remove-subnet\":{\"vsid\":7001}}\nnothing has changed yet: generation 41\n");
+    assert_eq!(
+        out,
+        "+ {\"remove-subnet\":{\"vsid\":7001}}\nnothing has changed yet: it would be generation 42\n"
+    );
     let said = run(&line("apply")).expect("applies");
     assert_eq!(said, "+ {\"remove-subnet\":{\"vsid\":7001}}\ngeneration 42\n");
     fs::write(&file, "changes: []\n").expect("writes");
+    let said = run(&line("apply")).expect("applies");
+    assert_eq!(said, "everything was so already: generation 43\n");
     let mut out = Vec::new();
     assert_eq!(run_into(&line("diff"), &mut out).expect("answers"), ExitCode::SUCCESS);
-    assert_eq!(String::from_utf8(out).expect("text"), "nothing would change: generation 42\n");
+    assert_eq!(String::from_utf8(out).expect("text"), "nothing would change\n");
     let conflict = run(&format!("{} --if-generation 41", line("apply"))).expect_err("conflict").to_string();
-    assert!(conflict.contains("generation 41, and the gateway is at generation 42"), "{conflict}");
+    assert!(conflict.contains("generation 41, and the gateway is at generation 43"), "{conflict}");
 }
 
 #[test]
@@ -243,7 +263,7 @@ fn objects_are_listed() {
     for (line, expected) in [
         ("tenant list", "\
 TENANT  GATEWAY MAC        SENDER CHECK  EXTERNAL  SUBNETS  RECORDS  OWNER   PUBLIC PREFIXES                 ROUTING DOMAIN
-red     02:00:5e:00:00:01  learn         internet        1        3  config  203.0.113.0/28 203.0.113.64/28  -
+red     02:00:5e:00:00:01  learn         internet        1        3  config  203.0.113.0/28 203.0.113.64/28  {6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}
 "),
         ("subnet list --tenant red", "\
 TENANT  VSID  PREFIX       GATEWAY   OWNER
@@ -273,4 +293,17 @@ EVENT  AFTER (S)  KIND          OBJECT                              WHAT HAPPENE
     }
     let moved = ask(&running, "nvgw lookup list --address 10.0.0.2");
     assert!(moved.contains("from 100.64.10.9 by api"), "{moved}");
+}
+
+#[test]
+fn help_names_the_defaults_that_a_tenant_gets() {
+    let set =
+        nvgw_config::parse_changes("changes: [{ add-tenant: { name: green } }]", "changes").expect("right");
+    let tenant = &set.changes[0].to_value()["add-tenant"];
+    let help = Cli::try_parse_from(["nvgw", "tenant", "add", "--help"]).expect_err("help").to_string();
+    for key in ["gateway-mac", "sender-check"] {
+        let default = tenant[key].as_str().expect("a default");
+        let line = help.lines().find(|line| line.contains(&format!("--{key} "))).expect("a line of its own");
+        assert!(line.ends_with(&format!("left out, {default}")), "{line}: {default}");
+    }
 }

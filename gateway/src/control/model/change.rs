@@ -180,9 +180,7 @@ impl Model {
             return Err(exists(&format!("tenant {}", new.name), other.owner));
         }
         if let Some(domain) = &new.routing_domain
-            && let Some((other, _)) = self.tenants.iter().find(|(_, tenant)| {
-                tenant.value.routing_domain.as_ref().is_some_and(|other| other.eq_ignore_ascii_case(domain))
-            })
+            && let Some(other) = self.index.domains.get(&domain.to_ascii_lowercase())
         {
             let message = format!("routing domain {domain} is that of tenant {other}");
             return Err(Refusal::new("routing-domain", message, "write the tenant's own RoutingDomainID"));

@@ -240,3 +240,28 @@ fn many_subnets_of_the_file_and_of_the_api_share_their_limits() {
     let swap = [Change::RemoveSubnet { vsid: vsid(7001) }, add(7002, 2)];
     change(&mut control, swap);
 }
+
+#[test]
+fn names_that_tenants_share_are_free_once_their_tenant_is_gone() {
+    let (mut control, _) = control(fixture::config()).expect("fits");
+    let named = |name: &str, domain: &str, prefix: &str| {
+        let Change::AddTenant(mut tenant) = add_tenant(name) else { unreachable!("a tenant") };
+        tenant.routing_domain = Some(format!("{{{domain}}}"));
+        tenant.public_prefixes = vec![fixture::net(prefix)];
+        Change::AddTenant(tenant)
+    };
+    change(&mut control, [named("amber", "AB", "203.0.113.64/28")]);
+    let refused = |control: &mut Control<LocalGrace>, one: Change| {
+        let outcome = control.change(&set([one]), Owner::Api, NOW, &mut Sent::default());
+        outcome.expect_err("taken").to_string()
+    };
+    assert!(refused(&mut control, named("coral", "ab", "203.0.113.96/28")).contains("that of tenant amber"));
+    for (prefix, other) in
+        [("203.0.113.72/29", "amber"), ("203.0.113.64/26", "amber"), ("203.0.113.0/27", "blue")]
+    {
+        let message = refused(&mut control, named("coral", "cd", prefix));
+        assert!(message.contains("overlaps"), "{other}: {message}");
+    }
+    change(&mut control, [Change::RemoveTenant { name: "amber".into() }]);
+    change(&mut control, [named("coral", "ab", "203.0.113.72/29")]);
+}

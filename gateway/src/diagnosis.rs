@@ -47,7 +47,6 @@ pub struct ProbeRequest {
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum ProbeOutcome {
     /// It was answered.
-    #[serde(rename_all = "kebab-case")]
     Reply {
         /// The address that the gateway sent from.
         source: IpAddr,
@@ -59,7 +58,6 @@ pub enum ProbeOutcome {
         rtt_ms: f64,
     },
     /// Its TTL ran out at a router.
-    #[serde(rename_all = "kebab-case")]
     TimeExceeded {
         /// The address that the gateway sent from.
         source: IpAddr,
@@ -69,7 +67,6 @@ pub enum ProbeOutcome {
         rtt_ms: f64,
     },
     /// A router or the host refused it.
-    #[serde(rename_all = "kebab-case")]
     Unreachable {
         /// The address that the gateway sent from.
         source: IpAddr,
@@ -85,7 +82,6 @@ pub enum ProbeOutcome {
         rtt_ms: f64,
     },
     /// Nobody answered in time.
-    #[serde(rename_all = "kebab-case")]
     TimedOut {
         /// The address that the gateway sent from.
         source: IpAddr,
@@ -93,7 +89,6 @@ pub enum ProbeOutcome {
         cure: Option<String>,
     },
     /// The gateway could not send it.
-    #[serde(rename_all = "kebab-case")]
     NotSent {
         /// The drop reason that a packet on the same way would have, by its name.
         reason: String,
@@ -127,7 +122,6 @@ pub struct ExplainRequest {
 
 /// One decision on a packet's way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
 pub struct ExplainStep {
     /// What is decided: `subnet`, `sender-check`, `route`, `record`, `provider-route`, `neighbor`, `rewrite`, …
     pub step: String,
@@ -137,7 +131,6 @@ pub struct ExplainStep {
 
 /// A packet's way through the real tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
 pub struct Explanation {
     /// Every decision, in order.
     pub steps: Vec<ExplainStep>,
@@ -150,7 +143,6 @@ pub struct Explanation {
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum Verdict {
     /// It leaves.
-    #[serde(rename_all = "kebab-case")]
     Forwarded {
         /// The port.
         port: String,
@@ -167,7 +159,6 @@ pub enum Verdict {
         what: String,
     },
     /// It waits for a neighbour's answer, and is dropped where none comes.
-    #[serde(rename_all = "kebab-case")]
     Held {
         /// The drop reason if no answer comes, by its name.
         reason: String,
@@ -177,7 +168,6 @@ pub enum Verdict {
         cure: String,
     },
     /// It is dropped.
-    #[serde(rename_all = "kebab-case")]
     Dropped {
         /// The drop reason, by its name.
         reason: String,
@@ -204,7 +194,6 @@ pub enum Health {
 
 /// One finding of the doctor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
 pub struct Finding {
     /// How bad it is.
     pub health: Health,
@@ -221,7 +210,6 @@ pub struct Finding {
 
 /// What the doctor says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
 pub struct DoctorReport {
     /// The worst of all findings.
     pub health: Health,
@@ -231,7 +219,6 @@ pub struct DoctorReport {
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
 pub struct Event {
     /// Its number; the next event has the next.
     pub sequence: u64,

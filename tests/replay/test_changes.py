@@ -140,13 +140,15 @@ class Batches(ReplayTest):
                                   changes=[(50, batch(*self.TENANT, add(self.GREEN), mistake))])
                 self.assert_nothing_sent(run)
                 (answer,) = run.report["changes"]
-                self.assertNotEqual(answer.get("applied"), True)
-                self.assertIn("changes[3]", str(answer), "the place of the mistake is not named")
+                self.assertEqual((answer["applied"], answer["generation"], answer["changes"]), (False, 0, []))
+                self.assertIn("changes[3]", answer["error"], "the place of the mistake is not named")
 
     def test_another_generation_refuses_a_batch(self):
         run = self.replay({"wire1": to(RED_WEB, 0, 100)},
                           changes=[(50, batch(move(RED_WEB, MOVED.provider_address), **{"if-generation": 4711}))])
-        self.assertIn("4711", str(run.report["changes"]))
+        (answer,) = run.report["changes"]
+        self.assertIs(answer["applied"], False)
+        self.assertIn("4711", answer["error"])
         self.assert_reached(run, [0, 100], RED_WEB)
 
     def test_a_customer_route_leads_to_another_machine(self):
@@ -164,6 +166,40 @@ class Batches(ReplayTest):
         run = self.replay({"wire1": packets}, config, changes=changes)
         self.assert_frames(run.sent("wire0"), [expect_encap(udp(SERVER, topology.RED_BRANCH, mark=100), RED_WEB),
                                                expect_encap(udp(SERVER, topology.RED_BRANCH, mark=200), other)])
+
+
+class Moments(ReplayTest):
+    """When a change is made, and in which order with what else happens."""
+
+    THERE, BACK = (batch(move(RED_WEB, vm.provider_address)) for vm in (MOVED, RED_WEB))
+
+    def assert_reached(self, run, ways: list) -> None:
+        self.assert_frames(run.sent("wire0"), [expect_encap(inward(RED_WEB, moment), vm) for moment, vm in ways])
+
+    def test_before_the_packets_of_its_instant(self):
+        run = self.replay({"wire1": to(RED_WEB, 0, 100)}, changes=[(100, self.THERE)])
+        self.assert_reached(run, [(0, RED_WEB), (100, MOVED)])
+
+    def test_in_the_order_given_at_one_instant(self):
+        for changes, place in (((self.THERE, self.BACK), RED_WEB), ((self.BACK, self.THERE), MOVED)):
+            run = self.replay({"wire1": to(RED_WEB, 0, 200)}, changes=[(100, change) for change in changes])
+            self.assert_reached(run, [(0, RED_WEB), (200, place)])
+
+    def test_in_the_order_of_time_however_they_are_given(self):
+        run = self.replay({"wire1": to(RED_WEB, 0, 150, 300)}, changes=[(200, self.BACK), (100, self.THERE)])
+        self.assert_reached(run, [(0, RED_WEB), (150, MOVED), (300, RED_WEB)])
+        self.assertEqual([answer["at"] for answer in run.report["changes"]], [0.1, 0.2])
+
+    def test_after_the_last_packet_too_and_the_clock_runs_on_from_there(self):
+        later = batch({"add-provider-address": {"site": "gateway-site", "address": "100.64.20.11"}})
+        run = self.replay({"wire1": to(RED_WEB, 0)}, changes=[(60_000, ProviderRoutes.ADD), (90_000, later)])
+        self.assertEqual([answer["applied"] for answer in run.report["changes"]], [True, True])
+        self.assertEqual([(event["kind"], event["at_ms"]) for event in run.report["events"]],
+                         [("changes-applied", 60_000), ("changes-applied", 90_000), ("address-preferred", 90_600)])
+
+    def test_any_fraction_of_a_second(self):
+        run = self.replay({"wire1": to(RED_WEB, 0, 100)}, changes=[(99.999, self.THERE)])
+        self.assert_reached(run, [(0, RED_WEB), (100, MOVED)])
 
 
 class ProviderRoutes(ReplayTest):
@@ -184,10 +220,10 @@ class ProviderRoutes(ReplayTest):
 
     def test_a_route_outlives_the_moves_of_what_it_leads_to(self):
         back = batch(move(FAR, FAR.provider_address))
-        run = self.replay({"wire1": to(FAR, 150, 250, 350)}, without_default_gateway(),
-                          changes=[(100, self.ADD), (200, batch(move(FAR, RED_WEB.provider_address))), (300, back)])
+        run = self.replay({"wire1": to(FAR, 0, 200, 400)}, without_default_gateway(),
+                          changes=[(0, self.ADD), (100, batch(move(FAR, RED_WEB.provider_address))), (300, back)])
         at_red_host = replace(RED_WEB, address=FAR.address, mac=FAR.mac)
-        ways = [(150, FAR), (250, at_red_host), (350, FAR)]
+        ways = [(0, FAR), (200, at_red_host), (400, FAR)]
         self.assert_frames(run.sent("wire0"), [expect_encap(inward(FAR, moment), vm) for moment, vm in ways])
         self.assert_drops(run, {})
 
@@ -195,17 +231,17 @@ class ProviderRoutes(ReplayTest):
         def route(next_hop, metric):
             return {"prefix": FAR_ROUTE["prefix"], "next-hop": next_hop, "metric": metric}
         both = batch({"add-provider-route": route("100.64.20.2", 10)}, {"add-provider-route": route("100.64.20.1", 20)})
-        run = self.replay({"wire1": to(FAR, 200, 400)}, without_default_gateway(),
-                          changes=[(100, both), (300, self.REMOVE)])
-        self.assert_frames(run.sent("wire0"), [expect_encap(inward(FAR, 200), FAR),
-                                               expect_encap(inward(FAR, 400), FAR_BY_DEFAULT)])
+        run = self.replay({"wire1": to(FAR, 0, 200)}, without_default_gateway(),
+                          changes=[(0, both), (100, self.REMOVE)])
+        self.assert_frames(run.sent("wire0"), [expect_encap(inward(FAR, 0), FAR),
+                                               expect_encap(inward(FAR, 200), FAR_BY_DEFAULT)])
 
     def test_a_route_moves_to_another_next_hop(self):
         to_router = batch({"move-provider-route": {**FAR_ROUTE, "to": "100.64.20.1"}})
-        run = self.replay({"wire1": to(FAR, 200, 400)}, without_default_gateway(),
-                          changes=[(100, self.ADD), (300, to_router)])
-        self.assert_frames(run.sent("wire0"), [expect_encap(inward(FAR, 200), FAR),
-                                               expect_encap(inward(FAR, 400), FAR_BY_DEFAULT)])
+        run = self.replay({"wire1": to(FAR, 0, 200)}, without_default_gateway(),
+                          changes=[(0, self.ADD), (100, to_router)])
+        self.assert_frames(run.sent("wire0"), [expect_encap(inward(FAR, 0), FAR),
+                                               expect_encap(inward(FAR, 200), FAR_BY_DEFAULT)])
 
 
 class Alarms(ReplayTest):

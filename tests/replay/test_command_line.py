@@ -45,6 +45,8 @@ class ExitStatus(unittest.TestCase):
         self.assert_status(2, everything[:4])
         self.assert_status(2, ["-c", self.config, "--in", "wire0", "--out", self.out])
         self.assert_status(2, everything + ["--settle", "soon"])
+        for change in ("changes.yaml", "1=", "soon=changes.yaml", "-1=changes.yaml", "nan=changes.yaml"):
+            self.assert_status(2, everything + [f"--at={change}"])
 
     def test_an_unknown_port_is_refused_by_name(self):
         done = execute(["replay", "-c", self.config, "--in", f"wire7={self.capture}", "--out", self.out])
@@ -65,6 +67,17 @@ class ExitStatus(unittest.TestCase):
         self.assert_status(1, arguments, "gatewaymac")
         self.assert_status(1, arguments, "5000")
         self.assertFalse((self.out / "report.json").exists())
+
+    def test_a_change_document_with_mistakes_is_refused_before_anything_is_written(self):
+        changes = self.folder / "changes.yaml"
+        arguments = ["-c", self.config, "--in", f"wire0={self.capture}", "--out", self.out, "--at", f"1000={changes}"]
+        self.assert_status(1, arguments, "changes.yaml")
+        changes.write_text("changes:\n  - remove-subnet: { vsid: none }\n  - no-such-change: {}\n")
+        self.assert_status(1, arguments, f"{changes}:2:28: changes[0].remove-subnet.vsid: ")
+        self.assert_status(1, arguments, f"{changes}:3:5: changes[1]")
+        changes.write_bytes(b"changes: []  # \xff")
+        self.assert_status(1, arguments, "changes.yaml")
+        self.assertFalse(self.out.exists())
 
     def test_text_that_is_no_yaml_is_refused(self):
         self.config.write_text("ports: [")

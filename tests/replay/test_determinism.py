@@ -7,7 +7,7 @@ from lib import packets, traffic
 from lib.assertions import ReplayTest
 from lib.gateway import at
 from lib.packets import expect_decap, expect_encap, from_outside, from_vm, udp
-from lib.topology import BLUE_PUBLIC, INTERNET, SERVER, WIRE0_MAC
+from lib.topology import BLUE_PUBLIC, INTERNET, RED_DB, RED_WEB, SERVER, WIRE0_MAC
 
 
 class Determinism(ReplayTest):
@@ -27,6 +27,28 @@ class Determinism(ReplayTest):
                 self.assertEqual(sorted(frame.data for frame in other.frames[port]),
                                  sorted(frame.data for frame in one.frames[port]))
             for part in ("ports", "tenants", "drops", "accounted"):
+                self.assertEqual(other.report[part], one.report[part])
+
+    def test_changes_while_packets_come_are_as_deterministic(self):
+        """A machine moves to and fro and an address comes, amid the traffic of a gateway that has just started."""
+        inputs = traffic.mixed(1500, seed=10)
+        moves = [{"changes": [{"move-lookup": {"vsid": RED_WEB.vsid, "address": RED_WEB.address,
+                                               "provider-address": host}}]}
+                 for host in (RED_DB.provider_address, RED_WEB.provider_address)]
+        address = {"changes": [{"add-provider-address": {"site": "gateway-site", "address": "100.64.20.11"}}]}
+        changes = [(700, address), *((800 + number * 37.5, moves[number % 2]) for number in range(12))]
+
+        def run(cores):
+            return self.replay(inputs, traffic.workers(cores), ("--cold-start",), changes)
+        one, *others = [run(cores) for cores in ([1], [1], [1, 2], [1, 2, 3, 4])]
+        self.assertTrue(all(answer["applied"] for answer in one.report["changes"]))
+        self.assertEqual(others[0].report_text, one.report_text)
+        self.assertEqual(others[0].files, one.files)
+        for other in others[1:]:
+            for port in ("wire0", "wire1"):
+                self.assertEqual(sorted(frame.data for frame in other.frames[port]),
+                                 sorted(frame.data for frame in one.frames[port]))
+            for part in ("ports", "tenants", "drops", "provider_addresses", "events", "alarms"):
                 self.assertEqual(other.report[part], one.report[part])
 
     def test_order_within_a_flow_is_kept_by_four_workers(self):

@@ -45,7 +45,7 @@ def from_address(vm: Vm, address: str, mark: int = 0) -> bytes:
 
 class LearningTest(ReplayTest):
     def events(self, run, kind: str, vm: Vm = RED_WEB) -> list:
-        """When such events happened to a machine's record, in milliseconds."""
+        """When such events happened to a machine's record, in milliseconds after the first packet."""
         return [event["at_ms"] for event in run.report["events"]
                 if event["kind"] == kind and vm.address in event["object"]]
 
@@ -61,8 +61,8 @@ class LearningTest(ReplayTest):
 
 class Following(LearningTest):
     def assert_moved_by(self, frame: bytes) -> None:
-        run = self.replay({"wire0": [at(100, frame)], "wire1": self.probes(50, 150)}, learning())
-        self.assert_reached_at(run, [50, 150], [RED_WEB, MOVED])
+        run = self.replay({"wire0": [at(100, frame)], "wire1": self.probes(0, 150)}, learning())
+        self.assert_reached_at(run, [0, 150], [RED_WEB, MOVED])
         self.assertEqual(self.events(run, "lookup-moved"), [100])
         self.assert_drops(run, {})
 

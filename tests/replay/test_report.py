@@ -5,7 +5,8 @@ import unittest
 from lib import topology, traffic
 from lib.assertions import ReplayTest
 from lib.packets import from_outside, from_vm, gre_offset, udp
-from lib.topology import BLUE_DB, BLUE_PUBLIC, INTERNET, RED_UPLINK, RED_WEB, SERVER
+from lib.topology import (BLUE_DB, BLUE_PUBLIC, COMPUTE_SITE, GATEWAY_MAC, GATEWAY_SITE, INTERNET, RED_UPLINK,
+                          RED_WEB, SERVER)
 
 
 class PortCounters(ReplayTest):
@@ -28,6 +29,39 @@ class PortCounters(ReplayTest):
         run = self.replay({"wire0": [from_vm(RED_WEB, udp(RED_WEB.address, SERVER), vsid=4999)] * 7})
         self.assertEqual(run.report["ports"]["wire0"]["rx_packets"], 7)
         self.assert_drops(run, {"no-policy-for-vsid": 7})
+
+
+class State(ReplayTest):
+    """What the gateway knows in the end; what it is after changes and claims is for the tests of these."""
+
+    def test_without_changes_and_faults_there_is_little_to_tell(self):
+        report = self.replay({"wire0": [from_vm(RED_WEB, udp(RED_WEB.address, SERVER))]}).report
+        self.assertEqual(report["generation"], 0)
+        for nothing in ("changes", "events", "alarms"):
+            self.assertEqual(report[nothing], [], nothing)
+        self.assertEqual(report["doctor"]["health"], "green")
+
+    def test_provider_addresses_have_their_places(self):
+        report = self.replay({"wire1": []}).report
+        own = {entry["address"]: entry for entry in report["provider_addresses"]}
+        self.assertEqual(set(own), {site.address for site in (GATEWAY_SITE, COMPUTE_SITE)})
+        for site in (GATEWAY_SITE, COMPUTE_SITE):
+            entry = own[site.address]
+            self.assertEqual((entry["site"], entry["vlan"], entry["port"]), (site.name, site.vlan, "wire0"))
+            self.assertEqual((entry["state"], entry["owner"], entry["primary"]), ("preferred", "config", True))
+            self.assertIsNone(entry["claimed_by"])
+
+    def test_alarms_are_the_findings_that_are_not_green(self):
+        config = topology.base()
+        config["tenants"].append({"name": "green", "gateway-mac": GATEWAY_MAC,
+                                  "subnets": [{"vsid": 7001, "prefix": "10.0.1.0/24", "gateway": "10.0.1.1"}]})
+        report = self.replay({"wire1": []}, config).report
+        findings = [(finding["check"], finding["object"], finding["message"])
+                    for finding in report["doctor"]["findings"] if finding["health"] != "green"]
+        alarms = [(alarm["check"], alarm["object"], alarm["message"]) for alarm in report["alarms"]]
+        self.assertEqual(alarms, findings)
+        self.assertEqual([(alarm["severity"], alarm["object"]) for alarm in report["alarms"]],
+                         [("warning", "VSID 7001")])
 
 
 class TenantCounters(ReplayTest):

@@ -54,6 +54,13 @@ pub struct ReplayOptions {
     /// A capture (pcap or pcapng) that comes in on a port; may be given several times
     #[arg(long = "in", value_name = "PORT=CAPTURE", value_parser = input, required = true)]
     pub inputs: Vec<(String, PathBuf)>,
+    /// A change document (as `nvgw apply` takes) that is applied so long after the first packet; may be given several
+    /// times
+    #[arg(long = "at", value_name = "SECONDS=FILE", value_parser = change)]
+    pub changes: Vec<(Duration, PathBuf)>,
+    /// Check the gateway's provider addresses for duplicates before they are used, as `nvgw run` does when it starts
+    #[arg(long)]
+    pub cold_start: bool,
     /// Where PORT.pcap for every port and report.json are written
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -258,6 +265,13 @@ fn input(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
+fn change(text: &str) -> Result<(Duration, PathBuf), String> {
+    match text.split_once('=') {
+        Some((at, file)) if !file.is_empty() => Ok((seconds(at)?, PathBuf::from(file))),
+        _ => Err("write SECONDS=FILE, as in 2.5=move.yaml".to_owned()),
+    }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().map_err(|_| "write a number of seconds, as in 2.5".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
@@ -292,10 +306,24 @@ mod tests {
                 config: "gw.yaml".into(),
                 inputs: vec![("b".into(), "2.pcap".into()), ("a".into(), "x=1.pcap".into())],
                 out: "out".into(),
+                changes: vec![],
+                cold_start: false,
                 settle: Duration::from_millis(500),
                 fcs: false,
             }
         );
+    }
+
+    #[test]
+    fn replay_takes_several_changes_with_fractions_of_seconds() {
+        let line = "nvgw replay -c f --in a=b --out d --at 2.5=x=1.yaml --at 0=b.yaml --cold-start";
+        let Command::Replay(options) = Cli::try_parse_from(line.split(' ')).expect("parses").command else {
+            panic!("another command");
+        };
+        let changes: [(_, PathBuf); 2] =
+            [(Duration::from_millis(2500), "x=1.yaml".into()), (Duration::ZERO, "b.yaml".into())];
+        assert_eq!(options.changes, changes);
+        assert!(options.cold_start);
     }
 
     #[test]
@@ -304,6 +332,10 @@ mod tests {
             ("nvgw replay -c f --in wire0 --out d", "write PORT=CAPTURE"),
             ("nvgw replay -c f --in a=b --out d --settle soon", "write a number of seconds"),
             ("nvgw replay -c f --in a=b --out d --settle=-1", "negative"),
+            ("nvgw replay -c f --in a=b --out d --at b.yaml", "write SECONDS=FILE"),
+            ("nvgw replay -c f --in a=b --out d --at 1=", "write SECONDS=FILE"),
+            ("nvgw replay -c f --in a=b --out d --at soon=b.yaml", "write a number of seconds"),
+            ("nvgw replay -c f --in a=b --out d --at=-1=b.yaml", "negative"),
             ("nvgw replay -c f --in a=b", "--out <DIR>"),
             ("nvgw stats --watch 0", "write more than 0 seconds"),
             ("nvgw show lookup --vsid red", "invalid digit"),

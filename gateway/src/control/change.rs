@@ -107,7 +107,8 @@ impl<G: Grace> Control<G> {
         if let Some(wanted) = set.if_generation.filter(|wanted| *wanted != self.generation) {
             return Err(ChangeError::Generation { wanted, current: self.generation });
         }
-        let Prepared { edits, writes, lines } = self.model.prepare(set, owner)?;
+        let Prepared { mut edits, writes, lines } = self.model.prepare(set, owner)?;
+        self.keep_usable(&mut edits);
         let (draft, routes) = match self.draft_of(&edits) {
             Ok(draft) => draft,
             Err(error) => {

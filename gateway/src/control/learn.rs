@@ -22,6 +22,7 @@ impl<G: Grace> Control<G> {
         // The model is ahead of the tables; the sender will try again.
         let Some(facts) = self.facts(seen).filter(|_| !self.pending) else { return false };
         let decision = self.learning.consider(now, seen, &facts);
+        self.note_damping(now);
         let (kind, change) = match decision {
             Decision::Nothing => return true,
             Decision::Refuse(refusal) => {
@@ -113,11 +114,17 @@ impl<G: Grace> Control<G> {
                 None => self.learning.forget(*customer),
             }
         }
+        self.note_damping(now);
     }
 
     /// Lets time pass for what moves, and tells what came of it.
     pub(super) fn tick_learning(&mut self, now: Nanos) {
         self.learning.tick(now);
+        self.note_damping(now);
+    }
+
+    /// Tells which records are held where they are from now on, and which may move again.
+    fn note_damping(&mut self, now: Nanos) {
         let notices: Vec<_> = self.learning.notices().collect();
         for notice in notices {
             let (kind, Damped { vsid, customer, claimed, .. }) = match notice {

@@ -80,12 +80,17 @@ impl<G: Grace> Control<G> {
             effects.retain(|effect| !at_once || !matches!(effect, Effect::Changed { .. }));
             self.detected.append(&mut effects);
         }
-        // One that went and came again in the same change was found to be ours before.
-        for (address, own) in self.model.addresses.iter().filter(|(_, own)| !own.usable) {
-            let own =
-                Hop { interface: self.model.interface_of(NetworkRef::Site(own.site)), address: *address };
-            if self.detection.state(own) == Some(AddressState::Preferred) {
-                self.detected.push(Effect::Changed { own, state: AddressState::Preferred, claimed_by: None });
+    }
+
+    /// Keeps addresses in use that go and come again in one batch: that nobody else has them is known.
+    pub(super) fn keep_usable(&mut self, edits: &mut [Edit]) {
+        for edit in edits {
+            let Edit::Address(Swap { key: address, after: Some(after), .. }) = edit else { continue };
+            let own = Hop { interface: self.site_interface(after.site), address: *address };
+            if self.detection.state(own) == Some(AddressState::Preferred)
+                && let Some(there) = self.model.addresses.get_mut(address)
+            {
+                (after.usable, there.usable) = (true, true);
             }
         }
     }
@@ -127,11 +132,10 @@ impl<G: Grace> Control<G> {
     /// Puts into the model what was found out while a change was pending.
     pub(super) fn catch_up(&mut self, now: Nanos, out: &mut impl Egress) {
         for Found { own, state, claimed_by } in std::mem::take(&mut self.deferred) {
-            let Some(before) = self.model.addresses.get(&own.address).copied() else { continue };
-            // It may be another network's by now, where nothing is known of it.
-            if self.model.interface_of(NetworkRef::Site(before.site)) != own.interface {
-                continue;
-            }
+            let there = self.model.addresses.get(&own.address).copied();
+            // A reload may have brought it to another network, where it is checked anew.
+            let there = there.filter(|there| own.interface == self.site_interface(there.site));
+            let Some(before) = there else { continue };
             let usable = state == AddressState::Preferred;
             if before.usable == usable && state != AddressState::Duplicate {
                 continue;

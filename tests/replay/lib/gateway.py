@@ -78,17 +78,17 @@ class Run:
         return [frame for frame in found if packets.Ether(frame.data)[packets.ARP].pdst == target]
 
 
-def execute(arguments: list) -> subprocess.CompletedProcess:
-    """Runs the gateway with arguments of any kind."""
+def execute(arguments: list, folder: Optional[Path] = None) -> subprocess.CompletedProcess:
+    """Runs the gateway with arguments of any kind, in a folder if given."""
     return subprocess.run([str(binary()), *map(str, arguments)], capture_output=True, text=True, errors="replace",
-                          timeout=TIMEOUT_SECONDS, check=False)
+                          timeout=TIMEOUT_SECONDS, check=False, cwd=folder)
 
 
 def replay(inputs: dict[str, Input], config: Optional[Config] = None, options: tuple = (),
            changes: tuple = ()) -> Run:
     """Replays captures. An input is a file, or a list of frames or bytes; the configuration is a document (JSON is
     YAML) or its text, the base topology if left out. `changes` are change documents, each with the milliseconds
-    after the start at which it is applied."""
+    after the first packet at which it is applied."""
     with tempfile.TemporaryDirectory(prefix="nvgw-replay-") as name:
         folder = Path(name)
         document = config if isinstance(config, str) else json.dumps(config or topology.base(), indent=1)
@@ -100,10 +100,12 @@ def replay(inputs: dict[str, Input], config: Optional[Config] = None, options: t
                 captures.write_pcap(source, frames)
             arguments += ["--in", f"{port}={source}"]
         for number, (milliseconds, batch) in enumerate(changes):
-            (folder / f"changes-{number}.yaml").write_text(json.dumps(batch))
-            arguments += ["--at", f"{milliseconds / 1000}={folder}/changes-{number}.yaml"]
+            # The report names the document as the command line does: the same in every run.
+            file = f"changes-{number}.yaml"
+            (folder / file).write_text(json.dumps(batch))
+            arguments += ["--at", f"{milliseconds / 1000}={file}"]
         out = folder / "out"
-        done = execute([*arguments, "--out", out, *options])
+        done = execute([*arguments, "--out", out, *options], folder)
         written = sorted(out.glob("*.pcap"))
         report = out / "report.json"
         return Run(

@@ -34,12 +34,33 @@ pub enum CaptureError {
 /// A packet of a capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Frame {
-    /// When it was captured, since the epoch.
+    /// When it was captured: since the epoch as the file says, since the [start](Traffic::start) once in a [`Traffic`].
     pub(super) time: Nanos,
     /// The port it enters by.
     pub(super) port: PortId,
     /// Its bytes, as many as were captured.
     pub(super) bytes: Box<[u8]>,
+}
+
+/// The packets of all captures, in the order in which they enter.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    /// When virtual time starts, since the epoch: with the first packet.
+    pub(super) start: Nanos,
+    /// The packets, by virtual time; ties as they were given.
+    pub(super) frames: Vec<Frame>,
+}
+
+impl Traffic {
+    /// Puts packets with times since the epoch in order.
+    pub(super) fn new(mut frames: Vec<Frame>) -> Self {
+        frames.sort_by_key(|frame| frame.time);
+        let start = frames.first().map_or(Nanos::default(), |frame| frame.time);
+        for frame in &mut frames {
+            frame.time = Nanos::default().after(frame.time.since(start));
+        }
+        Self { start, frames }
+    }
 }
 
 /// Nanoseconds in a second.
@@ -192,6 +213,7 @@ fn ethernet(link: Linktype) -> Result<(), String> {
 pub(super) struct Writer {
     path: PathBuf,
     file: BufWriter<File>,
+    start: Nanos,
     fcs: bool,
 }
 
@@ -199,9 +221,9 @@ pub(super) struct Writer {
 const SHORTEST: usize = 60;
 
 impl Writer {
-    /// Creates the file and writes its header. With `fcs`, frames are written as the wire has them: padded to 60
-    /// bytes, and followed by their check sequence.
-    pub(super) fn create(path: PathBuf, fcs: bool) -> Result<Self, CaptureError> {
+    /// Creates the file and writes its header. Virtual time starts at `start`, since the epoch. With `fcs`, frames are
+    /// written as the wire has them: padded to 60 bytes, and followed by their check sequence.
+    pub(super) fn create(path: PathBuf, start: Nanos, fcs: bool) -> Result<Self, CaptureError> {
         let create = || {
             let mut file = BufWriter::new(File::create(&path)?);
             file.write_all(&0xa1b2_c3d4_u32.to_le_bytes())?;
@@ -215,13 +237,14 @@ impl Writer {
             Ok(file)
         };
         match create() {
-            Ok(file) => Ok(Self { path, file, fcs }),
+            Ok(file) => Ok(Self { path, file, start, fcs }),
             Err(source) => Err(CaptureError::Io { path, source }),
         }
     }
 
-    /// Writes a frame.
-    pub(super) fn write(&mut self, time: Nanos, frame: &[u8]) -> Result<(), CaptureError> {
+    /// Writes a frame that leaves at a virtual time.
+    pub(super) fn write(&mut self, now: Nanos, frame: &[u8]) -> Result<(), CaptureError> {
+        let time = self.start.after(now.since(Nanos::default()));
         let tail = if self.fcs { tail(frame) } else { Vec::new() };
         let mut write = || {
             let length = (frame.len() + tail.len()) as u32;

@@ -8,8 +8,9 @@ use nvgw_config::Config;
 use nvgw_types::{MacAddr, PortId};
 
 use super::capture::{Frame, Writer};
+use super::changes::{Answer, Scheduled};
 use super::{Error, Totals};
-use crate::control::{Control, Egress, Nanos, PortHardware, table_limits};
+use crate::control::{Beginning, Control, Egress, Nanos, PortHardware, table_limits};
 use crate::datapath::{Options, Outputs, Pipeline, QsbrGrace, QsbrReaders};
 use crate::tables::hash::mix;
 use crate::tables::set::tables;
@@ -31,6 +32,8 @@ pub(super) struct Engine {
     out: Outputs,
     /// What ports count before a worker sees a frame.
     refused: Counters,
+    /// What came of the changes so far.
+    answers: Vec<Answer>,
     now: Nanos,
 }
 
@@ -74,8 +77,15 @@ fn address(port: usize) -> MacAddr {
 }
 
 impl Engine {
-    /// A gateway in the state it has before its first packet.
-    pub(super) fn new(config: Config, eal: &Eal, pool: Mempool, writers: Vec<Writer>) -> Result<Self, Error> {
+    /// A gateway in the state it has before its first packet. After a cold start, its provider addresses are still to
+    /// be checked.
+    pub(super) fn new(
+        config: Config,
+        cold_start: bool,
+        eal: &Eal,
+        pool: Mempool,
+        writers: Vec<Writer>,
+    ) -> Result<Self, Error> {
         let hardware = config.ports.iter().enumerate().map(|(number, port)| PortHardware {
             mac: port.mac.unwrap_or_else(|| address(number)),
             // A capture of another gateway has that gateway's address as its destination.
@@ -97,7 +107,8 @@ impl Engine {
                 counters,
             });
         }
-        let control = Control::new(config, hardware, table_writers, QsbrGrace::new(qsbr))?;
+        let beginning = Beginning { check_addresses: cold_start, ..Beginning::default() };
+        let control = Control::begin(config, beginning, hardware, table_writers, QsbrGrace::new(qsbr))?;
         Ok(Self {
             control,
             workers,
@@ -107,28 +118,38 @@ impl Engine {
             burst: Burst::new(),
             out: Outputs::new(ports),
             refused: Counters::new(ports, 0),
+            answers: Vec::new(),
             now: Nanos(0),
         })
     }
 
-    /// Runs all frames, which are in the order of time, then lets time pass until nothing is due within `settle`.
-    pub(super) fn run(&mut self, frames: &[Frame], settle: Duration) -> Result<(), Error> {
-        self.advance(frames.first().map_or(Nanos(0), |frame| frame.time));
-        let mut rest = frames;
-        while let Some(first) = rest.first() {
-            while let Some(due) = self.control.next_due().filter(|due| *due <= first.time) {
-                self.tick(due);
+    /// Runs all frames and changes, both in the order of time, then lets time pass until nothing is due within
+    /// `settle`. A change comes before the frames of its instant.
+    pub(super) fn run(
+        &mut self,
+        frames: &[Frame],
+        changes: &[Scheduled],
+        settle: Duration,
+    ) -> Result<(), Error> {
+        let (mut frames, mut changes) = (frames, changes);
+        loop {
+            if let Some((change, later)) = changes.split_first()
+                && frames.first().is_none_or(|frame| change.at() <= frame.time)
+            {
+                self.let_pass(change.at());
+                self.change(change)?;
+                changes = later;
+            } else if let Some(first) = frames.first() {
+                self.let_pass(first.time);
+                let worker = self.worker_of(first);
+                let same =
+                    |f: &&Frame| f.time == first.time && f.port == first.port && self.worker_of(f) == worker;
+                let (burst, later) = frames.split_at(frames.iter().take(BURST).take_while(same).count());
+                self.receive(first.port, worker, burst)?;
+                frames = later;
+            } else {
+                break;
             }
-            self.advance(first.time);
-            let worker = self.worker_of(first);
-            let length = rest
-                .iter()
-                .take(BURST)
-                .take_while(|f| f.time == first.time && f.port == first.port && self.worker_of(f) == worker)
-                .count();
-            let (burst, after) = rest.split_at(length);
-            self.receive(first.port, worker, burst)?;
-            rest = after;
         }
         while let Some(due) = self.control.next_due().filter(|due| due.since(self.now) <= settle) {
             self.tick(due);
@@ -137,6 +158,14 @@ impl Engine {
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+
+    /// Does what is due until then, then's instant included.
+    fn let_pass(&mut self, then: Nanos) {
+        while let Some(due) = self.control.next_due().filter(|due| *due <= then) {
+            self.tick(due);
+        }
+        self.advance(then);
     }
 
     fn advance(&mut self, now: Nanos) {
@@ -189,9 +218,16 @@ impl Engine {
             self.control.handle_punt(self.now, punted.punt, punted.mbuf.data(), &mut self.wires);
         }
         // What the packets brought about right now, such as an answer's held packets, is due now.
-        while let Some(due) = self.control.next_due().filter(|due| *due <= self.now) {
-            self.tick(due);
-        }
+        self.let_pass(self.now);
+        Ok(())
+    }
+
+    fn change(&mut self, change: &Scheduled) -> Result<(), Error> {
+        let answer = change.apply(&mut self.control, self.now, &mut self.wires)?;
+        self.answers.push(answer);
+        // A new address is asked for right now, and what no worker holds any more is free for the next change.
+        self.tick(self.now);
+        self.let_pass(self.now);
         Ok(())
     }
 
@@ -204,6 +240,7 @@ impl Engine {
             control: &self.control,
             counters,
             sent: &self.wires.sent,
+            answers: &self.answers,
             buffers_in_use: self.pool.in_use(),
             now: self.now,
         }

@@ -1,6 +1,7 @@
 //! `nvgw replay`: what the gateway would do with this traffic.
 
 mod capture;
+mod changes;
 mod engine;
 mod report;
 
@@ -12,7 +13,8 @@ use dpdk_bindings::{Eal, EalOptions, Hugepages, Mempool, MempoolOptions};
 use nvgw_config::Config;
 use nvgw_types::PortId;
 
-use self::capture::{CaptureError, Writer};
+use self::capture::{CaptureError, Traffic, Writer};
+use self::changes::Answer;
 use self::engine::Engine;
 use crate::cli::ReplayOptions;
 use crate::control::{Control, ControlError, Nanos};
@@ -23,9 +25,9 @@ use crate::telemetry::counters::Counters;
 /// Why a replay was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration is wrong.
+    /// The configuration, or a change document, is wrong.
     #[error(transparent)]
-    Config(#[from] nvgw_config::LoadError),
+    Document(#[from] nvgw_config::LoadError),
     /// A capture was named for a port that does not exist.
     #[error("--in {0}=…: the configuration has no port of that name; its ports are {1}")]
     UnknownPort(String, String),
@@ -64,6 +66,8 @@ struct Totals<'e> {
     counters: Vec<&'e Counters>,
     /// Packets and bytes sent, by port.
     sent: &'e [(u64, u64)],
+    /// What came of the changes.
+    answers: &'e [Answer],
     buffers_in_use: u32,
     now: Nanos,
 }
@@ -71,9 +75,10 @@ struct Totals<'e> {
 /// Runs the captures through the gateway that the configuration describes.
 ///
 /// # Errors
-/// A configuration or capture that is refused, an output that cannot be written, or a packet that is unaccounted for.
+/// A configuration, change document or capture that is refused, an output that cannot be written, or a packet that is unaccounted for.
 pub fn replay(options: &ReplayOptions) -> Result<(), Error> {
     let config = nvgw_config::load(&options.config)?;
+    let changes = changes::read(&options.changes)?;
     let mut frames = Vec::new();
     for (name, path) in &options.inputs {
         let port = config.ports.iter().position(|port| port.name == *name).ok_or_else(|| {
@@ -82,20 +87,18 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Error> {
         })?;
         capture::read(path, PortId(port as u16), &mut frames)?;
     }
-    // Stable: ties stay in the order of the command line, then of the file.
-    frames.sort_by_key(|frame| frame.time);
+    let traffic = Traffic::new(frames);
 
     let output = |path: PathBuf| move |source| Error::Output { path, source };
     fs::create_dir_all(&options.out).map_err(output(options.out.clone()))?;
-    let writers = config
-        .ports
-        .iter()
-        .map(|port| Writer::create(options.out.join(format!("{}.pcap", port.name)), options.fcs));
+    let writers = config.ports.iter().map(|port| {
+        Writer::create(options.out.join(format!("{}.pcap", port.name)), traffic.start, options.fcs)
+    });
     let writers = writers.collect::<Result<_, _>>()?;
 
     let (eal, pool) = buffers(&config)?;
-    let mut engine = Engine::new(config, &eal, pool, writers)?;
-    engine.run(&frames, options.settle)?;
+    let mut engine = Engine::new(config, options.cold_start, &eal, pool, writers)?;
+    engine.run(&traffic.frames, &changes, options.settle)?;
 
     let totals = engine.totals();
     let report = report::report(&totals);

@@ -1,8 +1,12 @@
-//! `report.json`: every counter, and whether every packet is accounted for.
+//! `report.json`: every counter, what the gateway knows in the end, and whether every packet is accounted for.
 
 use serde_json::{Map, Value, json};
 
 use super::Totals;
+use crate::api::view::{AlarmView, ProviderAddressView};
+use crate::app::rows::{alarm_view, provider_address_view};
+use crate::control::doctor::PortFacts;
+use crate::diagnosis::{DoctorReport, Event};
 use crate::telemetry::DropReason;
 use crate::telemetry::counters::{Counters, TrafficTotal};
 use crate::telemetry::view::VrfKind;
@@ -96,6 +100,8 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         .map(|(reason, count)| (reason.name().to_owned(), count.into()))
         .collect();
     let unverified: u64 = totals.counters.iter().map(|c| c.sender_unverified.get()).sum();
+    let doctor = doctor(totals);
+    let events: Vec<&Event> = totals.control.events().after(0).collect();
     json!({
         "ports": ports,
         "tenants": tenants,
@@ -103,6 +109,12 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         "drops": drops,
         "neighbors": neighbors(totals),
         "nat": {},
+        "provider_addresses": provider_addresses(totals),
+        "generation": totals.control.generation(),
+        "changes": totals.answers,
+        "events": events,
+        "alarms": alarms(&doctor),
+        "doctor": doctor,
         "packets": balance,
         "sender_unverified": unverified,
         "accounted": balance.holds(totals),
@@ -122,4 +134,22 @@ fn neighbors(totals: &Totals<'_>) -> Vec<Value> {
         })
     });
     neighbors.collect()
+}
+
+/// Every provider address of the gateway's own, as it was in the end.
+fn provider_addresses(totals: &Totals<'_>) -> Vec<ProviderAddressView> {
+    let addresses = totals.control.provider_addresses(totals.now);
+    addresses.into_iter().map(provider_address_view).collect()
+}
+
+/// What the doctor says in the end without asking anyone. A capture is one queue, chosen by nothing.
+fn doctor(totals: &Totals<'_>) -> DoctorReport {
+    let ports = totals.control.config().ports.iter();
+    let facts = ports.map(|port| PortFacts { name: port.name.clone(), rx_queues: 1, inner_hash: false });
+    totals.control.doctor(totals.now, &facts.collect::<Vec<_>>())
+}
+
+/// What of the doctor's findings the running gateway would raise an alarm for.
+fn alarms(doctor: &DoctorReport) -> Vec<AlarmView> {
+    doctor.findings.iter().cloned().filter_map(alarm_view).collect()
 }

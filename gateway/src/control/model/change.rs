@@ -1,6 +1,7 @@
 //! From changes to edits.
 
-use std::collections::BTreeSet;
+mod provider;
+
 use std::net::Ipv4Addr;
 
 use nvgw_config::{Change, ChangeSet, ExternalIndex, LookupRecord, NetworkRef, NewTenant, Place};
@@ -9,9 +10,7 @@ use nvgw_types::Vsid;
 use super::edit::{Edit, Swap, Way};
 use super::rules::{self, Judged, Refusal};
 use super::stored::{self, StoredWrite};
-use super::{
-    Model, Moved, OwnAddress, Owned, PlacedRecord, ProviderRoute, ProviderRouteKey, Record, Subnet, Tenant,
-};
+use super::{Model, Moved, Owned, PlacedRecord, ProviderRouteKey, Record, Subnet, Tenant};
 use crate::control::desired::{Customer, Hop};
 use crate::control::owner::Owner;
 
@@ -45,40 +44,38 @@ impl Model {
     pub(in crate::control) fn prepare(&mut self, set: &ChangeSet, owner: Owner) -> Result<Prepared, Refused> {
         let (mut edits, mut writes, mut lines) = (Vec::new(), Vec::new(), Vec::new());
         for (number, change) in set.changes.iter().enumerate() {
-            let made = edits.len();
+            let (made, noted) = (edits.len(), writes.len());
             let outcome = self.change(change, owner, &mut edits);
-            if let Err(refusal) = outcome.or_else(|refusal| self.discard(change, &mut edits).ok_or(refusal)) {
+            if let Err(refusal) =
+                outcome.or_else(|refusal| self.discard_instead(change, &mut edits).ok_or(refusal))
+            {
                 self.take_back(&edits);
                 return Err(Refused { number, place: set.places.get(number).cloned(), refusal });
             }
-            let mut noted = Vec::new();
-            edits[made..].iter().for_each(|edit| self.writes(edit, &mut noted));
-            for key in self.superseded(change, &noted) {
-                self.make(Edit::Suspended(Swap::of(&self.suspended, key.clone(), None)), &mut edits);
-                // What takes its place in the journal comes after it.
-                writes.push((key, None));
+            for edit in &edits[made..] {
+                self.writes(edit, &mut writes);
+                lines.push(self.describe(edit));
             }
-            writes.append(&mut noted);
-            lines.extend(edits[made..].iter().map(|edit| self.describe(edit)));
+            // The journal has one entry for one name, and it is the newcomer's.
+            for (key, _) in &writes[noted..] {
+                self.discard(key, &mut edits);
+            }
         }
         Ok(Prepared { edits, writes, lines })
     }
 
-    /// What is suspended under the names of what a change made: it would come back with the next reload.
-    fn superseded(&self, change: &Change, writes: &[StoredWrite]) -> Vec<String> {
-        if self.suspended.is_empty() {
-            return Vec::new();
-        }
-        let made = writes.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.clone());
-        let keys: BTreeSet<_> = made.chain(stored::key_of_move(change)).collect();
-        keys.into_iter().filter(|key| self.suspended.contains_key(key)).collect()
+    /// Removes what is suspended, where what would be removed is not in force or another's.
+    fn discard_instead(&mut self, change: &Change, edits: &mut Vec<Edit>) -> Option<()> {
+        self.discard(&stored::key_of_removal(change)?, edits).then_some(())
     }
 
-    /// Removes what is suspended: it is no object that is in force, and has the same name.
-    fn discard(&mut self, change: &Change, edits: &mut Vec<Edit>) -> Option<()> {
-        let key = stored::key_of_removal(change).filter(|key| self.suspended.contains_key(key))?;
-        self.make(Edit::Suspended(Swap::of(&self.suspended, key, None)), edits);
-        Some(())
+    /// Removes what is suspended by its name; whether there was anything.
+    fn discard(&mut self, key: &str, edits: &mut Vec<Edit>) -> bool {
+        let there = self.suspended.contains_key(key);
+        if there {
+            self.make(Edit::Suspended(Swap::of(&self.suspended, key.to_owned(), None)), edits);
+        }
+        there
     }
 
     pub(super) fn make(&mut self, edit: Edit, edits: &mut Vec<Edit>) {
@@ -149,7 +146,7 @@ impl Model {
             }
             Change::AddNeighbor { network, address, mac } => {
                 let (network, hop) = self.hop(network, *address)?;
-                self.neighbor_on("address", network, hop.address)?;
+                self.neighbor_on("address", "neighbour", network, hop.address)?;
                 if let Some(other) = self.neighbors.get(&hop) {
                     return Err(exists(&format!("neighbour {address}"), other.owner));
                 }
@@ -221,7 +218,7 @@ impl Model {
         let all = (vrf, Ipv4Addr::UNSPECIFIED)..=(vrf, Ipv4Addr::BROADCAST);
         let subnets = self.index.prefixes.range(all).count();
         if subnets > 0 {
-            let message = format!("tenant {name} has {subnets} subnets");
+            let message = format!("tenant {name} has {}", counted(subnets, "subnet"));
             return Err(Refusal::new("name", message, "remove them first: nvgw subnet remove"));
         }
         self.make(Edit::Tenant(Swap::of(&self.tenants, name.to_owned(), after)), edits);
@@ -256,7 +253,7 @@ impl Model {
             let within = Customer { vrf, address: first }..=Customer { vrf, address: last };
             let records = self.records.range(within.clone()).count();
             if records > 0 {
-                let message = format!("subnet {vsid} has {records} lookup records");
+                let message = format!("subnet {vsid} has {}", counted(records, "lookup record"));
                 return Err(Refusal::new("vsid", message, "remove them first: nvgw lookup remove"));
             }
             if let Some((via, _)) = self.index.next_hops.range(within).next() {
@@ -321,6 +318,9 @@ impl Model {
         };
         if after != *placed {
             self.make(Edit::Record(Swap::of(&self.records, customer, Some(after))), edits);
+        } else {
+            // Where it is already: a move to elsewhere, which is suspended, is not meant any more.
+            self.discard(&stored::key_of_move(vsid, address), edits);
         }
         Ok(())
     }
@@ -355,11 +355,7 @@ impl Model {
         let of = &self.tenant(tenant)?.value;
         self.customer_next_hop(of, next_hop)?;
         let key = (of.vrf, prefix);
-        let subnet = self.subnet_at(of.vrf, prefix.network()).filter(|(_, subnet)| subnet.prefix == prefix);
-        if subnet.is_some() || self.connected_in(of.vrf).any(|connected| connected == prefix) {
-            let message = format!("{prefix} is connected already");
-            return Err(Refusal::new("prefix", message, "write a prefix behind a VM"));
-        }
+        self.customer_destination(of.vrf, prefix)?;
         if let Some(other) = self.customer_routes.get(&key) {
             return Err(exists(&format!("customer route {prefix} of {tenant}"), other.owner));
         }
@@ -387,139 +383,6 @@ impl Model {
         Ok(())
     }
 
-    fn add_provider_address(
-        &mut self,
-        site: &str,
-        address: Option<std::net::IpAddr>,
-        owner: Owner,
-        edits: &mut Vec<Edit>,
-    ) -> Judged {
-        let site = self.site(site)?;
-        let address = match address {
-            Some(address) => rules::address("address", address)?,
-            None => self.free_in_pool(site)?,
-        };
-        if let Some(other) = self.addresses.get(&address) {
-            return Err(exists(&format!("provider address {address}"), other.owner));
-        }
-        for subnet in self.prefixes_of(NetworkRef::Site(site)) {
-            rules::station("address", address, subnet)?;
-        }
-        if let Some(whose) = self.station_at(site, address) {
-            let message = format!("{address} is the address of {whose}");
-            return Err(Refusal::new("address", message, "write an address that nobody has"));
-        }
-        // Usable once nobody else was found to have it.
-        let own = OwnAddress { site, order: self.order(), owner, usable: false };
-        self.make(Edit::Address(Swap::of(&self.addresses, address, Some(own))), edits);
-        Ok(())
-    }
-
-    fn remove_provider_address(&mut self, address: Ipv4Addr, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
-        let own = self.addresses.get(&address).ok_or_else(|| {
-            let message = format!("{address} is no provider address of the gateway");
-            Refusal::new("address", message, "`nvgw provider-address list` shows them")
-        })?;
-        if own.owner != owner {
-            return Err(Refusal::owned(&format!("provider address {address}"), own.owner));
-        }
-        self.make(Edit::Address(Swap::of(&self.addresses, address, None)), edits);
-        Ok(())
-    }
-
-    /// The first address of a site's pool that nobody is known to have.
-    fn free_in_pool(&self, site: nvgw_config::SiteIndex) -> Judged<Ipv4Addr> {
-        let configured = &self.frame.provider.sites[site.0];
-        let pool = configured.pool.as_ref().ok_or_else(|| {
-            let message = format!("site {} has no pool to take an address from", configured.name);
-            Refusal::new("site", message, "write the address, or give the site a pool in the file")
-        })?;
-        let free = |address: &Ipv4Addr| {
-            !self.addresses.contains_key(address) && self.station_at(site, *address).is_none()
-        };
-        let (first, last) = (rules::address("site", pool.first.0)?, rules::address("site", pool.last.0)?);
-        let range = u32::from(first)..=u32::from(last);
-        range.map(Ipv4Addr::from).find(free).ok_or_else(|| {
-            let message = format!("the pool of site {} has no free address", configured.name);
-            Refusal::new("site", message, "widen it in the file, or remove an address")
-        })
-    }
-
-    /// The station of a site's subnet that is known to have an address.
-    fn station_at(&self, site: nvgw_config::SiteIndex, address: Ipv4Addr) -> Option<&'static str> {
-        let gateway = self.frame.provider.sites[site.0].gateway;
-        let hop = Hop { interface: self.interface_of(NetworkRef::Site(site)), address };
-        if gateway == Some(address.into()) {
-            Some("the site's default gateway")
-        } else if self.neighbors.contains_key(&hop) {
-            Some("a static neighbour")
-        } else if self.provider_routes.keys().any(|route| route.next_hop == address) {
-            Some("a provider route's next hop")
-        } else if self.index.peers.contains_key(&address) {
-            Some("a compute host in a lookup record")
-        } else {
-            None
-        }
-    }
-
-    fn add_provider_route(
-        &mut self,
-        field: &'static str,
-        key: ProviderRouteKey,
-        metric: u32,
-        edits: &mut Vec<Edit>,
-    ) -> Judged {
-        let ProviderRouteKey { prefix, next_hop, owner } = key;
-        let site = self.provider_next_hop(field, next_hop)?;
-        let sites = 0..self.frame.provider.sites.len();
-        let mut subnets =
-            sites.flat_map(|site| self.prefixes_of(NetworkRef::Site(nvgw_config::SiteIndex(site))));
-        if subnets.any(|subnet| subnet == prefix) {
-            let message = format!("{prefix} is connected already");
-            return Err(Refusal::new("prefix", message, "write a prefix behind a router"));
-        }
-        let others = ProviderRouteKey { next_hop: Ipv4Addr::UNSPECIFIED, owner: Owner::Site, ..key };
-        let others = self.provider_routes.range(others..).take_while(|(other, _)| other.prefix == prefix);
-        for (other, route) in others {
-            if other.next_hop == next_hop && other.owner == owner {
-                return Err(exists(&format!("provider route {prefix} by {next_hop}"), owner));
-            }
-            if route.metric == metric && other.next_hop != next_hop {
-                let message = format!(
-                    "{prefix} is routed by {} with metric {metric} already, by {}",
-                    other.next_hop, other.owner
-                );
-                return Err(Refusal::new("metric", message, "write another metric, or move that route"));
-            }
-        }
-        let value = ProviderRoute { site, metric, order: self.order() };
-        self.make(Edit::ProviderRoute(Swap::of(&self.provider_routes, key, Some(value))), edits);
-        Ok(())
-    }
-
-    /// A provider route that the asker owns.
-    fn own_provider_route(&self, key: ProviderRouteKey) -> Judged<&ProviderRoute> {
-        self.provider_routes.get(&key).ok_or_else(|| {
-            let what = format!("provider route {} by {}", key.prefix, key.next_hop);
-            let owners = [Owner::Site, Owner::Config, Owner::Api, Owner::Learned];
-            let other = owners.map(|owner| ProviderRouteKey { owner, ..key });
-            let mut sites = self.frame.provider.sites.iter();
-            let gateway = sites.find(|site| site.gateway == Some(key.next_hop.into()));
-            if let Some(site) = gateway.filter(|_| key.prefix.prefix_len() == 0) {
-                let message = format!("{what} is the default gateway of site {}", site.name);
-                let hint = "change the site's gateway in the configuration file, then reload";
-                return Refusal::new("prefix", message, hint);
-            }
-            match other.iter().find(|other| self.provider_routes.contains_key(other)) {
-                Some(other) => Refusal::owned(&what, other.owner),
-                None => {
-                    let hint = "`nvgw provider-route list` shows the routes";
-                    Refusal::new("prefix", format!("there is no {what}"), hint)
-                }
-            }
-        })
-    }
-
     fn hop(&self, network: &str, address: std::net::IpAddr) -> Judged<(NetworkRef, Hop)> {
         let network = self.network(network)?;
         let address = rules::address("address", address)?;
@@ -533,6 +396,10 @@ fn exists(what: &str, owner: Owner) -> Refusal {
         Owner::Api | Owner::Learned => "move or remove it",
     };
     Refusal::new("", format!("{what} is there already, by {owner}"), hint)
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn missing(what: &str, field: &'static str) -> Refusal {

@@ -11,8 +11,8 @@ use super::{Model, Owned};
 use crate::control::desired::{Customer, Hop};
 use crate::control::owner::Owner;
 
-/// An object that was accepted once and does not fit what the file says now. It is kept, out of force, until the
-/// file or another change makes room for it, or it is removed.
+/// An object that was accepted once and does not fit what the file says now. It is kept, out of force, until a
+/// reload or a start finds room for it, it is removed, or another one takes its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspended {
     /// The object.
@@ -23,9 +23,13 @@ pub struct Suspended {
 
 impl Model {
     /// Puts objects of other owners on top of the file's. Those that do not fit are suspended. Returns the keys of
-    /// those that mean nothing any more: a move whose record says something else now, an address that the file has.
+    /// those that mean nothing any more: a move whose record says something else now, an address that the file has,
+    /// what was learned and does not fit.
     pub(in crate::control) fn restore(&mut self, mut objects: Vec<Stored>) -> Vec<String> {
         objects.sort_by_key(Stored::rank);
+        // The journal keeps the places that it noted: whatever is added later comes after all of them.
+        let places = objects.iter().map(|stored| stored.rank().1);
+        self.next_order = places.max().unwrap_or_default().max(self.next_order);
         let mut obsolete = Vec::new();
         for stored in objects {
             let key = stored.key();
@@ -37,7 +41,10 @@ impl Model {
                 obsolete.push(key);
                 continue;
             }
-            if let Err(refusal) = self.put_on_top(&stored) {
+            let Err(refusal) = self.put_on_top(&stored) else { continue };
+            if stored.is_learned() {
+                obsolete.push(key);
+            } else {
                 self.suspended.insert(key, Suspended { stored, refusal });
             }
         }

@@ -4,11 +4,15 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
+use nvgw_config::rules::{
+    Verdict, check_destination, check_not_connected, check_not_edge, check_not_gateway, check_station,
+    check_subnet, check_vm_mac, check_vsid,
+};
 use nvgw_config::{ExternalIndex, NetworkRef, SiteIndex};
-use nvgw_types::{MacAddr, Vsid};
+use nvgw_types::{MacAddr, VrfId, Vsid};
 
 use super::{Model, Subnet, Tenant};
-use crate::control::desired::{Customer, unassignable};
+use crate::control::desired::Customer;
 use crate::control::owner::Owner;
 
 /// Why a change is not made.
@@ -58,22 +62,16 @@ pub(super) fn prefix(field: &'static str, prefix: IpNet) -> Judged<Ipv4Net> {
     })
 }
 
-/// Whether a station of a network can have the address.
-pub(super) fn station(field: &'static str, address: Ipv4Addr, network: Ipv4Net) -> Judged {
-    let message = if !network.contains(&address) {
-        format!("{address} is outside {network}")
-    } else if unassignable(&network).contains(&address) {
-        format!("{address} is the network or broadcast address of {network}")
-    } else {
-        return Ok(());
-    };
-    let hosts = network.hosts();
-    let (first, last) = (hosts.clone().next(), hosts.last());
-    let hint = match (first, last) {
-        (Some(first), Some(last)) => format!("write an address from {first} to {last}"),
-        _ => format!("write an address inside {network}"),
-    };
-    Err(Refusal::new(field, message, hint))
+/// A rule that file and changes share, held against the value of one key.
+pub(super) trait At {
+    /// The verdict as one on `field`.
+    fn at(self, field: &'static str) -> Judged;
+}
+
+impl At for Verdict {
+    fn at(self, field: &'static str) -> Judged {
+        self.map_err(|wrong| Refusal::new(field, wrong.message, wrong.hint))
+    }
 }
 
 impl Model {
@@ -132,7 +130,7 @@ impl Model {
     }
 
     /// The connected prefixes of the external networks in a VRF.
-    pub(super) fn connected_in(&self, vrf: nvgw_types::VrfId) -> impl Iterator<Item = Ipv4Net> {
+    fn connected_in(&self, vrf: VrfId) -> impl Iterator<Item = Ipv4Net> {
         let networks = self.frame.external.iter().zip(&self.externals);
         let own = networks.filter(move |(_, of)| **of == vrf).flat_map(|(network, _)| &network.addresses);
         own.filter_map(|address| super::ipv4(*address))
@@ -160,25 +158,33 @@ impl Model {
         }
     }
 
-    /// Whether another station of a network can have the address.
-    pub(super) fn neighbor_on(&self, field: &'static str, network: NetworkRef, address: Ipv4Addr) -> Judged {
+    /// Whether another station of a network can have the address, which is a `what`.
+    pub(super) fn neighbor_on(
+        &self,
+        field: &'static str,
+        what: &str,
+        network: NetworkRef,
+        address: Ipv4Addr,
+    ) -> Judged {
         if self.is_own(network, address) {
-            let message = format!("{address} is the gateway's own address");
+            let message = format!("{what} {address} is the gateway's own address");
             return Err(Refusal::new(field, message, "write the address of another station on the network"));
         }
         let prefixes = self.prefixes_of(network);
         match prefixes.iter().find(|prefix| prefix.contains(&address)) {
-            Some(prefix) => station(field, address, *prefix),
+            Some(prefix) => check_not_edge(what, address, *prefix).at(field),
             None => {
-                let prefixes: Vec<_> = prefixes.iter().map(Ipv4Net::to_string).collect();
-                let message = format!("{address} is on no connected prefix of the network");
-                Err(Refusal::new(
-                    field,
-                    message,
-                    format!("write an address inside {}", prefixes.join(" or ")),
-                ))
+                let message =
+                    format!("{what} {address} is on no connected prefix of {}", self.name_of(network));
+                Err(Refusal::new(field, message, inside(prefixes)))
             }
         }
+    }
+
+    /// Whether the gateway can have the address at a site.
+    pub(super) fn own_address(&self, site: SiteIndex, address: Ipv4Addr) -> Judged {
+        let mut subnet = self.prefixes_of(NetworkRef::Site(site)).into_iter();
+        subnet.try_for_each(|subnet| check_station(address, subnet).at("address"))
     }
 
     /// The site in whose subnet a next hop of the provider network is.
@@ -202,16 +208,20 @@ impl Model {
                 ),
                 None => format!("next hop {address} is in no site's subnet"),
             };
-            let sites = self.frame.provider.sites.iter().map(|site| site.subnet.to_string());
-            let sites: Vec<_> = sites.collect();
-            return Err(Refusal::new(
-                field,
-                message,
-                format!("write an address inside {}", sites.join(" or ")),
-            ));
+            return Err(Refusal::new(field, message, inside(self.site_subnets())));
         };
-        self.neighbor_on(field, NetworkRef::Site(site), address)?;
+        self.neighbor_on(field, "next hop", NetworkRef::Site(site), address)?;
         Ok(site)
+    }
+
+    /// Whether a provider route can lead to the prefix.
+    pub(super) fn provider_destination(&self, prefix: Ipv4Net) -> Judged {
+        check_destination(prefix).at("prefix")?;
+        check_not_connected(prefix, self.site_subnets()).at("prefix")
+    }
+
+    fn site_subnets(&self) -> impl Iterator<Item = Ipv4Net> {
+        self.frame.provider.sites.iter().filter_map(|site| super::ipv4(site.subnet))
     }
 
     /// Whether a compute host can have the provider address.
@@ -221,7 +231,7 @@ impl Model {
             return Err(Refusal::new(field, message, "write the provider address of the compute host"));
         }
         match self.site_at(address) {
-            Some(site) => self.neighbor_on(field, NetworkRef::Site(site), address),
+            Some(site) => self.neighbor_on(field, "provider address", NetworkRef::Site(site), address),
             None => Ok(()),
         }
     }
@@ -229,16 +239,10 @@ impl Model {
     /// Whether a lookup record fits its subnet.
     pub(super) fn record(&self, vsid: Vsid, address: Ipv4Addr, mac: MacAddr) -> Judged<Customer> {
         let subnet = &self.subnet(vsid)?.value;
-        station("address", address, subnet.prefix)?;
-        if address == subnet.gateway {
-            let message = format!("{address} is the gateway address of its subnet");
-            return Err(Refusal::new("address", message, "write the address of a VM"));
-        }
+        check_station(address, subnet.prefix).at("address")?;
+        check_not_gateway("customer address", address, subnet.gateway).at("address")?;
         let tenant = &self.tenant(&subnet.tenant)?.value;
-        if mac == tenant.gateway_mac {
-            let message = format!("{mac} is the tenant's gateway-mac");
-            return Err(Refusal::new("mac", message, "write the VM's own Ethernet address"));
-        }
+        check_vm_mac(mac, tenant.gateway_mac).at("mac")?;
         Ok(Customer { vrf: tenant.vrf, address })
     }
 
@@ -248,13 +252,9 @@ impl Model {
             let message = format!("VSID {vsid} is taken by a subnet of tenant {}", other.value.tenant);
             return Err(Refusal::new("vsid", message, "one VSID names exactly one virtual subnet"));
         }
-        if vsid.is_reserved() && !self.frame.provider.encapsulation.allow_reserved_vsids {
-            let message = format!("VSID {vsid} is reserved (RFC 7637)");
-            let hint =
-                "write a VSID from 4096 to 16777214, or set provider.encapsulation.allow-reserved-vsids";
-            return Err(Refusal::new("vsid", message, hint));
-        }
-        station("gateway", subnet.gateway, subnet.prefix)?;
+        check_vsid(vsid, self.frame.provider.encapsulation.allow_reserved_vsids).at("vsid")?;
+        check_subnet(subnet.prefix).at("prefix")?;
+        check_station(subnet.gateway, subnet.prefix).at("gateway")?;
         if let Some(other) = self.overlapping_subnet(tenant.vrf, subnet.prefix) {
             let message = format!("{} overlaps {other} of the same tenant", subnet.prefix);
             return Err(Refusal::new(
@@ -278,7 +278,7 @@ impl Model {
         Ok(())
     }
 
-    fn overlapping_subnet(&self, vrf: nvgw_types::VrfId, prefix: Ipv4Net) -> Option<Ipv4Net> {
+    fn overlapping_subnet(&self, vrf: VrfId, prefix: Ipv4Net) -> Option<Ipv4Net> {
         let holds = self.subnet_at(vrf, prefix.network()).map(|(_, subnet)| subnet.prefix);
         holds.or_else(|| {
             let range = (vrf, prefix.network())..=(vrf, prefix.broadcast());
@@ -287,7 +287,7 @@ impl Model {
         })
     }
 
-    /// Whether a customer route fits its tenant.
+    /// Whether a customer route of a tenant can lead to the address.
     pub(super) fn customer_next_hop(&self, tenant: &Tenant, address: Ipv4Addr) -> Judged {
         let field = "next-hop";
         let Some((_, subnet)) = self.subnet_at(tenant.vrf, address) else {
@@ -298,12 +298,15 @@ impl Model {
                 "write the address of a VM in one of the tenant's subnets",
             ));
         };
-        station(field, address, subnet.prefix)?;
-        if address == subnet.gateway {
-            let message = format!("next hop {address} is the gateway address of its subnet");
-            return Err(Refusal::new(field, message, "write the address of a VM"));
-        }
-        Ok(())
+        check_not_edge("next hop", address, subnet.prefix).at(field)?;
+        check_not_gateway("next hop", address, subnet.gateway).at(field)
+    }
+
+    /// Whether a customer route of a VRF can lead to the prefix.
+    pub(super) fn customer_destination(&self, vrf: VrfId, prefix: Ipv4Net) -> Judged {
+        check_destination(prefix).at("prefix")?;
+        let subnet = self.subnet_at(vrf, prefix.network()).map(|(_, subnet)| subnet.prefix);
+        check_not_connected(prefix, self.connected_in(vrf).chain(subnet)).at("prefix")
     }
 
     /// The public prefix that shares an address with another one. All are disjoint: it holds the other's first
@@ -350,6 +353,12 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// The hint that names the prefixes to choose from.
+fn inside(prefixes: impl IntoIterator<Item = Ipv4Net>) -> String {
+    let prefixes: Vec<_> = prefixes.into_iter().map(|prefix| prefix.to_string()).collect();
+    format!("write an address inside {}", prefixes.join(" or "))
 }
 
 /// Whether two prefixes share an address.

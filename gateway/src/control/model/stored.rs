@@ -162,10 +162,15 @@ impl Stored {
             Self::ProviderAddress { address, .. } => format!("provider-address/{address}"),
             Self::ProviderRoute { prefix, next_hop, .. } => format!("provider-route/{prefix}/{next_hop}"),
             Self::Lookup { vsid, address, .. } => format!("lookup/{vsid}/{address}"),
-            Self::Move { vsid, address, .. } => format!("move/{vsid}/{address}"),
+            Self::Move { vsid, address, .. } => key_of_move(vsid, *address),
             Self::CustomerRoute { tenant, prefix, .. } => format!("customer-route/{tenant}/{prefix}"),
             Self::Neighbor { network, address, .. } => format!("neighbor/{network}/{address}"),
         }
+    }
+
+    /// Whether it was learned, and so gives way to what was written.
+    pub(super) const fn is_learned(&self) -> bool {
+        matches!(self, Self::Lookup { owner: Owner::Learned, .. } | Self::Move { by: Owner::Learned, .. })
     }
 
     /// The place among the entries: what others need comes first, and own addresses in their order.
@@ -272,26 +277,27 @@ impl From<SenderCheck> for StoredSenderCheck {
     }
 }
 
+/// The entry of a record's move.
+pub(super) fn key_of_move(vsid: impl std::fmt::Display, address: Ipv4Addr) -> String {
+    format!("move/{vsid}/{address}")
+}
+
 /// The entry of an object that goes by this change, where it has one.
 pub(super) fn key_of_removal(change: &Change) -> Option<String> {
     Some(match change {
         Change::RemoveTenant { name } => format!("tenant/{name}"),
         Change::RemoveSubnet { vsid } => format!("subnet/{vsid}"),
         Change::RemoveProviderAddress { address } => format!("provider-address/{address}"),
-        Change::RemoveProviderRoute { prefix, next_hop } => format!("provider-route/{prefix}/{next_hop}"),
+        Change::RemoveProviderRoute { prefix, next_hop } => {
+            format!("provider-route/{}/{next_hop}", prefix.trunc())
+        }
         Change::RemoveLookup { vsid, address } => format!("lookup/{vsid}/{address}"),
-        Change::RemoveCustomerRoute { tenant, prefix } => format!("customer-route/{tenant}/{prefix}"),
+        Change::RemoveCustomerRoute { tenant, prefix } => {
+            format!("customer-route/{tenant}/{}", prefix.trunc())
+        }
         Change::RemoveNeighbor { network, address } => format!("neighbor/{network}/{address}"),
         _ => return None,
     })
-}
-
-/// The entry of what this change moves beside its record.
-pub(super) fn key_of_move(change: &Change) -> Option<String> {
-    match change {
-        Change::MoveLookup { vsid, address, .. } => Some(format!("move/{vsid}/{address}")),
-        _ => None,
-    }
 }
 
 impl Model {

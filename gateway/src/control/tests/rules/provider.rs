@@ -1,0 +1,360 @@
+//! The rules of the gateway's own addresses, of provider routes and of neighbours; IPv6, wherever it is said.
+
+use super::*;
+
+const NOBODYS: &str = "write an address that nobody has";
+const SITE: &str = "write an address from 100.64.20.1 to 100.64.20.254";
+
+#[test]
+fn provider_addresses() {
+    let own = |address| Change::AddProviderAddress {
+        site: "gateway-site".into(),
+        address: Some(ProviderAddr(ip(address))),
+    };
+    let gone = |address| Change::RemoveProviderAddress { address: ProviderAddr(ip(address)) };
+    refuses(&[
+        (own("100.64.21.11"), "address", "100.64.21.11 is outside 100.64.20.0/24", SITE),
+        (
+            own("100.64.20.255"),
+            "address",
+            "100.64.20.255 is the network or broadcast address of 100.64.20.0/24",
+            SITE,
+        ),
+        (
+            own("100.64.20.10"),
+            "",
+            "provider address 100.64.20.10 is there already, by config",
+            "the configuration file has it: change it there, then reload",
+        ),
+        (
+            own("100.64.20.11"),
+            "",
+            "provider address 100.64.20.11 is there already, by api",
+            "move or remove it",
+        ),
+        (own("100.64.20.1"), "address", "100.64.20.1 is the address of the site's default gateway", NOBODYS),
+        (own("100.64.20.2"), "address", "100.64.20.2 is the address of a provider route's next hop", NOBODYS),
+        (own("100.64.20.3"), "address", "100.64.20.3 is the address of a provider route's next hop", NOBODYS),
+        (own("100.64.20.4"), "address", "100.64.20.4 is the address of a static neighbour", NOBODYS),
+        (
+            own("100.64.20.31"),
+            "address",
+            "100.64.20.31 is the address of a compute host in a lookup record",
+            NOBODYS,
+        ),
+        (gone("100.64.20.10"), "", "provider address 100.64.20.10 belongs to config", FILE),
+        (
+            gone("100.64.20.12"),
+            "address",
+            "100.64.20.12 is no provider address of the gateway",
+            "`nvgw provider-address list` shows them",
+        ),
+    ]);
+    refuses(&[
+        (
+            "add-provider-address: { site: nowhere }",
+            "site",
+            "there is no site nowhere",
+            "write one of gateway-site, second",
+        ),
+        (
+            "add-provider-address: { site: internet, address: 198.18.0.9 }",
+            "site",
+            "there is no site internet",
+            "write one of gateway-site, second",
+        ),
+        (
+            "add-provider-address: { site: second }",
+            "site",
+            "site second has no pool to take an address from",
+            "write the address, or give the site a pool in the file",
+        ),
+    ]);
+    accepts(&[own("100.64.20.254"), own("100.64.20.5"), gone("100.64.20.11")]);
+}
+
+#[test]
+fn a_pool_gives_what_nobody_has_in_its_order_until_it_is_empty() {
+    let mut control = ready();
+    let take = "add-provider-address: { site: gateway-site }";
+    apply(&mut control, &[take, take]);
+    let own = control.model.addresses_of(nvgw_config::SiteIndex(0));
+    let own: Vec<_> = own.iter().map(|(address, _)| address.to_string()).collect();
+    assert_eq!(own, ["100.64.20.10", "100.64.20.11", "100.64.20.29", "100.64.20.32"]);
+
+    let reason = refused(&mut control, &take.change());
+    let message = "the pool of site gateway-site has no free address".to_owned();
+    assert_eq!(reason, ("site", message, "widen it in the file, or remove an address".into()));
+    apply(&mut control, &["remove-provider-address: { address: 100.64.20.29 }", take]);
+    assert!(control.model.addresses.contains_key(&std::net::Ipv4Addr::new(100, 64, 20, 29)));
+}
+
+#[test]
+fn provider_routes() {
+    let route = |prefix, next_hop, metric| Change::AddProviderRoute {
+        prefix: net(prefix),
+        next_hop: ip(next_hop),
+        metric,
+    };
+    let moved = |prefix, next_hop, to| Change::MoveProviderRoute {
+        prefix: net(prefix),
+        next_hop: ip(next_hop),
+        to: ip(to),
+    };
+    let gone = |prefix, next_hop| Change::RemoveProviderRoute { prefix: net(prefix), next_hop: ip(next_hop) };
+    let (far, api, file) = ("100.64.50.0/24", "100.64.40.0/24", "100.64.30.0/24");
+    let list = "`nvgw provider-route list` shows the routes";
+    refuses(&[
+        (
+            route(far, "100.64.22.1", 0),
+            "next-hop",
+            "next hop 100.64.22.1 is in no site's subnet",
+            WITHIN_SITES,
+        ),
+        (
+            route(far, "198.18.0.1", 0),
+            "next-hop",
+            "next hop 198.18.0.1 is on the external network internet: the provider network is a routing table of its own",
+            WITHIN_SITES,
+        ),
+        (
+            route(far, "100.64.20.0", 0),
+            "next-hop",
+            "next hop 100.64.20.0 is the network or broadcast address of 100.64.20.0/24",
+            SITE,
+        ),
+        (
+            route(far, "100.64.20.10", 0),
+            "next-hop",
+            "next hop 100.64.20.10 is the gateway's own address",
+            STATION,
+        ),
+        (
+            route(far, "100.64.20.11", 0),
+            "next-hop",
+            "next hop 100.64.20.11 is the gateway's own address",
+            STATION,
+        ),
+        (
+            route("239.0.0.0/8", "100.64.20.2", 0),
+            "prefix",
+            "239.0.0.0/8 holds no unicast destination",
+            "write a unicast prefix, as in 10.0.0.0/8",
+        ),
+        (
+            route("100.64.21.0/24", "100.64.20.2", 0),
+            "prefix",
+            "100.64.21.0/24 is connected: its addresses are neighbours",
+            "leave the route out",
+        ),
+        (
+            route(api, "100.64.20.3", 20),
+            "",
+            "provider route 100.64.40.0/24 by 100.64.20.3 is there already, by api",
+            "move or remove it",
+        ),
+        (
+            route(api, "100.64.20.5", 10),
+            "metric",
+            "100.64.40.0/24 is routed by 100.64.20.3 with metric 10 already, by api",
+            "write another metric, or move that route",
+        ),
+        (
+            route(file, "100.64.20.5", 10),
+            "metric",
+            "100.64.30.0/24 is routed by 100.64.20.2 with metric 10 already, by config",
+            "write another metric, or move that route",
+        ),
+        (
+            moved(far, "100.64.20.2", "100.64.20.3"),
+            "prefix",
+            "there is no provider route 100.64.50.0/24 by 100.64.20.2",
+            list,
+        ),
+        (
+            moved(file, "100.64.20.2", "100.64.20.3"),
+            "",
+            "provider route 100.64.30.0/24 by 100.64.20.2 belongs to config",
+            FILE,
+        ),
+        (
+            moved(api, "100.64.20.3", "100.64.20.10"),
+            "to",
+            "next hop 100.64.20.10 is the gateway's own address",
+            STATION,
+        ),
+        (
+            gone(far, "100.64.20.2"),
+            "prefix",
+            "there is no provider route 100.64.50.0/24 by 100.64.20.2",
+            list,
+        ),
+        (
+            gone(file, "100.64.20.2"),
+            "",
+            "provider route 100.64.30.0/24 by 100.64.20.2 belongs to config",
+            FILE,
+        ),
+        (
+            gone("0.0.0.0/0", "100.64.20.1"),
+            "prefix",
+            "provider route 0.0.0.0/0 by 100.64.20.1 is the default gateway of site gateway-site",
+            "change the site's gateway in the configuration file, then reload",
+        ),
+    ]);
+    accepts(&[
+        route(far, "100.64.20.1", 0),
+        route(far, "100.64.21.254", 0),
+        route("100.64.20.128/25", "100.64.20.2", 0),
+        route(api, "100.64.20.5", 9),
+        // Another owner's route may say the same.
+        route(file, "100.64.20.2", 10),
+        route(file, "100.64.20.5", 11),
+        moved(api, "100.64.20.3", "100.64.21.2"),
+        gone(api, "100.64.20.3"),
+    ]);
+}
+
+#[test]
+fn neighbors() {
+    let station = |network: &str, address, last| {
+        let mac = mac(&format!("02:00:00:00:20:{last:02x}"));
+        Change::AddNeighbor { network: network.into(), address: ip(address), mac }
+    };
+    let moved = |network: &str, address| Change::MoveNeighbor {
+        network: network.into(),
+        address: ip(address),
+        mac: mac("02:00:00:00:20:77"),
+    };
+    let gone =
+        |network: &str, address| Change::RemoveNeighbor { network: network.into(), address: ip(address) };
+    let networks = "write one of gateway-site, second, internet, red-uplink, isp2";
+    refuses(&[
+        (station("nowhere", "198.18.0.9", 9), "network", "there is no network nowhere", networks),
+        (
+            station("internet", "198.18.0.2", 9),
+            "address",
+            "neighbour 198.18.0.2 is the gateway's own address",
+            STATION,
+        ),
+        (
+            station("gateway-site", "100.64.20.11", 9),
+            "address",
+            "neighbour 100.64.20.11 is the gateway's own address",
+            STATION,
+        ),
+        (
+            station("internet", "198.18.1.9", 9),
+            "address",
+            "neighbour 198.18.1.9 is on no connected prefix of internet",
+            "write an address inside 198.18.0.0/24",
+        ),
+        (
+            station("internet", "198.18.0.255", 9),
+            "address",
+            "neighbour 198.18.0.255 is the network or broadcast address of 198.18.0.0/24",
+            "write an address from 198.18.0.1 to 198.18.0.254",
+        ),
+        (
+            station("internet", "198.18.0.1", 9),
+            "",
+            "neighbour 198.18.0.1 is there already, by config",
+            "the configuration file has it: change it there, then reload",
+        ),
+        (
+            station("gateway-site", "100.64.20.4", 9),
+            "",
+            "neighbour 100.64.20.4 is there already, by api",
+            "move or remove it",
+        ),
+        (moved("nowhere", "198.18.0.1"), "network", "there is no network nowhere", networks),
+        (moved("internet", "198.18.0.1"), "", "neighbour 198.18.0.1 belongs to config", FILE),
+        (moved("internet", "198.18.0.9"), "address", "there is no neighbour 198.18.0.9", LIST),
+        (gone("nowhere", "198.18.0.1"), "network", "there is no network nowhere", networks),
+        (gone("internet", "198.18.0.1"), "", "neighbour 198.18.0.1 belongs to config", FILE),
+        (gone("second", "100.64.20.4"), "address", "there is no neighbour 100.64.20.4", LIST),
+    ]);
+    accepts(&[
+        station("internet", "198.18.0.254", 9),
+        station("red-uplink", "198.18.1.1", 9),
+        station("second", "100.64.21.1", 9),
+        moved("gateway-site", "100.64.20.4"),
+        gone("gateway-site", "100.64.20.4"),
+    ]);
+}
+
+#[test]
+fn ipv6_is_refused_wherever_it_is_said() {
+    let (address, prefix) = ("2001:db8::5", "2001:db8::/64");
+    let (customer, provider) = (CustomerAddr(ip(address)), ProviderAddr(ip(address)));
+    let (vm, far) = (CustomerAddr(ip("10.0.7.9")), net("172.18.0.0/16"));
+    let route = |prefix, next_hop| CustomerRoute { prefix, next_hop };
+    let (green, site) = (|| "green".to_owned(), || "gateway-site".to_owned());
+    let router = ip("100.64.20.3");
+    let tenant = NewTenant {
+        name: "new".into(),
+        routing_domain: None,
+        gateway_mac: mac("02:00:5e:00:01:01"),
+        sender_check: SenderCheck::Strict,
+        external: None,
+        public_prefixes: vec![net(prefix)],
+    };
+    let mut elsewhere = record(7001, "10.0.7.9", "02:15:5d:00:00:09", "100.64.30.2");
+    elsewhere.provider_address = provider;
+    let addresses: Vec<(Change, &str)> = vec![
+        (Change::AddSubnet { tenant: green(), subnet: subnet(7002, "10.0.8.0/24", address) }, "gateway"),
+        (Change::AddLookup(record(7001, address, "02:15:5d:00:00:09", "100.64.30.2")), "address"),
+        (Change::AddLookup(elsewhere), "provider-address"),
+        (
+            Change::MoveLookup {
+                vsid: vsid(7001),
+                address: customer,
+                provider_address: ProviderAddr(router),
+            },
+            "address",
+        ),
+        (
+            Change::MoveLookup { vsid: vsid(7001), address: vm, provider_address: provider },
+            "provider-address",
+        ),
+        (Change::RemoveLookup { vsid: vsid(7001), address: customer }, "address"),
+        (Change::AddCustomerRoute { tenant: green(), route: route(far, customer) }, "next-hop"),
+        (Change::MoveCustomerRoute { tenant: green(), route: route(far, customer) }, "next-hop"),
+        (Change::AddProviderAddress { site: site(), address: Some(provider) }, "address"),
+        (Change::RemoveProviderAddress { address: provider }, "address"),
+        (Change::AddProviderRoute { prefix: far, next_hop: ip(address), metric: 0 }, "next-hop"),
+        (Change::MoveProviderRoute { prefix: far, next_hop: ip(address), to: router }, "next-hop"),
+        (
+            Change::MoveProviderRoute { prefix: net("100.64.40.0/24"), next_hop: router, to: ip(address) },
+            "to",
+        ),
+        (Change::RemoveProviderRoute { prefix: far, next_hop: ip(address) }, "next-hop"),
+        (
+            Change::AddNeighbor { network: site(), address: ip(address), mac: mac("02:00:00:00:00:09") },
+            "address",
+        ),
+        (
+            Change::MoveNeighbor { network: site(), address: ip(address), mac: mac("02:00:00:00:00:09") },
+            "address",
+        ),
+        (Change::RemoveNeighbor { network: site(), address: ip(address) }, "address"),
+    ];
+    let prefixes: Vec<(Change, &str)> = vec![
+        (Change::AddTenant(tenant), "public-prefixes"),
+        (Change::AddSubnet { tenant: green(), subnet: subnet(7002, prefix, "10.0.8.1") }, "prefix"),
+        (Change::AddCustomerRoute { tenant: green(), route: route(net(prefix), vm) }, "prefix"),
+        (Change::MoveCustomerRoute { tenant: green(), route: route(net(prefix), vm) }, "prefix"),
+        (Change::RemoveCustomerRoute { tenant: green(), prefix: net(prefix) }, "prefix"),
+        (Change::AddProviderRoute { prefix: net(prefix), next_hop: router, metric: 0 }, "prefix"),
+        (Change::MoveProviderRoute { prefix: net(prefix), next_hop: router, to: router }, "prefix"),
+        (Change::RemoveProviderRoute { prefix: net(prefix), next_hop: router }, "prefix"),
+    ];
+    let mut control = ready();
+    let kinds = [(address, "write an IPv4 address", addresses), (prefix, "write an IPv4 prefix", prefixes)];
+    for (what, hint, changes) in kinds {
+        for (change, field) in changes {
+            let expected = (field, format!("{what}: IPv6 is not supported yet"), hint.to_owned());
+            assert_eq!(refused(&mut control, &change), expected, "{change:?}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use dpdk_bindings::clock;
 use nvgw_config::ChangeSet;
-use nvgw_types::{PortId, Vsid};
+use nvgw_types::{PortId, VrfId, Vsid};
 
 use super::gateway::Gateway;
 use super::rows::{
@@ -49,11 +49,7 @@ impl Gateway {
     }
 
     fn vrf_view(&self, vrf: control::VrfView) -> VrfView {
-        let (mut rx, mut tx) = <(TrafficTotal, TrafficTotal)>::default();
-        for counters in self.workers.iter().filter_map(|worker| worker.counters.vrf(vrf.id)) {
-            rx += counters.rx.get();
-            tx += counters.tx.get();
-        }
+        let (rx, tx) = self.vrf_traffic(vrf.id);
         let config = self.control.config();
         let tenant = match vrf.kind {
             VrfKind::Tenant => self.control.model().tenants().get(&vrf.name).map(|tenant| &tenant.value),
@@ -76,6 +72,16 @@ impl Gateway {
             tx_packets: tx.packets,
             tx_bytes: tx.bytes,
         }
+    }
+
+    /// Packets and bytes of a VRF and a direction, all workers together.
+    fn vrf_traffic(&self, id: VrfId) -> (TrafficTotal, TrafficTotal) {
+        let (mut rx, mut tx) = <(TrafficTotal, TrafficTotal)>::default();
+        for counters in self.workers.iter().filter_map(|worker| worker.counters.vrf(id)) {
+            rx += counters.rx.get();
+            tx += counters.tx.get();
+        }
+        (rx, tx)
     }
 
     fn known_tenant(&self, name: Option<&str>) -> Result<(), ApiError> {
@@ -239,10 +245,9 @@ impl Backend for Gateway {
 
     fn metrics(&mut self) -> MetricsSnapshot {
         let mut vrfs = crate::telemetry::prometheus::VrfMetrics::default();
-        for vrf in self.vrf_views() {
-            let rx = TrafficTotal { packets: vrf.rx_packets, bytes: vrf.rx_bytes };
-            let tx = TrafficTotal { packets: vrf.tx_packets, bytes: vrf.tx_bytes };
-            vrfs.add(&vrf.name, vrf.kind, rx, tx);
+        for (id, name, kind) in self.control.vrf_names() {
+            let (rx, tx) = self.vrf_traffic(id);
+            vrfs.add(name, kind, rx, tx);
         }
         let now = self.now();
         let neighbors = self.control.neighbors(now).into_iter().map(neighbor_view);

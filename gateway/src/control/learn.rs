@@ -12,7 +12,7 @@ use super::events::EventKind;
 use super::learning::{Damped, Decision, Facts, KnownRecord, Notice, Refusal, Seen};
 use super::owner::Owner;
 use super::time::Nanos;
-use super::{Control, Egress};
+use super::{Control, ControlError, Egress};
 use crate::tables::Grace;
 
 impl<G: Grace> Control<G> {
@@ -39,9 +39,14 @@ impl<G: Grace> Control<G> {
         let object = self.lookup_name(seen.vsid, seen.customer);
         let set = ChangeSet { changes: vec![change], ..ChangeSet::default() };
         let made = self.model.prepare(&set, Owner::Learned).map_err(|refused| refused.to_string());
-        let made = made.and_then(|prepared| {
-            self.put_through(&prepared.edits, now, out).map_err(|error| error.to_string())?;
-            Ok(prepared.writes)
+        let made = made.and_then(|prepared| match self.put_through(&prepared.edits, now, out) {
+            Ok(()) => Ok(prepared.writes),
+            // The model has it, so the journal must: a reload brings the rest into force.
+            Err(ControlError::Incomplete(error)) => {
+                tracing::error!(%object, %error, "learned, but not all of it is in force");
+                Ok(prepared.writes)
+            }
+            Err(error) => Err(error.to_string()),
         });
         match made {
             Ok(writes) => {

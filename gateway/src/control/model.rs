@@ -194,8 +194,10 @@ struct Index {
     /// The VRFs that are taken, those that are leaving included, and a number below which none is free.
     vrfs: BTreeSet<VrfId>,
     vrfs_from: u32,
-    /// Prefixes that are routed into tenants.
-    public_prefixes: usize,
+    /// The tenants of routing domains, in lower case: a GUID is the same in either.
+    domains: BTreeMap<String, String>,
+    /// Prefixes that are routed into tenants, which are disjoint, by their first addresses, with those tenants.
+    public_prefixes: BTreeMap<Ipv4Addr, (Ipv4Net, String)>,
     /// Tenants that name no external network.
     inside: BTreeSet<String>,
     /// Lookup records by subnet, and the subnets that have none.
@@ -315,7 +317,7 @@ impl Model {
     pub fn external_routes(&self) -> usize {
         let networks = self.frame.external.iter();
         let of_networks = networks.map(|n| n.routes.len() + usize::from(n.gateway.is_some()));
-        of_networks.sum::<usize>() + self.index.public_prefixes
+        of_networks.sum::<usize>() + self.index.public_prefixes.len()
     }
 
     /// What was accepted once and does not fit the file any more.

@@ -244,6 +244,18 @@ impl<G: Grace> Control<G> {
         self.fabric.current.vrfs.iter().map(view).collect()
     }
 
+    /// The names of all VRFs, in the order of their identifiers.
+    #[must_use]
+    pub fn vrf_names(&self) -> Vec<(VrfId, &str, VrfKind)> {
+        let names = self.fabric.current.vrfs.iter().map(|(key, id)| match key {
+            VrfKey::Tenant(name) => (*id, name.as_str(), VrfKind::Tenant),
+            VrfKey::External(name) => (*id, name.as_str(), VrfKind::External),
+        });
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable_by_key(|(id, ..)| *id);
+        names
+    }
+
     /// The lookup records from position `offset` on, in the order of their tenants' VRFs and addresses.
     pub fn lookup_records(&self, offset: usize) -> impl Iterator<Item = (Customer, &PlacedRecord)> {
         self.model.records().iter().skip(offset).map(|(customer, placed)| (*customer, placed))

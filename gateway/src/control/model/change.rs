@@ -2,7 +2,6 @@
 
 mod provider;
 
-use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use nvgw_config::{Change, ChangeSet, ExternalIndex, LookupRecord, NetworkRef, NewTenant, Place};
@@ -45,42 +44,38 @@ impl Model {
     pub(in crate::control) fn prepare(&mut self, set: &ChangeSet, owner: Owner) -> Result<Prepared, Refused> {
         let (mut edits, mut writes, mut lines) = (Vec::new(), Vec::new(), Vec::new());
         for (number, change) in set.changes.iter().enumerate() {
-            let made = edits.len();
+            let (made, noted) = (edits.len(), writes.len());
             let outcome = self.change(change, owner, &mut edits);
-            if let Err(refusal) = outcome.or_else(|refusal| self.discard(change, &mut edits).ok_or(refusal)) {
+            if let Err(refusal) =
+                outcome.or_else(|refusal| self.discard_instead(change, &mut edits).ok_or(refusal))
+            {
                 self.take_back(&edits);
                 return Err(Refused { number, place: set.places.get(number).cloned(), refusal });
             }
-            let mut noted = Vec::new();
-            edits[made..].iter().for_each(|edit| self.writes(edit, &mut noted));
-            for key in self.superseded(change, &noted) {
-                self.make(Edit::Suspended(Swap::of(&self.suspended, key.clone(), None)), &mut edits);
-                // The journal has one entry for one name: the newcomer's, where there is one.
-                if noted.iter().all(|(other, _)| *other != key) {
-                    noted.push((key, None));
-                }
+            for edit in &edits[made..] {
+                self.writes(edit, &mut writes);
+                lines.push(self.describe(edit));
             }
-            writes.append(&mut noted);
-            lines.extend(edits[made..].iter().map(|edit| self.describe(edit)));
+            // The journal has one entry for one name, and it is the newcomer's.
+            for (key, _) in &writes[noted..] {
+                self.discard(key, &mut edits);
+            }
         }
         Ok(Prepared { edits, writes, lines })
     }
 
-    /// What is suspended under the names of what a change made: it would come back with the next reload.
-    fn superseded(&self, change: &Change, writes: &[StoredWrite]) -> Vec<String> {
-        if self.suspended.is_empty() {
-            return Vec::new();
-        }
-        let made = writes.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.clone());
-        let keys: BTreeSet<_> = made.chain(stored::key_of_move(change)).collect();
-        keys.into_iter().filter(|key| self.suspended.contains_key(key)).collect()
+    /// Removes what is suspended, where what would be removed is not in force or another's.
+    fn discard_instead(&mut self, change: &Change, edits: &mut Vec<Edit>) -> Option<()> {
+        self.discard(&stored::key_of_removal(change)?, edits).then_some(())
     }
 
-    /// Removes what is suspended: it is no object that is in force, and has the same name.
-    fn discard(&mut self, change: &Change, edits: &mut Vec<Edit>) -> Option<()> {
-        let key = stored::key_of_removal(change).filter(|key| self.suspended.contains_key(key))?;
-        self.make(Edit::Suspended(Swap::of(&self.suspended, key, None)), edits);
-        Some(())
+    /// Removes what is suspended by its name; whether there was anything.
+    fn discard(&mut self, key: &str, edits: &mut Vec<Edit>) -> bool {
+        let there = self.suspended.contains_key(key);
+        if there {
+            self.make(Edit::Suspended(Swap::of(&self.suspended, key.to_owned(), None)), edits);
+        }
+        there
     }
 
     pub(super) fn make(&mut self, edit: Edit, edits: &mut Vec<Edit>) {
@@ -182,9 +177,7 @@ impl Model {
             return Err(exists(&format!("tenant {}", new.name), other.owner));
         }
         if let Some(domain) = &new.routing_domain
-            && let Some((other, _)) = self.tenants.iter().find(|(_, tenant)| {
-                tenant.value.routing_domain.as_ref().is_some_and(|other| other.eq_ignore_ascii_case(domain))
-            })
+            && let Some(other) = self.index.domains.get(&domain.to_ascii_lowercase())
         {
             let message = format!("routing domain {domain} is that of tenant {other}");
             return Err(Refusal::new("routing-domain", message, "write the tenant's own RoutingDomainID"));
@@ -325,6 +318,9 @@ impl Model {
         };
         if after != *placed {
             self.make(Edit::Record(Swap::of(&self.records, customer, Some(after))), edits);
+        } else {
+            // Where it is already: a move to elsewhere, which is suspended, is not meant any more.
+            self.discard(&stored::key_of_move(vsid, address), edits);
         }
         Ok(())
     }

@@ -90,18 +90,12 @@ impl Model {
                 let (gone, come) = swap.sides(way);
                 let key = VrfKey::Tenant(swap.key.clone());
                 if let Some(Owned { value: gone, .. }) = gone {
-                    self.index.tenants.remove(&gone.vrf);
-                    self.index.public_prefixes -= gone.public_prefixes.len();
-                    self.index.inside.remove(&swap.key);
+                    self.index.note_tenant(&swap.key, gone, false);
                     self.vrfs.remove(&key);
                     self.leaving.insert(key.clone(), gone.vrf);
                 }
                 if let Some(Owned { value: come, .. }) = come {
-                    self.index.tenants.insert(come.vrf, swap.key.clone());
-                    self.index.public_prefixes += come.public_prefixes.len();
-                    if come.external.is_none() {
-                        self.index.inside.insert(swap.key.clone());
-                    }
+                    self.index.note_tenant(&swap.key, come, true);
                     self.leaving.remove(&key);
                     self.vrfs.insert(key, come.vrf);
                     self.index.vrfs.insert(come.vrf);
@@ -162,6 +156,21 @@ impl Model {
 }
 
 impl Index {
+    fn note_tenant(&mut self, name: &str, tenant: &Tenant, comes: bool) {
+        put(&mut self.tenants, tenant.vrf, name.to_owned(), comes);
+        for prefix in &tenant.public_prefixes {
+            put(&mut self.public_prefixes, prefix.network(), (*prefix, name.to_owned()), comes);
+        }
+        if let Some(domain) = &tenant.routing_domain {
+            put(&mut self.domains, domain.to_ascii_lowercase(), name.to_owned(), comes);
+        }
+        if comes && tenant.external.is_none() {
+            self.inside.insert(name.to_owned());
+        } else {
+            self.inside.remove(name);
+        }
+    }
+
     fn count_record(&mut self, placed: &PlacedRecord, comes: bool) {
         let record = &placed.record.value;
         count(&mut self.records, record.vsid, comes);
@@ -179,6 +188,15 @@ impl Index {
             count(&mut self.learned, record.vsid, comes);
             count(&mut self.stations, (record.vsid, record.mac), comes);
         }
+    }
+}
+
+/// Puts a value in, or takes it out.
+fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V, comes: bool) {
+    if comes {
+        map.insert(key, value);
+    } else {
+        map.remove(&key);
     }
 }
 

@@ -309,6 +309,15 @@ impl Model {
         check_not_connected(prefix, self.connected_in(vrf).chain(subnet)).at("prefix")
     }
 
+    /// The public prefix that shares an address with another one. All are disjoint: it holds the other's first
+    /// address, or begins inside it.
+    fn public_prefix_meeting(&self, prefix: &Ipv4Net) -> Option<&(Ipv4Net, String)> {
+        let public = &self.index.public_prefixes;
+        let before = public.range(..=prefix.network()).next_back().map(|(_, other)| other);
+        let inside = || public.range(prefix.network()..=prefix.broadcast()).next().map(|(_, other)| other);
+        before.filter(|(other, _)| other.contains(prefix)).or_else(inside)
+    }
+
     /// Whether public prefixes can be routed to a tenant.
     pub(super) fn public_prefixes(&self, name: &str, tenant: &Tenant) -> Judged {
         let field = "public-prefixes";
@@ -323,9 +332,10 @@ impl Model {
             };
         };
         for (number, prefix) in tenant.public_prefixes.iter().enumerate() {
-            let others = self.tenants.iter().filter(|(other, _)| *other != name);
-            let others = others.flat_map(|(_, other)| &other.value.public_prefixes);
-            if let Some(other) = others.chain(&tenant.public_prefixes[..number]).find(|p| meet(p, prefix)) {
+            let other = self.public_prefix_meeting(prefix).filter(|(_, owner)| owner != name);
+            let mut others =
+                other.map(|(other, _)| other).into_iter().chain(&tenant.public_prefixes[..number]);
+            if let Some(other) = others.find(|p| meet(p, prefix)) {
                 let message = format!("public prefix {prefix} overlaps {other}");
                 return Err(Refusal::new(field, message, "route each prefix to one tenant, once"));
             }

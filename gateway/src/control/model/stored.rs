@@ -162,7 +162,7 @@ impl Stored {
             Self::ProviderAddress { address, .. } => format!("provider-address/{address}"),
             Self::ProviderRoute { prefix, next_hop, .. } => format!("provider-route/{prefix}/{next_hop}"),
             Self::Lookup { vsid, address, .. } => format!("lookup/{vsid}/{address}"),
-            Self::Move { vsid, address, .. } => format!("move/{vsid}/{address}"),
+            Self::Move { vsid, address, .. } => key_of_move(vsid, *address),
             Self::CustomerRoute { tenant, prefix, .. } => format!("customer-route/{tenant}/{prefix}"),
             Self::Neighbor { network, address, .. } => format!("neighbor/{network}/{address}"),
         }
@@ -277,6 +277,11 @@ impl From<SenderCheck> for StoredSenderCheck {
     }
 }
 
+/// The entry of a record's move.
+pub(super) fn key_of_move(vsid: impl std::fmt::Display, address: Ipv4Addr) -> String {
+    format!("move/{vsid}/{address}")
+}
+
 /// The entry of an object that goes by this change, where it has one.
 pub(super) fn key_of_removal(change: &Change) -> Option<String> {
     Some(match change {
@@ -293,14 +298,6 @@ pub(super) fn key_of_removal(change: &Change) -> Option<String> {
         Change::RemoveNeighbor { network, address } => format!("neighbor/{network}/{address}"),
         _ => return None,
     })
-}
-
-/// The entry of what this change moves beside its record.
-pub(super) fn key_of_move(change: &Change) -> Option<String> {
-    match change {
-        Change::MoveLookup { vsid, address, .. } => Some(format!("move/{vsid}/{address}")),
-        _ => None,
-    }
 }
 
 impl Model {

@@ -240,3 +240,59 @@ fn many_subnets_of_the_file_and_of_the_api_share_their_limits() {
     let swap = [Change::RemoveSubnet { vsid: vsid(7001) }, add(7002, 2)];
     change(&mut control, swap);
 }
+
+#[test]
+fn names_that_tenants_share_are_free_once_their_tenant_is_gone() {
+    let (mut control, _) = control(fixture::config()).expect("fits");
+    let named = |name: &str, domain: &str, prefix: &str| {
+        let Change::AddTenant(mut tenant) = add_tenant(name) else { unreachable!("a tenant") };
+        tenant.routing_domain = Some(format!("{{{domain}}}"));
+        tenant.public_prefixes = vec![fixture::net(prefix)];
+        Change::AddTenant(tenant)
+    };
+    change(&mut control, [named("amber", "AB", "203.0.113.64/28")]);
+    let refused = |control: &mut Control<LocalGrace>, one: Change| {
+        let outcome = control.change(&set([one]), Owner::Api, NOW, &mut Sent::default());
+        outcome.expect_err("taken").to_string()
+    };
+    assert!(refused(&mut control, named("coral", "ab", "203.0.113.96/28")).contains("that of tenant amber"));
+    for (prefix, other) in
+        [("203.0.113.72/29", "amber"), ("203.0.113.64/26", "amber"), ("203.0.113.0/27", "blue")]
+    {
+        let message = refused(&mut control, named("coral", "cd", prefix));
+        assert!(message.contains("overlaps"), "{other}: {message}");
+    }
+    change(&mut control, [Change::RemoveTenant { name: "amber".into() }]);
+    change(&mut control, [named("coral", "ab", "203.0.113.72/29")]);
+}
+
+#[test]
+fn what_was_learned_while_a_worker_stands_still_is_noted() {
+    let mut config = fixture::config();
+    let limits = LearnLimits { addresses_per_mac: 8, records_per_subnet: 256 };
+    config.tenants[1].sender_check = SenderCheck::Learn(limits);
+    let (writers, _) = tables(table_limits(&config), 7).expect("memory");
+    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true });
+    let grace = LocalGrace::new();
+    let mut worker = grace.reader();
+    let mut control = Control::new(config, hardware.to_vec(), writers, grace).expect("fits");
+    let _stands_still = worker.section();
+    let address = nvgw_types::CustomerAddr(ip("10.0.1.5"));
+    let mut hosts = ["100.64.20.30", "100.64.20.31"].into_iter().cycle().take(10_000);
+    let stalled = hosts.any(|host| {
+        let provider_address = ProviderAddr(ip(host));
+        let to = Change::MoveLookup { vsid: vsid(6001), address, provider_address };
+        let outcome = control.change(&set([to]), Owner::Api, NOW, &mut Sent::default());
+        matches!(outcome, Err(ChangeError::Control(ControlError::Incomplete(_))))
+    });
+    assert!(stalled, "tables reuse nothing that a worker may look at");
+
+    let customer =
+        Customer { vrf: control.model().tenants()["blue"].value.vrf, address: [10, 0, 1, 9].into() };
+    let (mac, provider) = (mac("02:15:5d:00:00:09"), [100, 64, 20, 31].into());
+    let seen = learning::Seen { vsid: vsid(6001), customer, mac, provider };
+    control.learn(NOW, &seen, &mut Sent::default());
+    let in_model = control.model().records().contains_key(&customer);
+    let noted = last(&control.take_notes(), "lookup/6001/10.0.1.9").flatten().is_some();
+    assert_eq!((in_model, noted), (true, true), "both know it, or neither");
+}

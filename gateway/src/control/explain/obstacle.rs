@@ -126,6 +126,10 @@ impl<G: Grace> Control<G> {
         let (address, place) = (hop.address, self.place(hop.interface));
         let message = match reason {
             DropReason::NeighborUnresolved => match self.neighbors.state(hop) {
+                // Asked in vain, and to be asked again with the next packet.
+                _ if self.neighbors.is_silent(hop) => {
+                    format!("next hop {address} on {place} does not answer ARP")
+                }
                 None | Some(State::Unresolved) => {
                     format!("next hop {address} on {place} has not been asked for yet")
                 }

@@ -37,7 +37,7 @@ impl Refusal {
         let hint = match owner {
             Owner::Config | Owner::Site => "change the configuration file, then reload",
             Owner::Api => "nvgw … remove takes it away",
-            Owner::Learned => "it goes when its host is silent",
+            Owner::Learned => "remove it first: nvgw lookup remove",
         };
         Self::new("", format!("{what} belongs to {owner}"), hint)
     }

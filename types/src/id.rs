@@ -54,3 +54,7 @@ id! {
     /// A customer route's next hop: a customer address whose lookup record leads on.
     ViaId(u32)
 }
+id! {
+    /// A public address that network address translation uses.
+    PublicId(u32)
+}

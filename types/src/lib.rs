@@ -9,7 +9,7 @@ mod mac;
 mod vlan;
 mod vsid;
 
-pub use id::{AdjacencyId, InterfaceId, NeighborId, PortId, ViaId, VrfId, WorkerId};
+pub use id::{AdjacencyId, InterfaceId, NeighborId, PortId, PublicId, ViaId, VrfId, WorkerId};
 pub use mac::{MacAddr, ParseMacError};
 pub use vlan::{VlanId, VlanIdError};
 pub use vsid::{FlowId, Vsid, VsidError};

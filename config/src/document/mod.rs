@@ -74,6 +74,10 @@ object! {
         "external-routes" => external_routes: TableSize, default("1000000");
         /// NAT sessions for each worker.
         "nat-sessions" => nat_sessions: TableSize, default("1000000");
+        /// Public addresses of all NAT pools, 1:1 addresses and forwards together.
+        "nat-addresses" => nat_addresses: Int<usize, 1, 65536>, default("4096");
+        /// Translations that the configuration makes: two for each forwarded port, one for each 1:1 address.
+        "nat-bindings" => nat_bindings: TableSize, default("65536");
     }
 
     /// A port: a network card or a virtual device.

@@ -15,7 +15,7 @@ mod tenants;
 use std::time::Duration;
 
 use crate::document::Document;
-use crate::model::{Config, Provider, TenantIndex};
+use crate::model::{Config, Nat, Provider, TenantIndex};
 use crate::reader::Reader;
 
 use names::Names;
@@ -71,6 +71,7 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
         },
         external: external.networks,
         tenants: tenants.tenants,
+        nat: Nat::default(),
         neighbors,
     })
 }

@@ -54,6 +54,8 @@ fn limits(limits: &Field<document::Limits>) -> Option<Limits> {
         records: limits.records.value()?.0,
         external_routes: limits.external_routes.value()?.0,
         nat_sessions: limits.nat_sessions.value()?.0,
+        nat_addresses: limits.nat_addresses.value()?.0,
+        nat_bindings: limits.nat_bindings.value()?.0,
     })
 }
 

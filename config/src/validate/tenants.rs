@@ -118,6 +118,7 @@ fn build(
             .iter()
             .map(|prefix| IpNet::V4(prefix.value.0))
             .collect(),
+        nat: None,
     })
 }
 

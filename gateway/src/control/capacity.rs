@@ -50,6 +50,8 @@ pub fn table_limits(config: &Config) -> TableLimits {
         adjacencies: limits.records + MANY + LEARNING * LEARNED_EACH,
         vias: derived,
         locals: MANY,
+        publics: limits.nat_addresses,
+        bindings: limits.nat_bindings,
     }
 }
 

@@ -92,6 +92,7 @@ pub(crate) fn tenant(name: &str, subnets: Vec<Subnet>, records: Vec<LookupRecord
         routes: vec![],
         external: Some(ExternalIndex(0)),
         public_prefixes: vec![],
+        nat: None,
     }
 }
 
@@ -143,7 +144,14 @@ pub(crate) fn config() -> Config {
             state_dir: "/var/lib/nvgw".into(),
             admin_socket: "/run/nvgw/admin.sock".into(),
             metrics_listen: None,
-            limits: Limits { vsids: 64, records: 256, external_routes: 256, nat_sessions: 0 },
+            limits: Limits {
+                vsids: 64,
+                records: 256,
+                external_routes: 256,
+                nat_sessions: 0,
+                nat_addresses: 64,
+                nat_bindings: 64,
+            },
         },
         ports: vec![port("wire0", 1600), port("wire1", 1500)],
         provider: Provider {
@@ -167,6 +175,7 @@ pub(crate) fn config() -> Config {
         },
         external: vec![internet, uplink],
         tenants: vec![red, blue],
+        nat: nvgw_config::Nat::default(),
         neighbors: vec![
             neighbor(NetworkRef::Site(SiteIndex(0)), "100.64.20.30", "02:00:00:00:20:1e"),
             neighbor(NetworkRef::External(ExternalIndex(0)), "198.18.0.1", "02:00:00:00:30:01"),

@@ -54,6 +54,7 @@ impl<G: Grace> Control<G> {
                 let known = seen.is_some_and(|seen| self.learn(now, &seen, out));
                 if known { self.taught(now, vsid, vrf, frame, &mut effects) } else { Err(reason) }
             }
+            Punt::Error { .. } => Ok(End::Passed),
             Punt::Unresolved { neighbor } => {
                 let frame = Frame { bytes: frame.to_vec(), origin: Origin::Transit };
                 self.pass(now, neighbor, frame, &mut effects)
@@ -233,7 +234,7 @@ impl<G: Grace> Control<G> {
         }
         let (vrf, target) = self.route(vrf, reply.asker);
         let address = match target {
-            Target::Missing | Target::Vrf(_) => return Err(missing),
+            Target::Missing | Target::Vrf(_) | Target::Translate(_) | Target::Public => return Err(missing),
             Target::Local => return Err(DropReason::OwnPacket),
             Target::Discard => return Err(DropReason::MulticastUnsupported),
             Target::Subnet => mapped(reply.asker),

@@ -103,7 +103,8 @@ pub(super) fn decide<'s, S: ReadSection>(
                 continue;
             }
             (Target::Discard, _) => DropReason::MulticastUnsupported,
-            (Target::Vrf(_), _) => DropReason::VirtualRouteMissing,
+            (Target::Public, _) => DropReason::NatNoSession,
+            (Target::Vrf(_) | Target::Translate(_), _) => DropReason::VirtualRouteMissing,
             (Target::Missing, Origin::Tenant) if hops == 0 => DropReason::VirtualRouteMissing,
             (Target::Missing, Origin::Outside) if hops > 0 => DropReason::VirtualRouteMissing,
             (Target::Missing, _) => DropReason::ExternalRouteMissing,

@@ -1,10 +1,43 @@
-//! What workers hand to the control thread beside a packet: plain words, no pointers.
+//! What workers and the control thread say to each other beside tables: plain words, no pointers.
 
 use std::net::Ipv4Addr;
 
 use nvgw_types::{InterfaceId, NeighborId, VrfId, Vsid};
 
+use super::entries::{Endpoint, Protocol};
 use crate::telemetry::DropReason;
+
+/// Milliseconds since an origin of the caller's choice: the start of the process, or of a capture. The control
+/// thread's nanoseconds have the same origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Millis(pub u64);
+
+/// Why the sender of a packet is told that it went no further (RFC 792, RFC 1812 §5.2.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IcmpError {
+    /// Its time to live ran out: time exceeded, in transit.
+    TimeExceeded,
+    /// There is no route to its destination: network unreachable.
+    NetUnreachable,
+    /// Its destination cannot be reached, or translation has no room for it: host unreachable.
+    HostUnreachable,
+    /// Nobody is behind the port: port unreachable.
+    PortUnreachable,
+    /// It does not fit the way out and must not be fragmented: fragmentation needed.
+    FragmentationNeeded {
+        /// The biggest IP packet that fits, in bytes.
+        mtu: u16,
+    },
+}
+
+/// Where a packet came in whose sender is told of its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ingress {
+    /// From a VM of the tenant with this VRF.
+    Tenant(VrfId),
+    /// From an external network, by its interface.
+    Outside(InterfaceId),
+}
 
 /// Why a worker hands a packet to the control thread, and what it already knows of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,5 +77,164 @@ pub enum Punt {
     Unresolved {
         /// The next hop.
         neighbor: NeighborId,
+    },
+    /// A packet that was dropped and counted, and of which its sender is to be told, as far as that is allowed. The
+    /// bytes start at its IP header, and are as they came.
+    Error {
+        /// What to tell.
+        error: IcmpError,
+        /// Where it came in.
+        ingress: Ingress,
+    },
+}
+
+/// What happened to translation that the log wants (RFC 6888 REQ-12). Every event is delivered: where there is no room
+/// for one, what it is about does not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NatEvent {
+    /// When.
+    pub at: Millis,
+    /// What.
+    pub kind: NatEventKind,
+}
+
+/// What happened to translation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NatEventKind {
+    /// A customer address got a block of ports.
+    BlockAllocated(PortBlock),
+    /// A block of ports is free again.
+    BlockReleased(PortBlock),
+    /// A session began; only where sessions are logged.
+    SessionCreated(SessionRow),
+    /// A session ended; only where sessions are logged.
+    SessionEnded(SessionRow),
+}
+
+/// A block of ports of a public address, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortBlock {
+    /// The customer: the tenant's VRF and the customer address, its port is 0.
+    pub customer: Endpoint,
+    /// The external VRF, the public address and the block's first port.
+    pub public: Endpoint,
+    /// The block's last port.
+    pub last: u16,
+    /// Since when.
+    pub since: Millis,
+}
+
+/// The state of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SessionState {
+    /// UDP or ICMP: it translates.
+    Active,
+    /// TCP: not yet established.
+    Opening,
+    /// TCP: established.
+    Established,
+    /// TCP: both ends have closed.
+    Closing,
+    /// TCP: reset.
+    Reset,
+    /// Nothing is translated any more, the port rests.
+    Quarantined,
+}
+
+impl SessionState {
+    /// Its name in outputs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Opening => "opening",
+            Self::Established => "established",
+            Self::Closing => "closing",
+            Self::Reset => "reset",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// A session, as it is shown and logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionRow {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The customer's side.
+    pub customer: Endpoint,
+    /// The public side, in the external network's VRF.
+    pub public: Endpoint,
+    /// Whom the customer sent to first, or for TCP: the other end. Host byte order.
+    pub remote: (u32, u16),
+    /// Its state.
+    pub state: SessionState,
+    /// When it ends unless the customer sends more.
+    pub expires: Millis,
+}
+
+/// Which sessions are asked for. Fields that are `None` match everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SessionFilter {
+    /// The tenant's VRF.
+    pub vrf: Option<VrfId>,
+    /// The customer address, host byte order.
+    pub customer: Option<u32>,
+    /// The public address, host byte order.
+    pub public: Option<u32>,
+    /// The public port.
+    pub port: Option<u16>,
+    /// The protocol.
+    pub protocol: Option<Protocol>,
+}
+
+/// What the control thread asks a worker to do with its sessions, in between bursts and a little at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NatOrder {
+    /// End all sessions that the tables do not allow any more, then count the order as done under this number.
+    Sweep(u64),
+    /// List sessions, from a place on, at most so many, and say where to go on.
+    List {
+        /// The number of the question.
+        question: u64,
+        /// Which sessions.
+        filter: SessionFilter,
+        /// Where to begin: 0, or where the last answer ended.
+        from: u32,
+        /// How many rows at most.
+        limit: u32,
+    },
+    /// Say whose block of ports a public endpoint is in.
+    Owner {
+        /// The number of the question.
+        question: u64,
+        /// External VRF, public address, port.
+        public: Endpoint,
+    },
+}
+
+/// What a worker answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NatAnswer {
+    /// One of the sessions asked for.
+    Session {
+        /// The number of the question.
+        question: u64,
+        /// The session.
+        row: SessionRow,
+    },
+    /// The block asked for.
+    Block {
+        /// The number of the question.
+        question: u64,
+        /// The block.
+        block: PortBlock,
+    },
+    /// There are no more answers to the question.
+    End {
+        /// The number of the question.
+        question: u64,
+        /// Where to go on, if there is more; 0: there is not.
+        next: u32,
     },
 }

@@ -2,7 +2,9 @@
 
 use nvgw_types::{InterfaceId, MacAddr, NeighborId, PortId};
 
-use super::entries::{Reach, Record, Rewrite, RewriteSpec, ScopedAddress, Subnet, Via};
+use super::entries::{
+    Binding, NatPolicy, NatSettings, Public, Reach, Record, Rewrite, RewriteSpec, ScopedAddress, Subnet, Via,
+};
 use super::interfaces::{InterfacesReader, InterfacesWriter, interfaces};
 use super::{
     Grace, HashReader, HashWriter, Keyed, OutOfMemory, RoutesOptions, RoutesReader, RoutesWriter,
@@ -32,6 +34,10 @@ pub struct TableLimits {
     pub vias: usize,
     /// The gateway's own provider addresses.
     pub locals: usize,
+    /// Public addresses that translation uses; their identifiers are below this.
+    pub publics: usize,
+    /// Translations that the configuration makes: two for each forwarded port, one for each 1:1 address.
+    pub bindings: usize,
 }
 
 /// One of the gateway's own provider addresses, on its interface.
@@ -61,6 +67,9 @@ impl Keyed for LocalAddress {
     }
 }
 
+/// The identifier of the one value of [`TableReaders::settings`]. Until it is written, the defaults hold.
+pub const NAT_SETTINGS: u32 = 1;
+
 /// A worker's view of all tables.
 #[derive(Clone)]
 pub struct TableReaders {
@@ -78,6 +87,14 @@ pub struct TableReaders {
     pub vias: StableReader<Via>,
     /// Ways out.
     pub adjacencies: StableReader<Rewrite>,
+    /// Public addresses by external VRF and address.
+    pub publics: HashReader<Public>,
+    /// Translations that the configuration makes.
+    pub bindings: HashReader<Binding>,
+    /// What translation does for a tenant, by VRF.
+    pub policies: HashReader<NatPolicy>,
+    /// What all translation has in common: one value, [`NAT_SETTINGS`].
+    pub settings: StableReader<NatSettings>,
 }
 
 /// The only writers of all tables.
@@ -96,6 +113,14 @@ pub struct TableWriters {
     pub vias: StableWriter<Via>,
     /// Ways out.
     pub adjacencies: StableWriter<Rewrite>,
+    /// Public addresses by external VRF and address.
+    pub publics: HashWriter<Public>,
+    /// Translations that the configuration makes.
+    pub bindings: HashWriter<Binding>,
+    /// What translation does for a tenant, by VRF.
+    pub policies: HashWriter<NatPolicy>,
+    /// What all translation has in common: one value, [`NAT_SETTINGS`].
+    pub settings: StableWriter<NatSettings>,
     /// What they are sized for.
     pub limits: TableLimits,
 }
@@ -110,6 +135,10 @@ impl TableWriters {
         self.routes.reclaim(grace);
         self.vias.reclaim(grace);
         self.adjacencies.reclaim(grace);
+        self.publics.reclaim(grace);
+        self.bindings.reclaim(grace);
+        self.policies.reclaim(grace);
+        self.settings.reclaim(grace);
     }
 }
 
@@ -130,6 +159,10 @@ pub fn tables(limits: TableLimits, seed: u64) -> Result<(TableWriters, TableRead
     })?;
     let (vias_writer, vias) = stable(limits.vias, Via { address: 0 })?;
     let (adjacencies_writer, adjacencies) = stable(limits.adjacencies, no_way())?;
+    let (publics_writer, publics) = hash_table(limits.publics, seed)?;
+    let (bindings_writer, bindings) = hash_table(limits.bindings, seed)?;
+    let (policies_writer, policies) = hash_table(limits.vrfs, seed)?;
+    let (settings_writer, settings) = stable(1, NatSettings::default())?;
     let writers = TableWriters {
         interfaces: interfaces_writer,
         locals: locals_writer,
@@ -138,9 +171,26 @@ pub fn tables(limits: TableLimits, seed: u64) -> Result<(TableWriters, TableRead
         routes: routes_writer,
         vias: vias_writer,
         adjacencies: adjacencies_writer,
+        publics: publics_writer,
+        bindings: bindings_writer,
+        policies: policies_writer,
+        settings: settings_writer,
         limits,
     };
-    Ok((writers, TableReaders { interfaces, locals, subnets, records, routes, vias, adjacencies }))
+    let readers = TableReaders {
+        interfaces,
+        locals,
+        subnets,
+        records,
+        routes,
+        vias,
+        adjacencies,
+        publics,
+        bindings,
+        policies,
+        settings,
+    };
+    Ok((writers, readers))
 }
 
 /// The way out of a destination that has none. Its MTU is the largest: a packet is dropped for want of a route, not

@@ -81,6 +81,23 @@ drop_reasons! {
     MulticastUnsupported = "multicast-unsupported", None, "The destination is a multicast or broadcast address, which is not forwarded.";
     TtlExpired = "ttl-expired", Some("TTL expired"), "The packet's time to live is used up.";
     MtuExceeded = "mtu-exceeded", Some("MTU exceeded"), "The packet does not fit the way out.";
+    // Translation (NAT44).
+    NatNoPool = "nat-no-pool", None, "The tenant's packets are translated, but no pool, 1:1 address or forward is for their sender.";
+    NatPoolExhausted = "nat-pool-exhausted", None, "No address of the tenant's pools has a free port block.";
+    NatPortsExhausted = "nat-ports-exhausted", None, "The customer's public address has no free port left for it.";
+    NatSessionLimit = "nat-session-limit", None, "The tenant or the customer address has as many NAT sessions as it may have.";
+    NatPortLimit = "nat-port-limit", None, "The tenant or the customer address has as many public ports as it may have.";
+    NatRateLimit = "nat-rate-limit", None, "The tenant or the customer address makes more new NAT sessions a second than it may.";
+    NatTableFull = "nat-table-full", None, "The worker's session table is full.";
+    NatNoSession = "nat-no-session", None, "No NAT session and no binding translates the packet, and it may begin none.";
+    NatFiltered = "nat-filtered", None, "The customer has not sent to the packet's source, and filtering is address-dependent.";
+    NatUnsolicited = "nat-unsolicited", None, "A SYN from outside for which there is no session: silently held for a simultaneous open.";
+    NatProtocol = "nat-protocol", None, "The packet's protocol has no ports, so only 1:1 addresses translate it.";
+    NatMalformed = "nat-malformed", None, "The transport header of a packet to be translated is truncated or contradicts itself.";
+    NatFragment = "nat-fragment", None, "A fragment whose first one did not come in time, or more fragments than may wait.";
+    NatIcmpError = "nat-icmp-error", None, "An ICMP error about a packet that no NAT session sent.";
+    NatLogFull = "nat-log-full", None, "A port block cannot be handed out, since the log of the ones before is not written yet.";
+    HandOverFull = "hand-over-full", None, "The queue to the worker that owns the packet's sessions is full.";
     // Neighbours.
     NeighborUnresolved = "neighbor-unresolved", Some("Neighbour unresolved"), "The next hop did not answer ARP.";
     HoldQueueFull = "hold-queue-full", None, "Too many packets already wait for the next hop's answer.";

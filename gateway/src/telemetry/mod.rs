@@ -4,6 +4,7 @@
 
 pub mod counters;
 mod drop_reason;
+pub mod nat;
 pub mod prometheus;
 mod stage;
 pub mod view;

@@ -12,6 +12,8 @@ pub enum Stage {
     Decapsulate,
     /// The VRF's route, and the external network's.
     Route,
+    /// Network address translation.
+    Translate,
     /// The destination's lookup record.
     Resolve,
     /// New headers.
@@ -27,6 +29,7 @@ impl Stage {
         Self::Parse,
         Self::Decapsulate,
         Self::Route,
+        Self::Translate,
         Self::Resolve,
         Self::Rewrite,
         Self::Transmit,
@@ -42,6 +45,7 @@ impl Stage {
             Self::Parse => "parse",
             Self::Decapsulate => "decapsulate",
             Self::Route => "route",
+            Self::Translate => "translate",
             Self::Resolve => "resolve",
             Self::Rewrite => "rewrite",
             Self::Transmit => "transmit",

@@ -126,6 +126,7 @@ fn tenant(number: usize) -> Tenant {
         routes: Vec::new(),
         external: None,
         public_prefixes: Vec::new(),
+        nat: None,
     }
 }
 

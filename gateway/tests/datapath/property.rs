@@ -221,6 +221,7 @@ fn code(output: Output) -> u16 {
         Output::Punted(Punt::Overlay { .. }) => 102,
         Output::Punted(Punt::Unresolved { .. }) => 103,
         Output::Punted(Punt::Learn { .. }) => 104,
+        Output::Punted(Punt::Error { .. }) => 105,
     }
 }
 

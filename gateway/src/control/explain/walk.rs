@@ -79,7 +79,7 @@ impl<'c, G: Grace> Walk<'c, G> {
         let control = self.control;
         let (mut vrf, mut hops, mut shared) = (vrf, 0, None);
         let mut target = self.look_up(vrf, to);
-        while let Target::Vrf(next) = target
+        while let Target::Vrf(next) | Target::Translate(next) = target
             && hops < most
         {
             hops += 1;
@@ -111,7 +111,12 @@ impl<'c, G: Grace> Walk<'c, G> {
                 format!("{to} is the network or the broadcast address of its subnet"),
                 "send to a host's address",
             )),
-            Target::Vrf(_) => Err(Obstacle::new(
+            Target::Public => Err(Obstacle::new(
+                DropReason::NatNoSession,
+                format!("{to} is a public address that packets are translated to"),
+                "ask nvgw nat sessions who uses it",
+            )),
+            Target::Vrf(_) | Target::Translate(_) => Err(Obstacle::new(
                 DropReason::VirtualRouteMissing,
                 format!("the way to {to} leads through more VRFs than a packet may pass"),
                 "a packet passes a tenant, a shared external network and another tenant at most: route it shorter",
@@ -149,6 +154,8 @@ impl<'c, G: Grace> Walk<'c, G> {
                 None => "leads nowhere".to_owned(),
             },
             Target::Vrf(next) => format!("leads on to {}", control.vrf_words(next)),
+            Target::Translate(next) => format!("leads on to {}, translated", control.vrf_words(next)),
+            Target::Public => "is a public address that packets are translated to".to_owned(),
             Target::Discard => "is a network or broadcast address".to_owned(),
         };
         let prefix = Ipv4Net::new_assert(Ipv4Addr::from(network), length);

@@ -200,6 +200,7 @@ impl Model {
                 .collect(),
             external: tenant.external,
             public_prefixes: tenant.public_prefixes.iter().map(|prefix| IpNet::V4(*prefix)).collect(),
+            nat: None,
         }
     }
 

@@ -54,6 +54,8 @@ enum Found {
     Subnet,
     Via(std::net::IpAddr),
     Way(Way),
+    Translate(String),
+    Public,
     Vrf(String),
 }
 
@@ -124,6 +126,8 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
                 Target::Via(id) => Found::Via(to_ip(readers.vias.get(section, id.0).address)),
                 Target::Adjacency(id) => Found::Way(way(readers.adjacencies.get(section, id.0))),
                 Target::Vrf(id) => Found::Vrf(names[&id].clone()),
+                Target::Translate(id) => Found::Translate(names[&id].clone()),
+                Target::Public => Found::Public,
             };
             routes.insert((name.clone(), *address), found);
         }

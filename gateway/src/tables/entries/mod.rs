@@ -2,6 +2,7 @@
 
 mod interface;
 mod key;
+mod nat;
 mod record;
 mod rewrite;
 mod route;
@@ -9,6 +10,10 @@ mod subnet;
 
 pub use interface::{Interface, InterfaceKind};
 pub use key::{ScopedAddress, from_ip, ipv4_mapped, to_ip};
+pub use nat::{
+    Binding, BindingKey, Direction, Endpoint, Filtering, InVrf, NatPolicy, NatQuota, NatSettings, PortRange,
+    Protocol, Public, PublicRange, PublicState, RANGES,
+};
 pub use record::{Record, RecordSpec};
 pub use rewrite::{Inner, Reach, Rewrite, RewriteSpec, Tunnel};
 pub use route::{Target, Via};

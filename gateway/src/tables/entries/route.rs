@@ -22,6 +22,10 @@ pub enum Target {
     Adjacency(AdjacencyId),
     /// On to another VRF's table.
     Vrf(VrfId),
+    /// On to an external network's table, translated (RFC 3022).
+    Translate(VrfId),
+    /// To a public address, behind which translation finds the customer.
+    Public,
     /// To an address that must not be reached, such as a directed broadcast (RFC 2644).
     Discard,
 }
@@ -38,6 +42,8 @@ impl Target {
             Self::Adjacency(id) => (4, id.0),
             Self::Vrf(id) => (5, id.0),
             Self::Discard => (6, 0),
+            Self::Translate(id) => (7, id.0),
+            Self::Public => (8, 0),
         };
         if index > INDEX { None } else { NonZeroU32::new(kind << KIND_SHIFT | index) }
     }
@@ -54,6 +60,8 @@ impl Target {
             4 => Self::Adjacency(AdjacencyId(index)),
             5 => Self::Vrf(VrfId(index)),
             6 => Self::Discard,
+            7 => Self::Translate(VrfId(index)),
+            8 => Self::Public,
             _ => Self::Missing,
         }
     }
@@ -79,6 +87,8 @@ mod tests {
             Target::Adjacency(AdjacencyId(INDEX)),
             Target::Vrf(VrfId(0)),
             Target::Discard,
+            Target::Translate(VrfId(7)),
+            Target::Public,
         ];
         for target in targets {
             let leaf = target.encode().expect("encodes").get();

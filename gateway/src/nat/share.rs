@@ -1,0 +1,113 @@
+//! Who owns what: customers and public ports are divided into shards, and shards among workers.
+//!
+//! A customer address with all its sessions belongs to one shard, and gets ports of that shard only. So the owner of a
+//! packet from a customer follows from its source address, and the owner of a packet from outside from its destination
+//! port. There are as many shards whatever the number of workers, up to eight of them: what is handed out to whom does
+//! not depend on how many there are.
+
+use nvgw_types::{VrfId, WorkerId};
+
+use crate::tables::hash::mix;
+
+/// Workers up to which the number of shards is the same.
+const SHARDS: u32 = 8;
+
+/// The biggest port block, which never crosses from one shard's ports to another's.
+pub const BIGGEST_BLOCK: u16 = 4096;
+
+/// One part of all customers and of every public address's ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shard(pub u16);
+
+/// The division of customers and ports into shards, and of shards among workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Division {
+    workers: u16,
+    /// Base-2 logarithm of the number of shards.
+    shards: u32,
+    seed: u64,
+}
+
+impl Division {
+    /// The division among some workers, at least one. `seed` keeps customers from choosing their shard.
+    #[must_use]
+    pub fn new(workers: u16, seed: u64) -> Self {
+        let workers = workers.max(1);
+        Self { workers, shards: u32::from(workers).max(SHARDS).next_power_of_two().ilog2(), seed }
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub const fn shards(&self) -> u16 {
+        1 << self.shards
+    }
+
+    /// The ports of one shard that follow each other, in a row of which every shard has two. A block is no bigger.
+    #[must_use]
+    pub const fn stripe(&self) -> u16 {
+        1 << (15 - self.shards)
+    }
+
+    /// The shard of a customer address (host byte order).
+    #[inline(always)]
+    #[must_use]
+    pub const fn of_customer(&self, vrf: VrfId, address: u32) -> Shard {
+        let hash = mix((vrf.0 as u64) << 32 | address as u64, self.seed);
+        Shard((hash >> 32) as u16 & (self.shards() - 1))
+    }
+
+    /// The shard of a public port.
+    #[inline(always)]
+    #[must_use]
+    pub const fn of_port(&self, port: u16) -> Shard {
+        Shard(port >> (15 - self.shards) & (self.shards() - 1))
+    }
+
+    /// The worker of a shard.
+    #[inline(always)]
+    #[must_use]
+    pub const fn worker(&self, shard: Shard) -> WorkerId {
+        WorkerId(shard.0 % self.workers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn up_to_eight_workers_divide_the_same_shards() {
+        for workers in 1..=8 {
+            let division = Division::new(workers, 7);
+            assert_eq!((division.shards(), division.stripe()), (8, 4096));
+            for port in 0..=u16::MAX {
+                assert_eq!(division.of_port(port), Division::new(1, 7).of_port(port));
+                assert!(division.worker(division.of_port(port)).0 < workers);
+            }
+        }
+        assert_eq!((Division::new(9, 7).shards(), Division::new(9, 7).stripe()), (16, 2048));
+        assert_eq!(Division::new(64, 7).stripe(), 512);
+    }
+
+    #[test]
+    fn every_shard_has_the_same_number_of_ports_and_every_worker_some() {
+        for workers in [1, 2, 3, 8, 16, 33] {
+            let division = Division::new(workers, 7);
+            let mut ports = vec![0; usize::from(division.shards())];
+            (0..=u16::MAX).for_each(|port| ports[usize::from(division.of_port(port).0)] += 1);
+            assert!(ports.iter().all(|count| *count == 65536 / ports.len()));
+            let owners: std::collections::BTreeSet<_> =
+                (0..division.shards()).map(|shard| division.worker(Shard(shard))).collect();
+            assert_eq!(owners.len(), usize::from(workers));
+        }
+    }
+
+    #[test]
+    fn no_block_crosses_shards() {
+        let division = Division::new(8, 7);
+        for first in (0..=u16::MAX).step_by(usize::from(BIGGEST_BLOCK)) {
+            let last = first + (BIGGEST_BLOCK - 1);
+            assert_eq!(division.of_port(first), division.of_port(last));
+        }
+    }
+}

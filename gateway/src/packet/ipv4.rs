@@ -133,6 +133,13 @@ impl Ipv4 {
         self.fragment.get() & 0x3fff != 0
     }
 
+    /// Whether routers must not fragment it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn dont_fragment(&self) -> bool {
+        self.fragment.get() & DONT_FRAGMENT != 0
+    }
+
     /// What follows.
     #[inline(always)]
     #[must_use]

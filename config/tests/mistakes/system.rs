@@ -50,7 +50,7 @@ fn limits() {
 #[rustfmt::skip]
 fn ports() {
     check(&[
-        ("name: right\n", "name: ¦left\n", "ports[1].name", "the port name left is taken by ports[0].name (line 15)", "of its own"),
+        ("name: right\n", "name: ¦left\n", "ports[1].name", "the port name left is taken by ports[0].name (line 17)", "of its own"),
         ("device: net_af_packet0,iface=veth0", "device: ¦veth0", "ports[1].device", "\"veth0\" is no device", "net_af_packet0,iface=veth0"),
         ("device: net_af_packet0,iface=veth0", "device: ¦3b:00.9", "ports[1].device", "no device", "0000:3b:00.0"),
         ("device: net_af_packet0,iface=veth0", "device: ¦eal_thing0", "ports[1].device", "no device", "a PCI address"),

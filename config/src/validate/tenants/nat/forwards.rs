@@ -81,18 +81,20 @@ pub(super) fn check(
     let mut taken: Intervals<(ExternalIndex, Ipv4Addr, ForwardProtocol), NodeId> = Intervals::new();
     for &Claim { external, node, value } in claims {
         let PortForward { public, protocol, first, last, .. } = value;
-        used.nat_bindings.take_many(node, 2 * (usize::from(last - first) + 1));
         if let Some(whole) = statics.get(&(external, public)) {
             let message = format!("all ports of {public} are one customer's, {}", reader.place(*whole));
             reader.problem(node, Refusal::new(message, "write another public address"));
             continue;
         }
         let ports = (first.into(), last.into());
-        if let Err(other) = taken.insert((external, public, protocol), ports, node) {
-            let shown = shown(protocol, ports);
-            let message =
-                format!("there is a forward of {shown} of {public} already: {}", reader.place(other));
-            reader.problem(node, Refusal::new(message, "write other ports or another public address"));
+        match taken.insert((external, public, protocol), ports, node) {
+            Ok(()) => used.nat_bindings.take_many(node, 2 * (usize::from(last - first) + 1)),
+            Err(other) => {
+                let shown = shown(protocol, ports);
+                let message =
+                    format!("there is a forward of {shown} of {public} already: {}", reader.place(other));
+                reader.problem(node, Refusal::new(message, "write other ports or another public address"));
+            }
         }
         if addresses.insert((external, public)) && pools.find(external, public.to_bits()).is_none() {
             used.nat_addresses.take(node);

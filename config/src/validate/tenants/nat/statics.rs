@@ -55,7 +55,6 @@ pub(super) fn check(
 ) -> Statics {
     let mut statics = Statics::new();
     for &Claim { external, node, value: public } in claims {
-        used.nat_bindings.take(node);
         if let Some((_, pool)) = pools.find(external, public.to_bits()) {
             let message = format!("public address {public} is in a pool, {}", reader.place(pool));
             reader.problem(node, Refusal::new(message, "write an address that is in no pool"));
@@ -65,6 +64,7 @@ pub(super) fn check(
         } else {
             statics.insert((external, public), node);
             used.nat_addresses.take(node);
+            used.nat_bindings.take(node);
             publics.check(reader, node, external, (public, public));
         }
     }

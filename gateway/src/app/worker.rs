@@ -9,6 +9,7 @@ use dpdk_bindings::{BURST, Burst, Mbuf, RxQueue, TxQueue, clock};
 use nvgw_types::PortId;
 
 use crate::datapath::{Outputs, Pipeline, Punted, QsbrReaders};
+use crate::tables::exchange::Punt;
 use crate::telemetry::counters::Counters;
 use crate::telemetry::{DropReason, Stage};
 
@@ -114,7 +115,9 @@ fn flush(queues: &mut [TxQueue], out: &mut Outputs, counters: &Counters, kind: F
 #[inline(always)]
 fn punt(ring: &mut Producer<Punted>, out: &mut Outputs, counters: &Counters) {
     for punted in out.punts.drain(..) {
-        if ring.push(punted).is_err() {
+        if let Err(lost) = ring.push(punted)
+            && !matches!(lost.punt, Punt::Error { .. })
+        {
             counters.drop(DropReason::PuntQueueFull);
         }
     }

@@ -12,6 +12,7 @@ mod output;
 mod parse;
 mod pipeline;
 mod quiescence;
+mod refuse;
 mod resolve;
 mod rewrite;
 mod route;

@@ -56,6 +56,12 @@ impl Outputs {
         }
     }
 
+    /// Hands a packet to the control thread that was dropped and counted. Where there is no room, nobody hears of it.
+    #[cold]
+    pub(super) fn report(&mut self, mbuf: Mbuf, punt: Punt) {
+        drop(self.punts.try_push(Punted { punt, mbuf }));
+    }
+
     /// Hands a packet to the control thread.
     #[cold]
     pub(super) fn punt_frame(&mut self, counters: &Counters, mbuf: Mbuf, punt: Punt) {

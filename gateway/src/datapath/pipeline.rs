@@ -85,7 +85,7 @@ impl Pipeline {
 
         if !ways.overlay.is_empty() {
             let candidates = locate(&stages.tables.records, section, packets, &ways.overlay);
-            let wrapped = resolve(&stages, section, packets, &ways.overlay, &candidates);
+            let wrapped = resolve(&stages, section, packets, burst, &ways.overlay, &candidates, out);
             lap.end(Stage::Resolve, ways.overlay.len());
             rewrite_wrapped(&stages, packets, burst, &wrapped, out);
         }

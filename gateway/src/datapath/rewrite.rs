@@ -8,6 +8,7 @@ use super::lane::{Lane, Packet, Packets};
 use super::meter::Meter;
 use super::output::Outputs;
 use super::pipeline::Stages;
+use super::refuse::{refuse, refuse_size};
 use super::resolve::{Plain, Wrapped};
 use crate::packet::ipv4::Ipv4;
 use crate::tables::entries::{Inner, Reach, Rewrite};
@@ -65,10 +66,10 @@ fn send(
     write: impl FnOnce(&mut [u8; Rewrite::ROOM], &Ipv4, &[u8]) -> u16,
 ) -> bool {
     if packet.length > way.mtu() || way.reach() == Reach::NoRoute {
-        stages.counters.drop(match way.reach() {
-            Reach::NoRoute => DropReason::ProviderRouteMissing,
-            Reach::Resolved | Reach::Unresolved => DropReason::MtuExceeded,
-        });
+        match way.reach() {
+            Reach::NoRoute => refuse(stages, packet, burst, place, DropReason::ProviderRouteMissing, out),
+            Reach::Resolved | Reach::Unresolved => refuse_size(stages, packet, burst, place, way.mtu(), out),
+        }
         return false;
     }
     let Some(mut mbuf) = burst.take(usize::from(place)) else { return false };

@@ -6,6 +6,7 @@ use super::lane::{Lane, Origin, Packets, append};
 use super::meter::Meter;
 use super::output::Outputs;
 use super::pipeline::Stages;
+use super::refuse::refuse;
 use super::resolve::Plain;
 use crate::packet::ethernet;
 use crate::tables::entries::{ScopedAddress, Target, ipv4_mapped};
@@ -109,7 +110,7 @@ pub(super) fn decide<'s, S: ReadSection>(
             (Target::Missing, Origin::Outside) if hops > 0 => DropReason::VirtualRouteMissing,
             (Target::Missing, _) => DropReason::ExternalRouteMissing,
         };
-        stages.counters.drop(reason);
+        refuse(stages, packet, burst, place, reason, out);
     }
     entered.flush();
     left.flush();

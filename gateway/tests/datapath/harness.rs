@@ -110,6 +110,10 @@ impl Worker {
             }
         }
         for punted in self.out.punts.drain(..) {
+            // A dropped packet that its sender hears of was counted as a drop.
+            if matches!(punted.punt, Punt::Error { .. }) {
+                continue;
+            }
             show(Output::Punted(punted.punt), &punted.mbuf);
         }
     }

@@ -133,6 +133,13 @@ impl Ipv4 {
         self.fragment.get() & 0x3fff != 0
     }
 
+    /// Whether it is a fragment other than the first one: it has no transport header.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_later_fragment(&self) -> bool {
+        self.fragment.get() & 0x1fff != 0
+    }
+
     /// Whether routers must not fragment it.
     #[inline(always)]
     #[must_use]
@@ -259,6 +266,21 @@ mod tests {
         let mut header = Ipv4::new([10, 0, 1, 5].into(), [203, 0, 113, 9].into(), UDP, 64, 8);
         header.allow_fragments(1);
         assert_eq!(header.as_bytes(), &UDP_HEADER[..HEADER]);
+    }
+
+    #[test]
+    fn tells_fragments_apart() {
+        let with = |flags_and_offset: [u8; 2]| {
+            let mut packet = UDP_HEADER;
+            packet[6..8].copy_from_slice(&flags_and_offset);
+            let (header, _) = Ipv4::read_from_prefix(&packet).expect("long enough");
+            (header.is_fragment(), header.is_later_fragment(), header.dont_fragment())
+        };
+        assert_eq!(with([0, 0]), (false, false, false));
+        assert_eq!(with([0x40, 0]), (false, false, true));
+        assert_eq!(with([0x20, 0]), (true, false, false), "the first one: more fragments");
+        assert_eq!(with([0x20, 1]), (true, true, false));
+        assert_eq!(with([0x1f, 0xff]), (true, true, false), "the last one");
     }
 
     #[test]

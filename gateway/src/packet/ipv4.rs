@@ -112,6 +112,13 @@ impl Ipv4 {
         zerocopy::transmute_ref!(self)
     }
 
+    /// The IP version that the header claims.
+    #[inline(always)]
+    #[must_use]
+    pub const fn version(&self) -> u8 {
+        self.version_ihl >> 4
+    }
+
     /// Header length in bytes, options included.
     #[inline(always)]
     #[must_use]
@@ -147,6 +154,20 @@ impl Ipv4 {
         self.fragment.get() & DONT_FRAGMENT != 0
     }
 
+    /// Whether it is a fragment that does not begin the packet.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_later_fragment(&self) -> bool {
+        self.fragment.get() & 0x1fff != 0
+    }
+
+    /// What fragments of a packet have in common, and no other packet of the same flow has for a while.
+    #[inline(always)]
+    #[must_use]
+    pub const fn identification(&self) -> u16 {
+        self.identification.get()
+    }
+
     /// What follows.
     #[inline(always)]
     #[must_use]
@@ -176,6 +197,32 @@ impl Ipv4 {
         // sum over the whole header would have it.
         let sum = u32::from(self.checksum.get()) + 0x0100;
         self.checksum = U16::new((sum + u32::from(sum >= 0xffff)) as u16);
+    }
+
+    /// Changes the source (host byte order) and mends the checksum. Returns what the change does to checksums that
+    /// cover the address.
+    #[inline(always)]
+    pub fn set_source(&mut self, address: u32) -> checksum::Delta {
+        let delta = checksum::Delta::default().long(self.source.get(), address);
+        self.source = U32::new(address);
+        self.checksum = U16::new(delta.mend(self.checksum.get()));
+        delta
+    }
+
+    /// As [`Self::set_source`], for the destination.
+    #[inline(always)]
+    pub fn set_destination(&mut self, address: u32) -> checksum::Delta {
+        let delta = checksum::Delta::default().long(self.destination.get(), address);
+        self.destination = U32::new(address);
+        self.checksum = U16::new(delta.mend(self.checksum.get()));
+        delta
+    }
+
+    /// The header checksum as it stands.
+    #[inline(always)]
+    #[must_use]
+    pub const fn checksum(&self) -> u16 {
+        self.checksum.get()
     }
 
     /// Changes DSCP and ECN and mends the checksum (RFC 1624, equation 3).

@@ -140,13 +140,6 @@ impl Ipv4 {
         self.fragment.get() & 0x3fff != 0
     }
 
-    /// Whether it is a fragment other than the first one: it has no transport header.
-    #[inline(always)]
-    #[must_use]
-    pub const fn is_later_fragment(&self) -> bool {
-        self.fragment.get() & 0x1fff != 0
-    }
-
     /// Whether routers must not fragment it.
     #[inline(always)]
     #[must_use]

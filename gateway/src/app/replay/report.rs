@@ -99,7 +99,7 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         .filter(|(_, count)| *count > 0)
         .map(|(reason, count)| (reason.name().to_owned(), count.into()))
         .collect();
-    let unverified: u64 = totals.counters.iter().map(|c| c.sender_unverified.get()).sum();
+    let sum = |of: fn(&Counters) -> u64| totals.counters.iter().map(|c| of(c)).sum::<u64>();
     let doctor = doctor(totals);
     let events: Vec<&Event> = totals.control.events().after(0).collect();
     json!({
@@ -116,7 +116,11 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         "alarms": alarms(&doctor),
         "doctor": doctor,
         "packets": balance,
-        "sender_unverified": unverified,
+        "icmp_errors": {
+            "sent": sum(|c| c.icmp_errors_sent.get()),
+            "suppressed": sum(|c| c.icmp_errors_suppressed.get()),
+        },
+        "sender_unverified": sum(|c| c.sender_unverified.get()),
         "accounted": balance.holds(totals),
     })
 }

@@ -31,6 +31,7 @@ mod frames;
 mod learn;
 pub mod learning;
 pub mod model;
+mod nat;
 mod needs;
 pub mod neighbors;
 mod own_addresses;
@@ -191,7 +192,7 @@ impl<G: Grace> Control<G> {
             return Err(ControlError::Ports { open: ports.len(), configured: config.ports.len() });
         }
         let counters = Arc::new(Counters::new(ports.len(), 0));
-        let mut model = Model::of_file(config, &Default::default())?;
+        let mut model = Model::of_file(config, &Default::default(), &Default::default())?;
         let obsolete = model.restore(beginning.stored);
         let mut control = Self {
             detection: Detection::new(own_addresses::timing(&model)),
@@ -220,7 +221,7 @@ impl<G: Grace> Control<G> {
         own_addresses::mark_usable(&control.detection, &mut control.model);
         let Compiled { mut draft, needs, routes } = compile::compile(&control.model)?;
         draft.replaces(&control.fabric.current);
-        capacity::check(&control.model, &control.fabric.writers.limits, &control.fabric.current, &draft)?;
+        capacity::check(&control.model, &control.fabric, &draft)?;
         (control.needs, control.provider) = (needs, routes);
         // Nothing waits for a neighbour yet, so nothing has to be sent.
         control.write(now, &draft, &mut Vec::new())?;

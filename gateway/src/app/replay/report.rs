@@ -37,7 +37,7 @@ impl Balance {
             received: ports.map(|port| traffic(totals, PortId(port as u16)).packets).sum(),
             forwarded: sum(|c| c.forwarded.get()),
             consumed: sum(|c| c.consumed.get()),
-            held: totals.control.held() as u64,
+            held: (totals.control.held() + totals.waiting) as u64,
             dropped: sum(Counters::dropped_total),
             originated: sum(|c| c.originated.get()),
         }

@@ -3,6 +3,7 @@ the customer sends begins it anew, what comes from outside does not."""
 
 import unittest
 
+from lib import gateway
 from lib.topology import BLUE_WEB
 from lib.translation import Flow, NatTest, config
 
@@ -97,8 +98,7 @@ class Knobs(TimeoutTest):
         self.assert_connection_lives(2 + 1000, OPENED, document)
         self.assert_connection_lives(3 + 10, OPENED + ((3, True, "R", 101, 0),), document)
 
-    def test_an_udp_time_out_below_the_rfcs_is_refused(self):
-        from lib import gateway
+    def test_a_udp_time_out_below_the_rfcs_is_refused(self):
         run = gateway.replay({"wire0": [Flow().sends(0)]}, config(timeouts={"udp": 119}))
         self.assertEqual(run.status, 1)
         self.assertIn("120", run.stderr)

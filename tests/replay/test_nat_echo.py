@@ -36,8 +36,9 @@ class Queries(NatTest):
         frames = [ping.sends(number) for number, ping in enumerate(pings)]
         publics = self.learn(frames, document)
         self.assertEqual(len(set(publics)), 3)
-        run = self.replay({"wire0": frames, "wire1": [ping.answers(5 + number, public, number) for number, (ping, public)
-                                                      in enumerate(zip(pings, publics))]}, document)
+        answers = [ping.answers(5 + number, public, number)
+                   for number, (ping, public) in enumerate(zip(pings, publics))]
+        run = self.replay({"wire0": frames, "wire1": answers}, document)
         self.assert_in(run, [ping.expect_back(public, number)
                              for number, (ping, public) in enumerate(zip(pings, publics))])
 

@@ -76,14 +76,15 @@ class FromOutside(NatTest):
 
     def test_extensions_stay(self):
         """RFC 4884: 128 bytes of the packet, then a structure about MPLS labels that is nobody's to change."""
-        extension = bytes.fromhex("2000c5a9") + bytes.fromhex("00080101 000c5101".replace(" ", ""))
+        extension = bytes.fromhex("2000c5a9 00080101 000c5101")
         flow, rest = Flow(), b"\0\x20\0\0"
         (public,) = self.learn([flow.sends(0, size=400)], config())
         error = icmp_error(ROUTER, public.address, outside(flow, public, size=400)[:128], TIME_EXCEEDED, 0, rest,
                            extension)
         run = self.replay({"wire0": [flow.sends(0, size=400)], "wire1": [at(1000, from_outside(INTERNET, error))]},
                           config())
-        told = icmp_error(ROUTER, BLUE_WEB.address, returned(flow.out(size=400), 128), TIME_EXCEEDED, 0, rest, extension)
+        told = icmp_error(ROUTER, BLUE_WEB.address, returned(flow.out(size=400), 128), TIME_EXCEEDED, 0, rest,
+                          extension)
         self.assert_in(run, [expect_encap(told, BLUE_WEB)])
 
     def test_about_a_fragment_that_was_first(self):

@@ -137,8 +137,8 @@ class Fairness(NatTest):
         self.assertGreaterEqual(served, 32)
         self.assert_drops(probe, {"nat-table-full": 80 - served})
         publics = self.learn(frames[:served], document)
-        run = self.replay({"wire0": frames, "wire1": [flow.answers(100, public) for flow, public in zip(sent, publics)]},
-                          document)
+        answers = [flow.answers(100, public) for flow, public in zip(sent, publics)]
+        run = self.replay({"wire0": frames, "wire1": answers}, document)
         self.assert_in(run, [flow.expect_back(public) for flow, public in zip(sent, publics)])
         entries = run.report["nat"]["entries"]
         self.assertEqual((entries["used"], entries["most"]), (served, served))

@@ -162,8 +162,8 @@ class Forwards(StaticTest):
         run = self.replay({"wire0": [flow.sends(0), at(2000, from_vm(BLUE_WEB, answer))],
                            "wire1": [at(1000, from_outside(INTERNET, packet))]}, document)
         self.assert_in(run, [expect_encap(to_customer(packet, Endpoint(BLUE_WEB.address, 80)), BLUE_WEB)])
-        self.assert_out(run, [flow.expect_out(public), expect_decap(from_public(answer, Endpoint(POOL_ADDRESSES[0], 8080)),
-                                                                    INTERNET)])
+        answered = from_public(answer, Endpoint(POOL_ADDRESSES[0], 8080))
+        self.assert_out(run, [flow.expect_out(public), expect_decap(answered, INTERNET)])
 
     def test_errors_both_ways(self):
         document = config({"forwards": [forward(5353, 53, protocol="udp")]})

@@ -1,4 +1,4 @@
-"""TCP through translation (RFC 5382, RFC 6146 §3.5.2, RFC 7857 §2): what opens, what closes, and whose word counts."""
+"""TCP through translation (RFC 5382, RFC 6146 §3.5.2, RFC 7857 §2): what opens, what closes, whose word counts."""
 
 import unittest
 
@@ -86,7 +86,8 @@ class Opening(TcpTest):
 class Closing(TcpTest):
     def test_what_is_said_after_the_close_still_passes(self):
         """A lost acknowledgment and a repeated FIN, for four minutes after the customer's last word."""
-        late = ((30, False, "FA", 1501, 202, b""), (31, True, "A", 202, 1502, b""), (31 + 239, False, "FA", 1501, 202, b""))
+        late = ((30, False, "FA", 1501, 202, b""), (31, True, "A", 202, 1502, b""),
+                (31 + 239, False, "FA", 1501, 202, b""))
         self.assert_all_pass(HANDSHAKE + REQUEST + CLOSE + late)
 
     def test_and_no_longer(self):

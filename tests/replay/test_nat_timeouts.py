@@ -13,7 +13,8 @@ OPENED = ((0, True, "S", 100, 0), (1, False, "SA", 500, 101), (2, True, "A", 101
 
 
 class TimeoutTest(NatTest):
-    def assert_lives(self, limit: float, frames: list, flow: Flow, document: dict, answers: tuple = (), **answer) -> None:
+    def assert_lives(self, limit: float, frames: list, flow: Flow, document: dict, answers: tuple = (),
+                     **answer) -> None:
         """An answer a second before the limit gets in, one a second after it does not. `answers` are earlier ones."""
         (public, *_) = self.learn(frames, document)
         for moment, lives in ((limit - 1, True), (limit + 1, False)):

@@ -103,7 +103,8 @@ class SimultaneousOpen(NatTest):
         """The SYN is refused all the same."""
         other = STRANGER.to("192.0.2.99")
         (public,) = self.learn([other.sends(2)], config())
-        run = self.replay({"wire0": [other.sends(2)], "wire1": [STRANGER.answers(1, public, flags="S")]}, config(), LONG)
+        run = self.replay({"wire0": [other.sends(2)], "wire1": [STRANGER.answers(1, public, flags="S")]}, config(),
+                          LONG)
         refusals = [frame for frame in run.sent("wire1") if ip_of(frame).proto == 1]
         self.assertEqual([ip_of(frame).dst for frame in refusals], [SERVER])
 

@@ -1,4 +1,4 @@
-"""Address translation as RFC 4787, 5382 and 5508 see it: who sends what, and what it has to look like on the other side.
+"""Address translation as RFC 4787, 5382 and 5508 see it: who sends what, and how it looks on the other side.
 
 A public port is the gateway's to choose, at random. Two replays of the same beginning choose the same, so a test
 replays the beginning alone, reads the choice from the frames that left (`NatTest.learn`), and then writes the packets
@@ -17,8 +17,8 @@ from . import topology
 from .assertions import ReplayTest
 from .captures import Frame
 from .gateway import Run, at
-from .packets import (Bytes, encapsulated, ethertype_offset, expect_decap, expect_encap, from_outside, from_vm, gre_offset, routed,
-                      udp)
+from .packets import (Bytes, encapsulated, ethertype_offset, expect_decap, expect_encap, from_outside, from_vm,
+                      gre_offset, routed, udp)
 from .topology import BLUE_HOST_MAC, BLUE_WEB, GATEWAY_SITE, INTERNET, SERVER, Vm
 
 POOL = "198.51.100.16/29"

@@ -18,6 +18,9 @@ REASONS = frozenset("""
     destination-ca-pa-mismatch virtual-route-missing provider-route-missing external-route-missing ttl-expired
     mtu-exceeded congestion-mark neighbor-unresolved hold-queue-full transit multicast-unsupported arp-ignored
     local-unsupported outer-protocol-unknown oversized-frame
+    nat-no-pool nat-pool-exhausted nat-ports-exhausted nat-session-limit nat-port-limit nat-rate-limit nat-table-full
+    nat-no-session nat-filtered nat-unsolicited nat-protocol nat-malformed nat-fragment nat-icmp-error nat-log-full
+    hand-over-full
 """.split())
 
 # What is wrong with the outer packet or its GRE header, whoever sent it and whatever the policy is.

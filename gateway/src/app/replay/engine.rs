@@ -15,7 +15,7 @@ use super::{Error, Totals};
 use crate::app::translation::{Sizes, translators};
 use crate::control::{Beginning, Control, Egress, Nanos, PortHardware, table_limits};
 use crate::datapath::{Handed, Options, Outputs, Pipeline, QsbrGrace, QsbrReaders};
-use crate::tables::exchange::{Millis, NatEvent};
+use crate::tables::exchange::{Millis, NatEvent, NatOrder};
 use crate::tables::hash::mix;
 use crate::tables::set::tables;
 use crate::telemetry::DropReason;
@@ -231,6 +231,30 @@ impl Engine {
                 self.deliver(worker);
             }
         }
+        self.sweep();
+    }
+
+    /// Lets workers end the sessions that the tables do not allow any more, and the control side forget what they used.
+    fn sweep(&mut self) {
+        let (wanted, now) = (self.control.nat_sweep(), millis(self.now));
+        for worker in 0..self.workers.len() {
+            let VirtualWorker { pipeline, readers, nat, .. } = &mut self.workers[worker];
+            if nat.swept.get() >= wanted {
+                continue;
+            }
+            pipeline.translator_mut().order(NatOrder::Sweep(wanted));
+            while pipeline.translator().is_ordered() {
+                pipeline.tend(&readers.section(), now, &mut self.out);
+                self.events.extend(self.out.events.drain(..));
+            }
+            readers.rest();
+            self.deliver(worker);
+        }
+        let workers = &self.workers;
+        let blocks = |id| {
+            workers.iter().filter_map(|worker| worker.nat.public(id)).map(|public| public.blocks.get()).sum()
+        };
+        self.control.nat_swept(wanted, blocks);
     }
 
     /// The worker whose queue a NIC would choose: by addresses and what follows them, the same for all packets of a

@@ -16,7 +16,9 @@ use crate::control::doctor::PortFacts;
 use crate::control::{Control, Egress, Nanos, ReloadError};
 use crate::datapath::{Punted, QsbrGrace};
 use crate::journal::Journal;
+use crate::tables::exchange::{NatAnswer, NatEvent, NatOrder};
 use crate::telemetry::counters::Counters;
+use crate::telemetry::nat::NatCounters;
 
 /// What the control thread knows of a worker.
 pub(super) struct WorkerHandle {
@@ -24,6 +26,13 @@ pub(super) struct WorkerHandle {
     pub(super) counters: Arc<Counters>,
     pub(super) punts: Consumer<Punted>,
     pub(super) queues: Vec<(PortId, u16)>,
+    /// What its translation counts.
+    pub(super) nat: Arc<NatCounters>,
+    /// What it is asked about its sessions, and what it answers.
+    pub(super) nat_orders: Producer<NatOrder>,
+    pub(super) nat_answers: Consumer<NatAnswer>,
+    /// What the translation log wants to know.
+    pub(super) nat_events: Consumer<NatEvent>,
 }
 
 /// All that the control thread owns.
@@ -40,6 +49,21 @@ pub(super) struct Gateway {
     pub(super) out: Injector,
     pub(super) work: Work,
     scratch: Vec<u8>,
+}
+
+/// When the gateway's time began, by every clock there is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) instant: Instant,
+    pub(super) wall: SystemTime,
+    /// The time-stamp counter.
+    pub(super) tsc: u64,
+}
+
+impl Origin {
+    pub(super) fn now() -> Self {
+        Self { instant: Instant::now(), wall: SystemTime::now(), tsc: dpdk_bindings::clock::tsc() }
+    }
 }
 
 /// How often next hops that are not known are asked for, so that one that does not answer is an alarm before a packet
@@ -76,6 +100,7 @@ impl Egress for Injector {
 
 impl Gateway {
     pub(super) fn new(
+        origin: Origin,
         control: Control<QsbrGrace>,
         workers: Vec<WorkerHandle>,
         ports: Vec<OpenPort>,
@@ -88,9 +113,9 @@ impl Gateway {
             workers,
             ports,
             file,
-            started: Instant::now(),
-            started_wall: SystemTime::now(),
-            started_tsc: dpdk_bindings::clock::tsc(),
+            started: origin.instant,
+            started_wall: origin.wall,
+            started_tsc: origin.tsc,
             ask_at: Nanos::default(),
             out,
             work: Work::new(journal),

@@ -6,5 +6,6 @@ mod gateway;
 pub mod replay;
 mod rows;
 pub mod run;
+mod translation;
 mod work;
 mod worker;

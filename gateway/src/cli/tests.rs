@@ -140,13 +140,15 @@ fn stats_show_cycles_and_bursts_of_each_stage() {
     let expected = "\
 in 2.0 seconds
 
-PACKETS            COUNT  PER SECOND
-forwarded          1,400         700
-consumed              38          19
-originated             7           4
-punted                40          20
-dropped               62          31
-sender unverified      0           0
+PACKETS                 COUNT  PER SECOND
+forwarded               1,400         700
+consumed                   38          19
+originated                  7           4
+ICMP errors sent            3           2
+ICMP errors suppressed      2           1
+punted                     40          20
+dropped                    62          31
+sender unverified           0           0
 
 WORKER  CORE  RX PACKETS  RX/SECOND  TX PACKETS  CYCLES/PACKET  PACKETS/BURST  BUSY %
      0     1       1,500        750       1,400          333.3           15.0    25.0
@@ -156,6 +158,7 @@ WORKER  STAGE        PACKETS  CYCLES/PACKET  PACKETS/BURST
      0  parse              0            0.0            0.0
      0  decapsulate    1,000           20.0           10.0
      0  route              0            0.0            0.0
+     0  translate          0            0.0            0.0
      0  resolve            0            0.0            0.0
      0  rewrite            0            0.0            0.0
      0  transmit           0            0.0            0.0

@@ -23,6 +23,7 @@ pub mod detection;
 mod diff;
 pub mod doctor;
 mod draft;
+mod errors;
 pub mod events;
 mod explain;
 mod fabric;
@@ -30,6 +31,7 @@ mod frames;
 mod learn;
 pub mod learning;
 pub mod model;
+mod nat;
 mod needs;
 pub mod neighbors;
 mod own_addresses;
@@ -62,6 +64,7 @@ pub use compile::Ipv6Unsupported;
 use desired::Hop;
 use detection::Detection;
 use doctor::Checkups;
+use errors::limit::Limits;
 use events::{EventKind, Events};
 use fabric::Fabric;
 pub use fabric::WriteError;
@@ -157,6 +160,7 @@ pub struct Control<G: Grace> {
     unasked: bool,
     probes: Probes,
     checkups: Checkups,
+    error_limits: Limits,
 }
 
 impl<G: Grace> Control<G> {
@@ -189,7 +193,7 @@ impl<G: Grace> Control<G> {
             return Err(ControlError::Ports { open: ports.len(), configured: config.ports.len() });
         }
         let counters = Arc::new(Counters::new(ports.len(), 0));
-        let mut model = Model::of_file(config, &Default::default())?;
+        let mut model = Model::of_file(config, &Default::default(), &Default::default())?;
         let obsolete = model.restore(beginning.stored);
         let mut control = Self {
             detection: Detection::new(own_addresses::timing(&model)),
@@ -211,13 +215,14 @@ impl<G: Grace> Control<G> {
             unasked: false,
             probes: Probes::default(),
             checkups: Checkups::default(),
+            error_limits: Limits::default(),
         };
         let now = Nanos::default();
         control.watch_addresses(now, !beginning.check_addresses);
         own_addresses::mark_usable(&control.detection, &mut control.model);
         let Compiled { mut draft, needs, routes } = compile::compile(&control.model)?;
         draft.replaces(&control.fabric.current);
-        capacity::check(&control.model, &control.fabric.writers.limits, &control.fabric.current, &draft)?;
+        capacity::check(&control.model, &control.fabric, &draft)?;
         (control.needs, control.provider) = (needs, routes);
         // Nothing waits for a neighbour yet, so nothing has to be sent.
         control.write(now, &draft, &mut Vec::new())?;
@@ -269,7 +274,7 @@ impl<G: Grace> Control<G> {
     /// Packets that came in, or their answers, that wait for a neighbour.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.neighbors.held() - self.probes.unsent()
+        self.neighbors.held()
     }
 
     /// What the control side counts.
@@ -340,6 +345,7 @@ impl<G: Grace> Control<G> {
                 Effect::Send(hop, frame) => self.send(now, hop, &frame, out),
                 Effect::Dropped(reason, packets) => self.counters.drops(reason, packets),
                 Effect::Unsent(probe, reason) => self.probe_unsent(probe, reason),
+                Effect::Untold => self.counters.icmp_errors_suppressed.add(1),
             }
         }
     }
@@ -368,6 +374,7 @@ impl<G: Grace> Control<G> {
         if !self.transmit(hop.interface.port, &frame.bytes, out) {
             match frame.origin {
                 Origin::Transit | Origin::Answer => self.counters.drops(DropReason::TransmitFull, 1),
+                Origin::Error => self.counters.icmp_errors_suppressed.add(1),
                 Origin::Probe(number) => self.probe_unsent(number, DropReason::TransmitFull),
             }
             return;
@@ -376,6 +383,10 @@ impl<G: Grace> Control<G> {
             Origin::Probe(number) => {
                 self.counters.originated.add(1);
                 self.probes.sent(now, number);
+            }
+            Origin::Error => {
+                self.counters.originated.add(1);
+                self.counters.icmp_errors_sent.add(1);
             }
             Origin::Transit => self.counters.forwarded.add(1),
             Origin::Answer => {

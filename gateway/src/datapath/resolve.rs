@@ -52,7 +52,7 @@ pub(super) fn resolve<'s, S: ReadSection>(
         let packet = &packets[place];
         let key = ScopedAddress { scope: packet.vrf.0, address: ipv4_mapped(packet.next) };
         let Some(record) = tables.records.confirm(section, *candidate, packet.hash, &key) else {
-            refuse(stages, packet, burst, place, DropReason::DestinationRecordMissing, out);
+            refuse(stages, packets, burst, place, DropReason::DestinationRecordMissing, out);
             continue;
         };
         let way = tables.adjacencies.get(section, record.adjacency().0);

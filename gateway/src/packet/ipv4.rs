@@ -309,6 +309,21 @@ mod tests {
     }
 
     #[test]
+    fn tells_fragments_apart() {
+        let with = |flags_and_offset: [u8; 2]| {
+            let mut packet = UDP_HEADER;
+            packet[6..8].copy_from_slice(&flags_and_offset);
+            let (header, _) = Ipv4::read_from_prefix(&packet).expect("long enough");
+            (header.is_fragment(), header.is_later_fragment(), header.dont_fragment())
+        };
+        assert_eq!(with([0, 0]), (false, false, false));
+        assert_eq!(with([0x40, 0]), (false, false, true));
+        assert_eq!(with([0x20, 0]), (true, false, false), "the first one: more fragments");
+        assert_eq!(with([0x20, 1]), (true, true, false));
+        assert_eq!(with([0x1f, 0xff]), (true, true, false), "the last one");
+    }
+
+    #[test]
     fn only_unicast_addresses_may_send() {
         let address = |text: &str| u32::from(text.parse::<Ipv4Addr>().expect("address"));
         for martian in

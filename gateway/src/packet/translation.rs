@@ -74,6 +74,19 @@ pub fn translate(header: &mut Ipv4, after: &mut [u8], end: End, new: Replacement
     }
 }
 
+/// The port or identifier of one end of a packet, if it has any; `after` is what follows the fixed part of the header.
+#[must_use]
+pub fn port(header: &Ipv4, after: &[u8], end: End) -> Option<u16> {
+    let payload = after.get(header.header_length() - ipv4::HEADER..)?;
+    let at = match header.protocol() {
+        _ if header.is_later_fragment() => return None,
+        ipv4::TCP | ipv4::UDP => end.port_at(),
+        ipv4::ICMP if transport::is_query(*payload.first()?) => ICMP_IDENTIFIER,
+        _ => return None,
+    };
+    payload.get(at..at + 2)?.first_chunk().map(|word| u16::from_be_bytes(*word))
+}
+
 /// Replaces the port in a transport header that may be cut off, and mends its checksum, which the addresses' `delta`
 /// concerns too. Returns what the changes do to a checksum over the header itself.
 #[inline(always)]

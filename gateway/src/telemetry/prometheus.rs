@@ -175,6 +175,16 @@ fn totals(to: &mut Vec<MetricFamily>, stats: &StatsView, drops: &[DropView]) {
             stats.consumed,
         ),
         ("nvgw_originated_packets_total", "Frames that the gateway itself made.", stats.originated),
+        (
+            "nvgw_icmp_errors_total",
+            "ICMP errors that told a packet's sender why it was dropped.",
+            stats.icmp_errors_sent,
+        ),
+        (
+            "nvgw_icmp_errors_suppressed_total",
+            "ICMP errors not sent because they were too many, or did not find their way.",
+            stats.icmp_errors_suppressed,
+        ),
         ("nvgw_punted_packets_total", "Packets handed to the control thread.", stats.punted),
         (
             "nvgw_sender_unverified_packets_total",

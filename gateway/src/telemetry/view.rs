@@ -273,6 +273,10 @@ pub struct StatsView {
     pub consumed: u64,
     /// Frames that the gateway itself made.
     pub originated: u64,
+    /// ICMP errors that told a packet's sender why it was dropped; among those originated.
+    pub icmp_errors_sent: u64,
+    /// ICMP errors that would have been right, but were too many, or did not find their way.
+    pub icmp_errors_suppressed: u64,
     /// Packets handed to the control thread.
     pub punted: u64,
     /// Packets dropped, for whatever reason.
@@ -294,6 +298,8 @@ impl StatsView {
             forwarded: sum(|c| c.forwarded.get()),
             consumed: sum(|c| c.consumed.get()),
             originated: sum(|c| c.originated.get()),
+            icmp_errors_sent: sum(|c| c.icmp_errors_sent.get()),
+            icmp_errors_suppressed: sum(|c| c.icmp_errors_suppressed.get()),
             punted: sum(|c| c.punted.get()),
             dropped: sum(Counters::dropped_total),
             sender_unverified: sum(|c| c.sender_unverified.get()),

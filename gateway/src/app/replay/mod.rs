@@ -68,6 +68,9 @@ struct Totals<'e> {
     sent: &'e [(u64, u64)],
     /// What came of the changes.
     answers: &'e [Answer],
+    /// Fragments that wait for the first one of their packet.
+    waiting: usize,
+    /// Packet buffers that are lost: those of packets that wait aside.
     buffers_in_use: u32,
     now: Nanos,
 }

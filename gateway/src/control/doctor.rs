@@ -9,8 +9,8 @@ mod findings;
 mod path;
 
 pub(super) use checkup::Checkups;
-use findings::Findings;
 pub use findings::MOST;
+pub(crate) use findings::{Fault, Findings};
 
 use super::{Control, Nanos};
 use crate::diagnosis::DoctorReport;

@@ -28,6 +28,12 @@ impl<G: Grace> Control<G> {
         self.fabric.writers.policies.get(&vrf)
     }
 
+    /// Whether translation does anything for anybody.
+    #[must_use]
+    pub fn has_nat(&self) -> bool {
+        !self.fabric.writers.policies.is_empty()
+    }
+
     /// What translation does for all tenants that it does something for, in no order.
     pub fn nat_policies(&self) -> impl Iterator<Item = &NatPolicy> {
         self.fabric.writers.policies.iter()

@@ -238,6 +238,8 @@ pub struct TenantView {
     pub subnets: u64,
     /// Its lookup records.
     pub records: u64,
+    /// What address translation does for it; `None`: nothing.
+    pub nat: Option<TenantNatView>,
 }
 
 /// A virtual subnet.

@@ -277,6 +277,7 @@ impl Backend for Gateway {
             addresses: self.control.provider_addresses(now).into_iter().map(|own| own.state.name()).collect(),
             events: self.control.events().counts().map(|(kind, count)| (kind.name(), count)).collect(),
             generation: self.control.generation(),
+            nat: self.nat_metrics(),
             ports: self.ports(),
             stats: self.stats(),
         }
@@ -294,7 +295,10 @@ impl Backend for Gateway {
     }
 
     fn tenants(&mut self, filter: &TenantFilter, at: Page) -> Result<List<TenantView>, ApiError> {
-        let tenants = self.control.tenants().into_iter().map(tenant_view);
+        let tenants = self.control.tenants().into_iter().map(|tenant| {
+            let nat = self.tenant_nat(&tenant.name);
+            tenant_view(tenant, nat)
+        });
         Ok(page(at, tenants, |tenant| filter.name.as_ref().is_none_or(|name| *name == tenant.name)))
     }
 

@@ -152,6 +152,8 @@ impl Printed for TenantView {
         Column::text("EXTERNAL", |t| or_dash(t.external.as_ref())),
         Column::number("SUBNETS", |t| grouped(t.subnets)),
         Column::number("RECORDS", |t| grouped(t.records)),
+        Column::number("NAT SESSIONS", |t| or_dash(t.nat.as_ref().map(|nat| grouped(nat.sessions)))),
+        Column::number("NAT PORTS", |t| or_dash(t.nat.as_ref().map(|nat| grouped(nat.ports)))),
         Column::text("OWNER", |t| t.owner.clone()),
         Column::text("PUBLIC PREFIXES", |t| {
             let prefixes: Vec<_> = t.public_prefixes.iter().map(ToString::to_string).collect();

@@ -1,5 +1,6 @@
 //! Address translation.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use schemars::JsonSchema;
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::nat_log::NatProtocol;
 use crate::nat_log::search::{Found, Question, Tenure};
+use crate::telemetry::nat_totals::TenantTotal;
 use crate::telemetry::view::words;
 
 /// A session: what a customer's packets become, and the answers to them again.
@@ -34,6 +36,37 @@ pub struct NatSessionView {
     pub state: String,
     /// Seconds until it ends unless the customer sends more.
     pub expires_seconds: f64,
+}
+
+/// What address translation does for a tenant, on all workers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TenantNatView {
+    /// Sessions now.
+    pub sessions: u64,
+    /// Public ports and query identifiers in use now.
+    pub ports: u64,
+    /// Port blocks held now.
+    pub blocks: u64,
+    /// Sessions since the start.
+    pub created: u64,
+    /// Port blocks handed out since the start.
+    pub allocations: u64,
+    /// Packets that were not translated, for each reason that happened.
+    pub failures: BTreeMap<String, u64>,
+}
+
+impl From<TenantTotal> for TenantNatView {
+    fn from(total: TenantTotal) -> Self {
+        let failures = total.failures().filter(|(_, count)| *count > 0);
+        Self {
+            failures: failures.map(|(reason, count)| (reason.name().to_owned(), count)).collect(),
+            sessions: total.sessions,
+            ports: total.ports,
+            blocks: total.blocks,
+            created: total.created,
+            allocations: total.allocations,
+        }
+    }
 }
 
 words! {

@@ -21,11 +21,12 @@ use crate::api::{
 };
 use crate::control::Nanos;
 use crate::diagnosis::DoctorReport;
-use crate::nat_log::{Names, NatLog, Sink, WallClock};
+use crate::nat_log::{Names, NatLog, Sink, SinkHealth, WallClock};
 use crate::tables::entries::{Endpoint, PublicState};
 use crate::tables::exchange::{Millis, NatAnswer, NatEvent, NatOrder, SessionFilter};
 use crate::telemetry::nat::NatCounters;
 use crate::telemetry::nat_totals::{NatTable, TenantTotal};
+use crate::telemetry::prometheus::{LogMetrics, NatMetrics, PoolMetrics};
 use questions::{Outcome, Question, Questions};
 
 /// Events or answers of one worker that a turn deals with at a stroke.
@@ -289,9 +290,37 @@ impl Gateway {
     }
 
     /// What translation does for a tenant, if it does anything.
-    pub(super) fn tenant_nat(&self, vrf: VrfId) -> Option<TenantTotal> {
+    pub(super) fn tenant_nat(&self, name: &str) -> Option<TenantTotal> {
+        let vrf = self.control.model().tenants().get(name)?.value.vrf;
         self.control.nat_policy(vrf)?;
         Some(TenantTotal::read(self.nat_counters(), vrf))
+    }
+
+    /// What `/metrics` shows of translation.
+    pub(super) fn nat_metrics(&self) -> NatMetrics {
+        let log = self.desk.log();
+        let sinks = Sink::ALL.into_iter().map(|sink| {
+            let SinkHealth { lines, failures, skipped, .. } = log.health().of(sink);
+            let (lines, failures, skipped) = (lines.get(), failures.get(), skipped.get());
+            LogMetrics { sink: sink.name(), lines, failures, skipped }
+        });
+        let mut metrics = NatMetrics {
+            tables: self.nat_tables(),
+            log: sinks.collect(),
+            log_queue: log.waiting() as u64,
+            ..NatMetrics::default()
+        };
+        for (vrf, name, _) in self.control.vrf_names() {
+            if self.control.nat_policy(vrf).is_some() {
+                metrics.add_tenant(name, TenantTotal::read(self.nat_counters(), vrf));
+            }
+        }
+        for NatPoolView { external, pool, addresses, blocks, blocks_possible, ports, .. } in
+            self.nat_pool_views()
+        {
+            metrics.add_pool(&external, &pool, &PoolMetrics { addresses, blocks, blocks_possible, ports });
+        }
+        metrics
     }
 
     pub(super) fn nat_pool_views(&self) -> Vec<NatPoolView> {

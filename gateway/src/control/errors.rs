@@ -1,8 +1,8 @@
 //! Telling a packet's sender why it went no further: ICMP errors (RFC 792, RFC 1812 §4.3).
 //!
-//! An error leaves by the side that its packet came in by, and by no other: to a VM, from the gateway's address of the
-//! VM's subnet; to the outside, from our address on the network that leads to the sender. Whoever claims to be somewhere
-//! else is told nothing.
+//! An error leaves by the side that its packet came in by, and by no other: to a VM, from the gateway's address of
+//! the VM's subnet; to the outside, from our address on the network that leads to the sender. Whoever claims to be
+//! somewhere else is told nothing.
 
 pub(super) mod limit;
 

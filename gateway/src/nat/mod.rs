@@ -4,8 +4,23 @@
 //! Nothing here is shared. A worker owns every session of the customers and of the public ports that are its own, and
 //! which those are is [computed](share) from an address and a port alone.
 
+mod customers;
+mod ending;
+mod entry;
 mod flow;
+mod grants;
+mod inbound;
+mod index;
+mod limits;
+mod orders;
+mod outbound;
+mod ports;
+mod random;
+mod sessions;
 pub mod share;
+mod tcp;
+mod unsolicited;
+mod wheel;
 
 pub use flow::{BATCH, EVENTS, Events, Flow, HELD, Notice, Segment};
 
@@ -20,7 +35,13 @@ use crate::tables::set::TableReaders;
 use crate::tables::{OutOfMemory, ReadSection};
 use crate::telemetry::DropReason;
 use crate::telemetry::nat::NatCounters;
+use grants::Grants;
+use limits::Limits;
+use orders::Orders;
+use sessions::Sessions;
 use share::Division;
+use unsolicited::HeldSyns;
+use wheel::Wheel;
 
 /// What an engine is made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +70,27 @@ pub struct Context<'s, S> {
     pub now: Millis,
 }
 
-/// Where a flow's session may be, as its home bucket says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+impl<S> Context<'_, S> {
+    /// The time as entries have it.
+    #[inline(always)]
+    const fn time(&self) -> u32 {
+        self.now.0 as u32
+    }
+}
+
+/// Where a flow's session probably is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Located(u32);
 
 /// A worker's translation.
 pub struct Nat {
-    options: NatOptions,
+    sessions: Sessions,
+    wheel: Wheel,
+    grants: Grants,
+    limits: Limits,
+    held: HeldSyns,
+    orders: Orders,
     counters: Arc<NatCounters>,
-    all: Arc<[Arc<NatCounters>]>,
 }
 
 impl Nat {
@@ -70,57 +103,81 @@ impl Nat {
         counters: Arc<NatCounters>,
         all: Arc<[Arc<NatCounters>]>,
     ) -> Result<Self, OutOfMemory> {
-        Ok(Self { options, counters, all })
+        counters.capacity.set(options.sessions as u64);
+        Ok(Self {
+            sessions: Sessions::new(options.sessions, options.seed)?,
+            wheel: Wheel::new(),
+            grants: Grants::new(&options, Arc::clone(&counters))?,
+            limits: Limits::new(all),
+            held: HeldSyns::new(),
+            orders: Orders::new(),
+            counters,
+        })
     }
 
     /// The hash under which a flow's session is found: from inside by its customer, from outside by its public end.
     #[inline(always)]
     #[must_use]
-    pub fn hash(&self, _direction: Direction, _flow: &Flow) -> u64 {
-        self.options.seed
+    pub fn hash(&self, direction: Direction, flow: &Flow) -> u64 {
+        self.sessions.hash(direction, flow.protocol, flow.local)
     }
 
     /// First stage of a burst: brings near where the session is looked up.
     #[inline(always)]
-    pub fn prefetch(&self, _direction: Direction, _hash: u64) {}
+    pub fn prefetch(&self, direction: Direction, hash: u64) {
+        self.sessions.prefetch(direction, hash);
+    }
 
     /// Second stage: where the session probably is, and brings it near.
     #[inline(always)]
     #[must_use]
-    pub fn locate(&self, _direction: Direction, _hash: u64) -> Located {
-        Located(0)
+    pub fn locate(&self, direction: Direction, hash: u64) -> Located {
+        Located(self.sessions.locate(direction, hash))
     }
 
     /// Third stage, from inside: the public end that takes the customer's place. Makes a session if there is none.
     ///
     /// # Errors
     /// Why it is not translated; counted for the tenant.
+    #[inline(always)]
     pub fn outbound<S: ReadSection>(
         &mut self,
-        _context: &Context<'_, S>,
+        context: &Context<'_, S>,
         flow: &Flow,
-        _segment: &Segment,
-        _hash: u64,
-        _located: Located,
-        _events: &mut Events,
+        segment: &Segment,
+        hash: u64,
+        located: Located,
+        events: &mut Events,
     ) -> Result<Endpoint, DropReason> {
-        self.counters.failed(flow.local.vrf, DropReason::NatNoPool);
-        Err(DropReason::NatNoPool)
+        let entry = &mut self.sessions[located.0];
+        if entry.maps(flow.protocol, flow.local)
+            && entry.refresh(context.settings, context.time(), flow, segment)
+        {
+            return Ok(entry.public());
+        }
+        self.outbound_unusual(context, flow, segment, hash, events)
     }
 
     /// Third stage, from outside: the customer's end that takes the public one's place. Makes and refreshes nothing.
     ///
     /// # Errors
-    /// Why it is not translated.
+    /// Why it is not translated. A SYN that is [`DropReason::NatUnsolicited`] is to be [held](Self::hold_syn).
+    #[inline(always)]
     pub fn inbound<S: ReadSection>(
         &mut self,
-        _context: &Context<'_, S>,
-        _flow: &Flow,
-        _segment: &Segment,
-        _hash: u64,
-        _located: Located,
+        context: &Context<'_, S>,
+        flow: &Flow,
+        segment: &Segment,
+        hash: u64,
+        located: Located,
     ) -> Result<Endpoint, DropReason> {
-        Err(DropReason::NatNoSession)
+        let entry = &mut self.sessions[located.0];
+        if entry.unmaps(flow.protocol, flow.local)
+            && entry.admit(context.settings, context.time(), flow, segment)
+        {
+            return Ok(entry.customer());
+        }
+        self.inbound_unusual(context, flow, segment, hash)
     }
 
     /// The customer's end of a public one, without any effect: for an ICMP error from outside, whose quoted packet had
@@ -128,11 +185,11 @@ impl Nat {
     #[must_use]
     pub fn peek_outside<S: ReadSection>(
         &self,
-        _context: &Context<'_, S>,
-        _protocol: Protocol,
-        _public: Endpoint,
+        context: &Context<'_, S>,
+        protocol: Protocol,
+        public: Endpoint,
     ) -> Option<Endpoint> {
-        None
+        self.customer_behind(context, protocol, public)
     }
 
     /// The public end of a customer's, without any effect: for an ICMP error from inside, whose quoted packet had come
@@ -140,54 +197,60 @@ impl Nat {
     #[must_use]
     pub fn peek_inside<S: ReadSection>(
         &self,
-        _context: &Context<'_, S>,
-        _protocol: Protocol,
-        _customer: Endpoint,
+        context: &Context<'_, S>,
+        protocol: Protocol,
+        customer: Endpoint,
     ) -> Option<Endpoint> {
-        None
+        self.public_before(context, protocol, customer)
     }
 
     /// Remembers a SYN that [`inbound`](Self::inbound) refused as [`DropReason::NatUnsolicited`], for its sender to be
     /// told in six seconds unless the customer opens the connection too (RFC 5382 REQ-4). `packet` starts at its IP
     /// header.
-    pub fn hold_syn(&mut self, _now: Millis, _flow: &Flow, _interface: InterfaceId, _packet: &[u8]) {}
-
-    /// Does what is due, looking at no more than `budget` entries. Whether more is due.
-    pub fn advance<S: ReadSection>(
-        &mut self,
-        _context: &Context<'_, S>,
-        _budget: usize,
-        _events: &mut Events,
-        _notices: &mut ArrayVec<Notice, BATCH>,
-    ) -> bool {
-        false
+    pub fn hold_syn(&mut self, now: Millis, flow: &Flow, interface: InterfaceId, packet: &[u8]) {
+        self.held.hold(now, flow, interface, packet);
     }
 
-    /// Takes an order for [`answer`](Self::answer) to work on. Whether there was room.
-    pub fn order(&mut self, _order: NatOrder) -> bool {
-        false
+    /// Does what is due, looking at no more than `budget` entries. Whether more is due.
+    #[inline]
+    pub fn advance<S: ReadSection>(
+        &mut self,
+        context: &Context<'_, S>,
+        budget: usize,
+        events: &mut Events,
+        notices: &mut ArrayVec<Notice, BATCH>,
+    ) -> bool {
+        self.wakeup().is_some_and(|at| at <= context.now) && self.end_due(context, budget, events, notices)
+    }
+
+    /// Takes an order for [`answer`](Self::answer) to work on. Whether there was room: eight questions may wait, and one
+    /// sweep, which a newer one replaces.
+    pub fn order(&mut self, order: NatOrder) -> bool {
+        self.orders.take(order)
     }
 
     /// Works on orders, looking at no more than `budget` entries. Whether there is more to do.
     pub fn answer<S: ReadSection>(
         &mut self,
-        _context: &Context<'_, S>,
-        _budget: usize,
-        _answers: &mut ArrayVec<NatAnswer, BATCH>,
-        _events: &mut Events,
+        context: &Context<'_, S>,
+        budget: usize,
+        answers: &mut ArrayVec<NatAnswer, BATCH>,
+        events: &mut Events,
     ) -> bool {
-        !self.all.is_empty() && false
+        self.work(context, budget, answers, events)
     }
 
-    /// When [`advance`](Self::advance) may have something to do; `None`: not before there are sessions.
+    /// When [`advance`](Self::advance) may have something to do; `None`: not before there is something more.
+    #[inline]
     #[must_use]
     pub fn wakeup(&self) -> Option<Millis> {
-        None
+        let soonest = self.wheel.soonest().min(self.held.next().map_or(u64::MAX, |until| until.0));
+        (soonest != u64::MAX).then_some(Millis(soonest))
     }
 
     /// When exactly the next session, resting port or held SYN ends. Looks at everything: for replays.
     #[must_use]
-    pub fn next_end(&self, _settings: &NatSettings) -> Option<Millis> {
-        None
+    pub fn next_end(&self, settings: &NatSettings) -> Option<Millis> {
+        self.first_end(settings)
     }
 }

@@ -31,7 +31,7 @@ impl OutOfMemory {
 ///
 /// From 2 MiB on it is a mapping of its own, aligned and advised for transparent huge pages. Its pages are touched
 /// only by use: an array sized for the worst case costs address space, not memory.
-pub(super) struct HugeBox<T> {
+pub(crate) struct HugeBox<T> {
     start: NonNull<T>,
     len: usize,
 }
@@ -45,7 +45,7 @@ enum Backing {
 
 impl<T> HugeBox<T> {
     /// An array of `len` zeroes.
-    pub(super) fn zeroed(len: usize) -> Result<Self, OutOfMemory>
+    pub(crate) fn zeroed(len: usize) -> Result<Self, OutOfMemory>
     where
         T: FromZeros,
     {

@@ -36,13 +36,13 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bucket::{Bucket, POSITIONS, tag_of};
 pub use key::{Keyed, TableKey, mix};
 pub use reader::{Candidate, HashReader};
 pub use writer::{HashWriter, Upserted};
 
 use super::arena::{HugeArc, OutOfMemory};
 use super::slab::SlabWriter;
-use bucket::{Bucket, POSITIONS};
 
 /// A table for `capacity` entries, any entries, whose keys are hashed with `seed`: a secret where others choose the
 /// keys, a constant where runs must repeat.

@@ -22,12 +22,14 @@ pub mod interfaces;
 pub mod set;
 pub mod stable;
 
+pub(crate) use arena::HugeBox;
 pub use arena::OutOfMemory;
 pub use fib::{RouteError, RoutesOptions, RoutesReader, RoutesWriter, Shape, routes};
 pub use grace::{Grace, ReadSection};
 pub use hash::{HashReader, HashWriter, Keyed, TableKey, Upserted, hash_table};
 pub use pool::ReadersStalled;
 pub use prefetch::prefetch;
+pub(crate) use slab::NONE;
 pub use stable::{StableReader, StableWriter, stable};
 
 use thiserror::Error;

@@ -10,7 +10,7 @@ use super::grace::{Grace, ReadSection};
 use super::pool::{IndexPool, ReadersStalled, slack};
 
 /// The index of no value: what tables that refer to a slab hold in their empty places.
-pub(super) const NONE: u32 = 0;
+pub(crate) const NONE: u32 = 0;
 
 #[derive(FromZeros)]
 #[repr(transparent)]

@@ -8,7 +8,7 @@ use zerocopy::FromZeros;
 use crate::tables::slab::NONE;
 
 /// Entries that one bucket holds.
-pub(super) const POSITIONS: usize = 8;
+pub(crate) const POSITIONS: usize = 8;
 
 /// The tag of a place without an entry.
 const EMPTY: u16 = 0;
@@ -17,7 +17,7 @@ const TAGS_PER_WORD: usize = 4;
 /// Eight places for entries, on one cache line. The words are atomic so that readers see each as a whole.
 #[derive(FromZeros)]
 #[repr(C, align(64))]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     tags: [AtomicU64; POSITIONS / TAGS_PER_WORD],
     indices: [AtomicU32; POSITIONS],
     /// How many entries have their home here or before, and their place behind.
@@ -28,7 +28,7 @@ const _: () = assert!(size_of::<Bucket>() == 64);
 
 /// The tag of a hash, never [`EMPTY`]. It takes the bits at the top; buckets are numbered by those at the bottom.
 #[inline(always)]
-pub(super) const fn tag_of(hash: u64) -> u16 {
+pub(crate) const fn tag_of(hash: u64) -> u16 {
     let tag = (hash >> 48) as u16;
     if tag == EMPTY { 1 } else { tag }
 }
@@ -36,7 +36,7 @@ pub(super) const fn tag_of(hash: u64) -> u16 {
 impl Bucket {
     /// The positions with `tag`.
     #[inline(always)]
-    pub(super) fn matching(&self, tag: u16) -> Positions {
+    pub(crate) fn matching(&self, tag: u16) -> Positions {
         let [low, high] = &self.tags;
         let (low, high) = (low.load(Ordering::Relaxed), high.load(Ordering::Relaxed));
         // SAFETY: SSE2 is part of every x86-64.
@@ -49,51 +49,51 @@ impl Bucket {
     }
 
     /// The first position without an entry.
-    pub(super) fn vacant(&self) -> Option<usize> {
+    pub(crate) fn vacant(&self) -> Option<usize> {
         self.matching(EMPTY).next()
     }
 
     /// The index at a position, [`NONE`] if it is empty. The entry behind it is complete.
     #[inline(always)]
-    pub(super) fn index(&self, position: usize) -> u32 {
+    pub(crate) fn index(&self, position: usize) -> u32 {
         self.indices[position].load(Ordering::Acquire)
     }
 
     /// Whether an entry with its home here or before may be found behind.
     #[inline(always)]
-    pub(super) fn was_passed(&self) -> bool {
+    pub(crate) fn was_passed(&self) -> bool {
         self.passed.load(Ordering::Relaxed) != 0
     }
 
     /// The indices of all entries.
-    pub(super) fn occupied(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn occupied(&self) -> impl Iterator<Item = u32> {
         self.indices.iter().map(|index| index.load(Ordering::Relaxed)).filter(|&index| index != NONE)
     }
 
     /// Publishes an entry at a vacant position.
-    pub(super) fn fill(&self, position: usize, tag: u16, index: u32) {
+    pub(crate) fn fill(&self, position: usize, tag: u16, index: u32) {
         self.replace(position, index);
         self.set_tag(position, tag);
     }
 
     /// Publishes another entry of the same key.
-    pub(super) fn replace(&self, position: usize, index: u32) {
+    pub(crate) fn replace(&self, position: usize, index: u32) {
         self.indices[position].store(index, Ordering::Release);
     }
 
     /// Withdraws an entry.
-    pub(super) fn clear(&self, position: usize) {
+    pub(crate) fn clear(&self, position: usize) {
         self.set_tag(position, EMPTY);
         self.indices[position].store(NONE, Ordering::Release);
     }
 
     /// Counts an entry that is about to be published behind.
-    pub(super) fn pass(&self) {
+    pub(crate) fn pass(&self) {
         self.passed.store(self.passed.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
     /// Forgets an entry that has been withdrawn.
-    pub(super) fn unpass(&self) {
+    pub(crate) fn unpass(&self) {
         self.passed.store(self.passed.load(Ordering::Relaxed) - 1, Ordering::Release);
     }
 
@@ -108,16 +108,16 @@ impl Bucket {
 
 /// Positions of a bucket, a bit for each.
 #[derive(Clone, Copy)]
-pub(super) struct Positions(u32);
+pub(crate) struct Positions(u32);
 
 impl Positions {
     #[inline(always)]
-    pub(super) const fn first(self) -> Option<usize> {
+    pub(crate) const fn first(self) -> Option<usize> {
         if self.0 == 0 { None } else { Some(self.0.trailing_zeros() as usize) }
     }
 
     #[inline(always)]
-    pub(super) const fn several(self) -> bool {
+    pub(crate) const fn several(self) -> bool {
         self.0 & self.0.wrapping_sub(1) != 0
     }
 }

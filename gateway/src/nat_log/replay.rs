@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nvgw_types::VrfId;
 
@@ -15,6 +15,7 @@ const FILE: &str = "nat.jsonl";
 /// The log of a replay.
 #[derive(Debug)]
 pub struct ReplayLog {
+    path: PathBuf,
     file: BufWriter<fs::File>,
     clock: WallClock,
     names: Names,
@@ -26,8 +27,15 @@ impl ReplayLog {
     /// # Errors
     /// The file cannot be made.
     pub fn create(folder: &Path, start: Moment) -> io::Result<Self> {
-        let file = BufWriter::new(fs::File::create(folder.join(FILE))?);
-        Ok(Self { file, clock: WallClock::new(start), names: Names::default() })
+        let path = folder.join(FILE);
+        let file = BufWriter::new(fs::File::create(&path)?);
+        Ok(Self { path, file, clock: WallClock::new(start), names: Names::default() })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes what happened, in the order given. `names` are those of the VRFs as they are now.
@@ -51,7 +59,7 @@ impl ReplayLog {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn finish(&mut self) -> io::Result<()> {
         self.file.flush()
     }
 }

@@ -304,12 +304,7 @@ impl Gateway {
             let (lines, failures, skipped) = (lines.get(), failures.get(), skipped.get());
             LogMetrics { sink: sink.name(), lines, failures, skipped }
         });
-        let mut metrics = NatMetrics {
-            tables: self.nat_tables(),
-            log: sinks.collect(),
-            log_queue: log.waiting() as u64,
-            ..NatMetrics::default()
-        };
+        let mut metrics = NatMetrics::new(self.nat_tables(), sinks.collect(), log.waiting() as u64);
         for (vrf, name, _) in self.control.vrf_names() {
             if self.control.nat_policy(vrf).is_some() {
                 metrics.add_tenant(name, TenantTotal::read(self.nat_counters(), vrf));

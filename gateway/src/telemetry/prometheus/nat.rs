@@ -39,17 +39,20 @@ pub struct LogMetrics {
 pub struct NatMetrics {
     tenants: Vec<(String, TenantTotal)>,
     pools: BTreeMap<(String, String), PoolMetrics>,
-    /// The session table of each worker.
-    pub tables: Vec<NatTable>,
-    /// The log.
-    pub log: Vec<LogMetrics>,
-    /// Lines that wait to be logged.
-    pub log_queue: u64,
+    tables: Vec<NatTable>,
+    log: Vec<LogMetrics>,
+    log_queue: u64,
 }
 
 impl NatMetrics {
     /// How many tenants, and how many pools, have series of their own.
     pub const MAX: usize = VrfMetrics::MAX;
+
+    /// The session table of each worker, the sinks of the log, and how many lines wait for them.
+    #[must_use]
+    pub fn new(tables: Vec<NatTable>, log: Vec<LogMetrics>, log_queue: u64) -> Self {
+        Self { tables, log, log_queue, ..Self::default() }
+    }
 
     /// Adds a tenant whose packets are translated; call it in the order of their numbers.
     pub fn add_tenant(&mut self, name: &str, total: TenantTotal) {
@@ -170,7 +173,9 @@ mod tests {
     use super::*;
     use crate::api::Backend;
     use crate::api::fixture::Fixture;
+    use crate::telemetry::nat::NatCounters;
     use crate::telemetry::prometheus::render;
+    use nvgw_types::VrfId;
 
     #[test]
     fn translation_appears_under_its_names() {
@@ -203,7 +208,9 @@ mod tests {
         let mut snapshot = Fixture::new().metrics();
         snapshot.nat = NatMetrics::default();
         for number in 0..3_000 {
-            let total = TenantTotal { sessions: 1, ..TenantTotal::default() };
+            let counters = NatCounters::new(1, 0);
+            counters.tenant(VrfId(0)).expect("a tenant").sessions.set(1);
+            let total = TenantTotal::read([&counters], VrfId(0));
             snapshot.nat.add_tenant(&format!("t{number}"), total);
             let pool = PoolMetrics { blocks: 2, ..PoolMetrics::default() };
             snapshot.nat.add_pool("internet", &format!("198.51.{}.{}", number / 256, number % 256), &pool);

@@ -322,7 +322,7 @@ impl Runs {
             // A block with a wanted port in it is of use.
             let Some((from, to)) = wanted.part(begin, end - 1) else { return (0, 0) };
             let begin = from >> shift << shift;
-            (begin, (to - begin >> shift) + 1)
+            (begin, ((to - begin) >> shift) + 1)
         });
         Self { runs, shift }
     }
@@ -334,6 +334,10 @@ impl Runs {
     /// The first port of the block with a number.
     const fn nth(&self, number: u32) -> u32 {
         let [(first, count), (second, _)] = self.runs;
-        if number < count { first + (number << self.shift) } else { second + (number - count << self.shift) }
+        if number < count {
+            first + (number << self.shift)
+        } else {
+            second + ((number - count) << self.shift)
+        }
     }
 }

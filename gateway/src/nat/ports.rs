@@ -325,7 +325,7 @@ impl Runs {
             let (first, end) = (first.max(range.first.into()), end.min(u32::from(range.last) + 1));
             // From the first whole block to the end of the last one.
             let (begin, end) = (first.next_multiple_of(1 << shift), end >> shift << shift);
-            if begin < end { (begin, end - begin >> shift) } else { (0, 0) }
+            if begin < end { (begin, (end - begin) >> shift) } else { (0, 0) }
         });
         Self { runs, shift }
     }
@@ -337,6 +337,10 @@ impl Runs {
     /// The first port of the block with a number.
     const fn nth(&self, number: u32) -> u32 {
         let [(first, count), (second, _)] = self.runs;
-        if number < count { first + (number << self.shift) } else { second + (number - count << self.shift) }
+        if number < count {
+            first + (number << self.shift)
+        } else {
+            second + ((number - count) << self.shift)
+        }
     }
 }

@@ -10,8 +10,8 @@ mod nat;
 mod path;
 
 pub(super) use checkup::Checkups;
-use findings::Findings;
 pub use findings::MOST;
+pub(crate) use findings::{Fault, Findings};
 
 use super::{Control, Nanos};
 use crate::diagnosis::DoctorReport;

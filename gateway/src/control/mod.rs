@@ -38,6 +38,7 @@ mod own_addresses;
 mod owner;
 mod probes;
 pub mod provider;
+mod publics;
 mod reconcile;
 mod restart;
 mod slow_path;

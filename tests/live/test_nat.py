@@ -266,7 +266,7 @@ class Visibility(Translated):
 
     def test_pools_count_what_is_used(self):
         address, _ = peer(self.red, n.WEB)
-        rows = {row["address"]: row for row in self.gateway.rows("nat", "pools")}
+        rows = {row["address"]: row for row in self.gateway.ask("nat", "pools")["addresses"]}
         self.assertEqual(set(rows), n.addresses(n.POOL) | {n.FORWARD})
         self.assertGreaterEqual(rows[address]["blocks"], 1)
         self.assertGreaterEqual(rows[address]["ports"], 1)

@@ -6,6 +6,7 @@
 mod checks;
 mod checkup;
 mod findings;
+mod nat;
 mod path;
 
 pub(super) use checkup::Checkups;
@@ -45,6 +46,8 @@ impl<G: Grace> Control<G> {
         self.check_duplicate_addresses(&mut findings, now);
         self.check_virtual_subnets(&mut findings);
         self.check_external_networks(&mut findings);
+        self.check_translated_customers(&mut findings);
+        self.check_translated_ways(&mut findings);
         self.check_tables(&mut findings);
         self.check_ports(&mut findings, ports);
         self.check_flapping_records(&mut findings);

@@ -43,7 +43,8 @@ fn sessions_beyond_the_limit_are_left_out_and_hinted_at() {
     let text = ask(&running, "nvgw nat sessions --limit 2 --json");
     let cut: Value = serde_json::from_str(&text).expect("one document");
     assert_eq!(cut["next"], 2);
-    let sessions: Vec<NatSessionView> = serde_json::from_value(cut["nat_sessions"].clone()).expect("sessions");
+    let sessions: Vec<NatSessionView> =
+        serde_json::from_value(cut["nat_sessions"].clone()).expect("sessions");
     assert_eq!(sessions, nat::sessions()[..2]);
     let all: Value =
         serde_json::from_str(&ask(&running, "nvgw nat sessions --all --json")).expect("one document");
@@ -63,7 +64,8 @@ internet  198.51.100.16  active    ports 1024-65535, forwards       1  126      
 internet  198.51.100.32  draining  10.0.0.9 of red                  0    0        0      0        0
 ";
     assert_eq!(ask(&running, "nvgw nat pools"), expected);
-    let document: Value = serde_json::from_str(&ask(&running, "nvgw nat pools --json")).expect("one document");
+    let document: Value =
+        serde_json::from_str(&ask(&running, "nvgw nat pools --json")).expect("one document");
     assert_eq!(document["nat_pools"][0]["blocks_possible"], 252);
     assert_eq!(document["nat_addresses"][1]["state"], "draining");
     let none = "no pools\n\nno public addresses\n";
@@ -73,7 +75,8 @@ internet  198.51.100.32  draining  10.0.0.9 of red                  0    0      
 #[test]
 fn lookup_says_whose_a_port_is_now() {
     let running = Running::start(Fixture::new());
-    let block = "10.0.0.5 of tenant red, by a block of ports 1024-1535 on internet since 2026-11-22T10:00:00.000Z";
+    let block =
+        "10.0.0.5 of tenant red, by a block of ports 1024-1535 on internet since 2026-11-22T10:00:00.000Z";
     let forward = "10.0.0.9 of tenant red, by a forward of tcp on internet to port 80";
     let found = |port, holders: &str| (format!("198.51.100.16:{port} is {holders}\n"), ExitCode::SUCCESS);
     assert_eq!(look(&running, "lookup 198.51.100.16:1025"), found(1025, block));
@@ -115,15 +118,22 @@ fn lookup_searches_logs_without_a_gateway() {
                     2026-11-22T10:00:00.000Z until 2026-11-22T11:00:00.000Z (at 2026-11-22T10:30:00.000Z)\n";
     assert_eq!((text.as_str(), status), (expected, ExitCode::SUCCESS));
     for (at, why) in [
-        ("2026-11-22T11:30:00Z", "no customer had a block of ports with it; before it was 10.0.1.5 of tenant blue"),
-        ("2026-11-22T09:00:00Z", "the log begins only at 2026-11-22T10:00:00.000Z; afterwards it was 10.0.1.5"),
+        (
+            "2026-11-22T11:30:00Z",
+            "no customer had a block of ports with it; before it was 10.0.1.5 of tenant blue",
+        ),
+        (
+            "2026-11-22T09:00:00Z",
+            "the log begins only at 2026-11-22T10:00:00.000Z; afterwards it was 10.0.1.5",
+        ),
     ] {
         let (text, status) = look(at);
         assert!(text.starts_with("198.51.100.16:1055 was nobody's at "), "{text}");
         assert!(text.contains(why) && text.contains("\ncure: "), "{text}");
         assert_eq!(status, ExitCode::from(1));
     }
-    let error = run("nvgw nat lookup 198.51.100.16:1055 --log /none --at 2026-11-22T09:00:00Z").expect_err("none");
+    let error =
+        run("nvgw nat lookup 198.51.100.16:1055 --log /none --at 2026-11-22T09:00:00Z").expect_err("none");
     assert!(error.to_string().starts_with("cannot read /none: "), "{error}");
 }
 
@@ -138,7 +148,10 @@ fn lookup_in_the_past_searches_the_gateway_s_own_log() {
     let (text, status) = look(&running, "lookup 198.51.100.16:1055 --at 2026-11-22T12:30:00Z --json");
     let document: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(document["holders"][0]["customer"], "10.0.1.6");
-    assert_eq!((&document["holders"][0]["until"], &document["at"]), (&Value::Null, &json!("2026-11-22T12:30:00.000Z")));
+    assert_eq!(
+        (&document["holders"][0]["until"], &document["at"]),
+        (&Value::Null, &json!("2026-11-22T12:30:00.000Z"))
+    );
     assert_eq!(status, ExitCode::SUCCESS);
     let line = "nvgw nat lookup 198.51.100.16:1055 --at 2026-11-22T12:30:00Z --socket";
     let without = Running::start(Fixture::new());

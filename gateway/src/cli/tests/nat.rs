@@ -27,7 +27,7 @@ fn look(running: &Running, line: &str) -> (String, ExitCode) {
 #[test]
 fn sessions_are_a_table_that_filters_narrow_down() {
     let running = Running::start(Fixture::new());
-    let ask = |line: &str| ask(&running, &format!("nvgw nat sessions {line}").trim_end().to_owned());
+    let ask = |line: &str| ask(&running, format!("nvgw nat sessions {line}").trim_end());
     assert_eq!(ask("--tenant red --protocol tcp"), SESSIONS);
     assert_eq!(ask("--ca 10.0.0.5 --public 198.51.100.16:1024"), SESSIONS);
     assert_eq!(ask("--public 198.51.100.16").lines().count(), 4);

@@ -22,6 +22,7 @@ pub(super) fn ask(running: &Running, method: &str, path: &str) -> Answer {
             path,
             r#"{"world":{"provider":{}},"to":"100.64.10.2","size":84,"df":false,"ttl":64,"timeout-ms":1000}"#,
         ),
+        ("GET", "/v1/nat/lookup") => running.admin(method, "/v1/nat/lookup?public=198.51.100.16:1024"),
         ("GET", "/v1/explain") => running.admin(method, "/v1/explain?dst=192.0.2.1"),
         _ => running.admin(method, path),
     }

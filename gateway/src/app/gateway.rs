@@ -10,12 +10,14 @@ use dpdk_bindings::{BURST, Mempool};
 use nvgw_types::{PortId, WorkerId};
 
 use super::devices::OpenPort;
+use super::nat::Desk;
 use super::work::Work;
 use super::worker::Inject;
 use crate::control::doctor::PortFacts;
 use crate::control::{Control, Egress, Nanos, ReloadError};
 use crate::datapath::{Punted, QsbrGrace};
 use crate::journal::Journal;
+use crate::nat_log::NatLog;
 use crate::tables::exchange::{NatAnswer, NatEvent, NatOrder};
 use crate::telemetry::counters::Counters;
 use crate::telemetry::nat::NatCounters;
@@ -48,6 +50,7 @@ pub(super) struct Gateway {
     ask_at: Nanos,
     pub(super) out: Injector,
     pub(super) work: Work,
+    pub(super) desk: Desk,
     scratch: Vec<u8>,
 }
 
@@ -107,8 +110,10 @@ impl Gateway {
         file: PathBuf,
         journal: Journal,
         out: Injector,
+        log: NatLog,
     ) -> Self {
         Self {
+            desk: Desk::new(log, origin.wall, workers.len()),
             control,
             workers,
             ports,
@@ -128,7 +133,7 @@ impl Gateway {
         Nanos(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// One turn: what workers have handed over, then the timers that are due. Returns how many packets there were.
+    /// One turn: what workers have handed over, then the timers that are due. Returns how much there was.
     pub(super) fn turn(&mut self) -> usize {
         let now = self.now();
         let mut packets = 0;
@@ -150,7 +155,7 @@ impl Gateway {
             self.ask_at = now.after(ASK_EVERY);
         }
         self.go_on();
-        packets
+        packets + self.tend_nat()
     }
 
     /// Tells the networks where our addresses are now.

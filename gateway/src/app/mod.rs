@@ -3,6 +3,7 @@
 mod backend;
 mod devices;
 mod gateway;
+mod nat;
 pub mod replay;
 mod rows;
 pub mod run;

@@ -28,6 +28,7 @@ use crate::control::model::{Stored, Unreadable};
 use crate::control::{Beginning, Control, ControlError, table_limits};
 use crate::datapath::{Options, Pipeline, QsbrGrace, QsbrReaders, Translator};
 use crate::journal::{Journal, JournalError};
+use crate::nat_log::NatLog;
 use crate::tables::OutOfMemory;
 use crate::tables::set::{TableReaders, tables};
 use crate::telemetry::counters::Counters;
@@ -102,6 +103,7 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     pin(config.system.control_core, "control-core")?;
 
     let (journal, beginning) = state(&config)?;
+    let log = NatLog::start(&config.nat.log)?;
     let eal = start_dpdk(&config)?;
     let pool = pool(&config, &eal)?;
     let (ports, queues) = open_ports(&config, &eal, &pool)?;
@@ -129,7 +131,8 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     let mut control = Control::begin(config, beginning, hardware, writers, QsbrGrace::new(qsbr.clone()))?;
     control.seed_probes(RandomState::new().hash_one(()));
     let out = Injector::new(pool, injects);
-    let mut gateway = Gateway::new(origin, control, handles, ports, options.config.clone(), journal, out);
+    let mut gateway =
+        Gateway::new(origin, control, handles, ports, options.config.clone(), journal, out, log);
 
     let (sender, questions) = channel::bounded(QUESTIONS);
     let version =
@@ -156,6 +159,8 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     }
     info!("stopping");
     drop(fleet);
+    // What the workers did last is written down too.
+    gateway.turn();
     drop(api);
     Ok(())
 }

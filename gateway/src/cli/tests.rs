@@ -45,8 +45,8 @@ wire0  up    100,000  02:00:00:00:00:01  1600       1,500   150,000       1,407 
 fn workers_vrfs_routes_and_alarms_are_tables() {
     let running = Running::start(Fixture::new());
     let workers = "\
-WORKER  CORE  BUSY %  RX PACKETS  TX PACKETS  PACKETS/BURST  BURSTS  IDLE POLLS  QUEUES
-     0     1    25.0       1,500       1,400           15.0     100         300  wire0/0
+WORKER  CORE  BUSY %  RX PACKETS  TX PACKETS  PACKETS/BURST  BURSTS  IDLE POLLS  NAT ENTRIES         OF  QUEUES
+     0     1    25.0       1,500       1,400           15.0     100         300            5  1,000,000  wire0/0
 ";
     assert_eq!(ask(&running, "nvgw show workers"), workers);
     let vrfs = "\

@@ -38,6 +38,7 @@ mod own_addresses;
 mod owner;
 mod probes;
 pub mod provider;
+mod publics;
 mod reconcile;
 mod restart;
 mod slow_path;
@@ -52,6 +53,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ipnet::Ipv4Net;
 use nvgw_config::Config;
 use nvgw_types::{MacAddr, PortId};
 
@@ -415,8 +417,9 @@ impl<G: Grace> Control<G> {
     /// knew another gateway with these addresses send to this one.
     pub fn announce(&self, out: &mut impl Egress) {
         for (interface, network) in &self.fabric.current.networks {
-            for own in &network.addresses {
-                let announcement = self.link(*interface).arp_request(None, own.addr(), own.addr());
+            let own = network.addresses.iter().map(Ipv4Net::addr);
+            for address in own.chain(self.fabric.spoken_for(*interface)) {
+                let announcement = self.link(*interface).arp_request(None, address, address);
                 self.originate(interface.port, &announcement, out);
             }
         }

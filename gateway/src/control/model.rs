@@ -202,6 +202,10 @@ struct Index {
     public_prefixes: BTreeMap<Ipv4Addr, (Ipv4Net, String)>,
     /// Tenants that name no external network.
     inside: BTreeSet<String>,
+    /// Pools that packets are translated to, first and last address: those of a network are disjoint. And single
+    /// addresses, in a pool or not.
+    pools: BTreeMap<(ExternalIndex, Ipv4Addr, Ipv4Addr), usize>,
+    publics: BTreeMap<(ExternalIndex, Ipv4Addr), usize>,
     /// Lookup records by subnet, and the subnets that have none.
     records: BTreeMap<Vsid, usize>,
     empty: BTreeSet<Vsid>,

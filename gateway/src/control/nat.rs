@@ -117,10 +117,17 @@ impl Leftovers {
 
     /// Forgets what all workers have swept. Returns the VRFs that are free again.
     fn swept(&mut self, done: u64) -> Vec<VrfId> {
-        let free = self.resting.extract_if(.., |_, sweep| *sweep <= done);
-        self.free.extend(free.map(|(id, _)| id));
-        let swept = self.unswept.extract_if(.., |_, sweep| *sweep <= done);
-        swept.map(|(vrf, _)| vrf).filter(|vrf| self.gone.remove(vrf)).collect()
+        self.resting.retain(|id, sweep| {
+            let rests = *sweep > done;
+            if !rests {
+                self.free.insert(*id);
+            }
+            rests
+        });
+        self.unswept.retain(|_, sweep| *sweep > done);
+        let free = self.gone.iter().filter(|vrf| !self.unswept.contains_key(vrf)).copied().collect();
+        self.gone.retain(|vrf| self.unswept.contains_key(vrf));
+        free
     }
 }
 

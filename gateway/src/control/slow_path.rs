@@ -100,10 +100,13 @@ impl<G: Grace> Control<G> {
             self.note_claim(now, Hop { interface: key, address: target }, mac, Heard::Probe);
         }
         let network = self.fabric.network(key).ok_or(IGNORED)?;
-        if !probe && network.own_address_toward(sender).is_none() {
+        // Nobody else has an address that the gateway speaks for.
+        let ours = self.fabric.speaks_for(key, sender);
+        if !probe && (ours || network.own_address_toward(sender).is_none()) {
             return Err(IGNORED);
         }
-        let asks_us = operation == Operation::Request && network.owns(target);
+        let owned = network.owns(target) || self.fabric.speaks_for(key, target);
+        let asks_us = operation == Operation::Request && owned;
         if !probe {
             self.neighbors.heard(now, Hop { interface: key, address: sender }, mac, asks_us, effects);
         }
@@ -235,6 +238,10 @@ impl<G: Grace> Control<G> {
         if self.route(vrf, reply.asked).1 != Target::Local {
             return Err(DropReason::LocalUnsupported);
         }
+        // Nobody but a stranger with a forged address asks from there: workers translate, and this does not.
+        if let Target::Translate(_) = self.leads(vrf, reply.asker) {
+            return Err(missing);
+        }
         let (vrf, target) = self.route(vrf, reply.asker);
         let address = match target {
             Target::Missing | Target::Vrf(_) | Target::Translate(_) | Target::Public => return Err(missing),
@@ -298,12 +305,17 @@ impl<G: Grace> Control<G> {
     pub(super) fn route(&self, mut vrf: VrfId, address: Ipv4Addr) -> (VrfId, Target) {
         let mut target = Target::Vrf(vrf);
         for _ in 0..VRFS {
-            let Target::Vrf(next) = target else { break };
+            let (Target::Vrf(next) | Target::Translate(next)) = target else { break };
             vrf = next;
-            let found = self.fabric.writers.routes.lookup(vrf, address.into());
-            target = found.map_or(Target::Missing, |(_, _, leaf)| Target::decode(leaf.get()));
+            target = self.leads(vrf, address);
         }
         (vrf, target)
+    }
+
+    /// Where an address leads in one VRF.
+    pub(super) fn leads(&self, vrf: VrfId, address: Ipv4Addr) -> Target {
+        let found = self.fabric.writers.routes.lookup(vrf, address.into());
+        found.map_or(Target::Missing, |(_, _, leaf)| Target::decode(leaf.get()))
     }
 
     pub(super) fn record(&self, vrf: VrfId, address: u128) -> Option<Record> {

@@ -401,6 +401,8 @@ impl<G: Grace> Control<G> {
             usage("lookup", tables.records.len(), tables.records.capacity()),
             usage("routes", tables.routes.len(), tables.routes.capacity()),
             usage("adjacencies", tables.adjacencies.len(), tables.adjacencies.capacity()),
+            usage("nat-addresses", tables.publics.len(), tables.publics.capacity()),
+            usage("nat-bindings", tables.bindings.len(), tables.bindings.capacity()),
         ]
     }
 

@@ -1,9 +1,13 @@
 //! `/metrics`: the counters in Prometheus' text format.
 //!
-//! A scrape is bounded: every label but `vrf` takes its values from a fixed set or from ports and cores, and
+//! A scrape is bounded: every label but `vrf`, `tenant` and `pool` takes its values from a fixed set or from ports and cores, and
 //! [`VrfMetrics`] keeps at most [`VrfMetrics::MAX`] VRFs apart. With 65,536 VRFs the first 1,000 (in the order of
 //! their numbers, so that a series never changes its meaning while the configuration stays) have series of their
 //! own, and all others together are `kind="other"` with an empty `vrf`. `nvgw show vrfs` tells every one apart.
+
+mod nat;
+
+pub use nat::{LogMetrics, NatMetrics, PoolMetrics};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -44,6 +48,8 @@ pub struct MetricsSnapshot {
     pub events: Vec<(&'static str, u64)>,
     /// How often the gateway's objects have changed.
     pub generation: u64,
+    /// Address translation.
+    pub nat: NatMetrics,
 }
 
 /// How often each of a few words was counted.
@@ -110,6 +116,7 @@ pub fn render(
     vrfs(&mut families, &snapshot.vrfs);
     workers(&mut families, &snapshot.stats.workers);
     control(&mut families, snapshot);
+    nat::families(&mut families, &snapshot.nat);
     // The encoder refuses families without series, such as those of the tables before any is made.
     families.retain(|family: &MetricFamily| !family.get_metric().is_empty());
     TextEncoder::new().encode_to_string(&families)

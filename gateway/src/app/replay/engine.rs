@@ -15,6 +15,7 @@ use super::{Error, Totals};
 use crate::app::translation::{Sizes, translators};
 use crate::control::{Beginning, Control, Egress, Nanos, PortHardware, table_limits};
 use crate::datapath::{Handed, Options, Outputs, Pipeline, QsbrGrace, QsbrReaders};
+use crate::nat_log::ReplayLog;
 use crate::tables::exchange::{Millis, NatEvent, NatOrder};
 use crate::tables::hash::mix;
 use crate::tables::set::tables;
@@ -39,6 +40,7 @@ pub(super) struct Engine {
     handed: VecDeque<Handed>,
     /// What the translation log is told.
     events: Vec<NatEvent>,
+    log: ReplayLog,
     /// What ports count before a worker sees a frame.
     refused: Counters,
     /// What came of the changes so far.
@@ -104,6 +106,7 @@ impl Engine {
         eal: &Eal,
         pool: Mempool,
         writers: Vec<Writer>,
+        log: ReplayLog,
     ) -> Result<Self, Error> {
         let hardware = config.ports.iter().enumerate().map(|(number, port)| PortHardware {
             mac: port.mac.unwrap_or_else(|| address(number)),
@@ -146,6 +149,7 @@ impl Engine {
             out: Outputs::new(ports),
             handed: VecDeque::new(),
             events: Vec::new(),
+            log,
             refused: Counters::new(ports, 0),
             answers: Vec::new(),
             now: Nanos(0),
@@ -317,6 +321,19 @@ impl Engine {
         for punted in self.out.punts.drain(..) {
             self.control.handle_punt(self.now, punted.punt, punted.mbuf.data(), &mut self.wires);
         }
+        self.write_down();
+    }
+
+    /// Logs what translation did.
+    fn write_down(&mut self) {
+        if self.events.is_empty() {
+            return;
+        }
+        let names = self.control.vrf_names().into_iter().map(|(vrf, name, _)| (vrf, name));
+        if let Err(source) = self.log.write(names, self.events.drain(..)) {
+            let path = self.log.path().to_owned();
+            self.wires.failed.get_or_insert(Error::Output { path, source });
+        }
     }
 
     /// Fragments that wait for the first one of their packet.
@@ -343,14 +360,17 @@ impl Engine {
             counters,
             sent: &self.wires.sent,
             answers: &self.answers,
+            nat: self.workers.iter().map(|worker| &*worker.nat).collect(),
             waiting: self.waiting(),
             buffers_in_use: self.pool.in_use() - self.waiting() as u32,
             now: self.now,
         }
     }
 
-    /// Finishes the output captures.
-    pub(super) fn finish(self) -> Result<(), Error> {
+    /// Finishes the output captures and the log.
+    pub(super) fn finish(mut self) -> Result<(), Error> {
+        let finished = self.log.finish();
+        finished.map_err(|source| Error::Output { path: self.log.path().to_owned(), source })?;
         self.wires.writers.into_iter().try_for_each(|writer| Ok(writer.finish()?))
     }
 }

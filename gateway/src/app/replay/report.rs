@@ -108,7 +108,7 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         "external": external,
         "drops": drops,
         "neighbors": neighbors(totals),
-        "nat": {},
+        "nat": super::nat::report(totals),
         "provider_addresses": provider_addresses(totals),
         "generation": totals.control.generation(),
         "changes": totals.answers,
@@ -150,7 +150,7 @@ fn provider_addresses(totals: &Totals<'_>) -> Vec<ProviderAddressView> {
 fn doctor(totals: &Totals<'_>) -> DoctorReport {
     let ports = totals.control.config().ports.iter();
     let facts = ports.map(|port| PortFacts { name: port.name.clone(), rx_queues: 1, inner_hash: false });
-    totals.control.doctor(totals.now, &facts.collect::<Vec<_>>())
+    super::nat::doctor(totals, totals.control.doctor(totals.now, &facts.collect::<Vec<_>>()))
 }
 
 /// What of the doctor's findings the running gateway would raise an alarm for.

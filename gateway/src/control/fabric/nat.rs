@@ -34,6 +34,21 @@ impl<G: Grace> Fabric<G> {
         })
     }
 
+    /// The public addresses in an interface's connected prefixes.
+    pub(in crate::control) fn spoken_for(&self, interface: InterfaceKey) -> impl Iterator<Item = Ipv4Addr> {
+        let external = self.network(interface).and_then(|network| match network.role {
+            Role::External(external) => Some(external),
+            Role::Site => None,
+        });
+        let all = external.into_iter().flat_map(|external| {
+            let key = |address| PublicKey { external, address };
+            let all = key(Ipv4Addr::UNSPECIFIED)..=key(Ipv4Addr::BROADCAST);
+            let draining = self.nat.draining.range(all.clone()).map(|(key, _)| key.address);
+            draining.chain(self.current.publics.range(all).map(|(key, _)| key.address))
+        });
+        all.filter(move |address| self.speaks_for(interface, *address))
+    }
+
     /// How many public addresses need an identifier at most on the way to what a draft says. What goes keeps its own
     /// for a while.
     pub(in crate::control) fn public_ids(&self, draft: &Draft) -> usize {

@@ -176,6 +176,15 @@ impl Index {
         if let Some(domain) = &tenant.routing_domain {
             put(&mut self.domains, domain.to_ascii_lowercase(), name.to_owned(), comes);
         }
+        if let (Some(nat), Some(external)) = (&tenant.nat, tenant.external) {
+            for pool in &nat.pools {
+                count(&mut self.pools, (external, pool.first, pool.last), comes);
+            }
+            let single = nat.statics.iter().map(|one| one.public);
+            for public in single.chain(nat.forwards.iter().map(|forward| forward.public)) {
+                count(&mut self.publics, (external, public), comes);
+            }
+        }
         if comes && tenant.external.is_none() {
             self.inside.insert(name.to_owned());
         } else {

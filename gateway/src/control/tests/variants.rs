@@ -178,7 +178,7 @@ fn translation(number: usize, variant: &NatVariant) -> TenantNat {
         first: 8000 + 100 * u16::from(own) + 10 * at,
         last: 8000 + 100 * u16::from(own) + 10 * at + ports - 1,
         customer: customer(*host),
-        to: 80,
+        to: 80 + 10 * at,
     };
     TenantNat {
         pools: pools.map(|((first, last), _)| pool(first, last)).collect(),

@@ -194,17 +194,6 @@ class Reload(Translated):
         self.assertIn(peer(self.red, n.WEB)[0], n.addresses(n.ELSEWHERE))
         self.assertEqual(ping(self.blue, n.WEB), 0)
 
-    def test_cutting(self):
-        self.lab.reload(pools=(n.POOL,))
-        self.addCleanup(self.lab.reload, pools=(n.POOL,))
-        # Its server never hears of the end, and is of no use to another test.
-        self.stream(self.blue, n.FAR)
-        self.lab.reload(pools=(n.ELSEWHERE,), **{"removed-addresses": "cut"})
-        wait_until(lambda: not {row["public"] for row in self.gateway.rows("nat", "sessions", "--all")
-                                if row["state"] != "quarantined"} & n.addresses(n.POOL),
-                   lambda: f"sessions of the pool to end:\n{self.gateway.table('nat', 'sessions')}")
-        self.assertIn(peer(self.blue, n.OTHER)[0], n.addresses(n.ELSEWHERE))
-
     def test_a_tenant_comes_and_goes(self):
         echoes = self.pings(self.red, n.OTHER)
         document = json.loads(self.lab.configuration())
@@ -217,6 +206,19 @@ class Reload(Translated):
             self.gateway.command("reload")
             echoes.wait_for_answer(since=time.time() + 0.5)
         self.assertEqual([echo for echo in echoes.echoes() if not echo.answered], [])
+
+
+class Cut(Translated):
+    """A pool whose addresses are wanted back at once."""
+
+    def test_cutting(self):
+        self.lab.reload(pools=(n.POOL,))
+        self.stream(self.blue)
+        self.lab.reload(pools=(n.ELSEWHERE,), **{"removed-addresses": "cut"})
+        wait_until(lambda: not {row["public"] for row in self.gateway.rows("nat", "sessions", "--all")
+                                if row["state"] != "quarantined"} & n.addresses(n.POOL),
+                   lambda: f"sessions of the pool to end:\n{self.gateway.table('nat', 'sessions')}")
+        self.assertIn(peer(self.blue, n.OTHER)[0], n.addresses(n.ELSEWHERE))
 
 
 class Visibility(Translated):

@@ -29,13 +29,13 @@ class Outbound(NatTest):
     def frames(self, packets: list, start: float = 0, spacing: float = 10) -> list:
         return [at(start + number * spacing, from_vm(BLUE_WEB, packet)) for number, packet in enumerate(packets)]
 
-    def assert_leave(self, flow: Flow, order: list) -> None:
+    def assert_leave(self, flow: Flow, order: list, spacing: float = 10) -> None:
         """The packet's fragments, in that order, leave as the fragments of the translated packet, in any."""
         packet = big(flow)
         (public,) = self.learn([flow.sends(0)], config())
         parts, expected = pieces(packet, 256), pieces(from_public(packet, public), 256)
         self.assertEqual(len(parts), 4)
-        run = self.replay({"wire0": self.frames([parts[index] for index in order])}, config())
+        run = self.replay({"wire0": self.frames([parts[index] for index in order], spacing=spacing)}, config())
         self.assert_out(run, [expect_decap(part, INTERNET) for part in expected], ordered=order == sorted(order))
         self.assert_drops(run, {})
 
@@ -54,6 +54,13 @@ class Outbound(NatTest):
             for order in ([3, 2, 1, 0], [1, 0, 3, 2]):
                 with self.subTest(protocol=flow.protocol, order=order):
                     self.assert_leave(flow, order)
+
+    def test_all_at_once(self):
+        """A burst: the first fragment's port is learned with the others already in hand."""
+        for flow in FLOWS:
+            for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 2, 3]):
+                with self.subTest(protocol=flow.protocol, order=order):
+                    self.assert_leave(flow, order, spacing=0)
 
     def test_of_an_established_session(self):
         flow = FLOWS[0]
@@ -117,12 +124,13 @@ class Outbound(NatTest):
 
 
 class Inbound(NatTest):
-    def assert_arrive(self, flow: Flow, order: list) -> None:
+    def assert_arrive(self, flow: Flow, order: list, spacing: float = 10) -> None:
         """An answer's fragments, in that order, arrive as the fragments of the translated answer, in any."""
         (public,) = self.learn([flow.sends(0)], config())
         answer = big_answer(flow, public)
         parts, expected = pieces(answer, 256), pieces(to_customer(answer, flow.customer), 256)
-        frames = [at(1000 + number * 10, from_outside(INTERNET, parts[index])) for number, index in enumerate(order)]
+        frames = [at(1000 + number * spacing, from_outside(INTERNET, parts[index]))
+                  for number, index in enumerate(order)]
         run = self.replay({"wire0": [flow.sends(0)], "wire1": frames}, config())
         self.assert_in(run, [expect_encap(part, flow.vm) for part in expected], ordered=order == sorted(order))
         self.assert_drops(run, {})
@@ -131,6 +139,12 @@ class Inbound(NatTest):
         for flow in FLOWS:
             with self.subTest(protocol=flow.protocol):
                 self.assert_arrive(flow, [0, 1, 2, 3])
+
+    def test_all_at_once(self):
+        for flow in FLOWS:
+            for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 2, 3]):
+                with self.subTest(protocol=flow.protocol, order=order):
+                    self.assert_arrive(flow, order, spacing=0)
 
     def test_out_of_order(self):
         for flow in FLOWS:
@@ -186,6 +200,20 @@ class BothWays(NatTest):
         run = self.replay({"wire0": [one.sends(0), two.sends(1), *frames]}, config())
         seen = to_customer(from_public(packet, public_one), two.customer)
         self.assert_in(run, [expect_encap(part, BLUE_DB) for part in pieces(seen, 256)])
+
+    def test_there_and_back_all_at_once(self):
+        """A big ping whose fragments come in one burst, both ways, of a session that has just been made."""
+        flow = FLOWS[2]
+        packet = big(flow, 1, 4000)
+        (public,) = self.learn([flow.sends(0)], config())
+        answer = big_answer(flow, public, 1, 4000)
+        run = self.replay({"wire0": [at(0, from_vm(BLUE_WEB, part)) for part in pieces(packet, 1480)],
+                           "wire1": [at(1, from_outside(INTERNET, part)) for part in pieces(answer, 1256)]}, config())
+        self.assert_out(run, [expect_decap(part, INTERNET) for part in pieces(from_public(packet, public), 1480)],
+                        ordered=False)
+        self.assert_in(run, [expect_encap(part, BLUE_WEB)
+                             for part in pieces(to_customer(answer, flow.customer), 1256)], ordered=False)
+        self.assert_drops(run, {})
 
     def test_what_the_outside_fragmented_keeps_its_identification(self):
         packets = [big(FLOWS[0], mark) for mark in (1, 77, 65535)]

@@ -116,7 +116,7 @@ class FromOutside(NatTest):
         whole = outside(flow, public)
         errors = [icmp_error(ROUTER, other, whole),
                   icmp_error(ROUTER, public.address, icmp_error(public.address, SERVER, whole)),
-                  *(icmp_error(ROUTER, public.address, whole[:length]) for length in (0, 8, 19, 20, 27)),
+                  *(icmp_error(ROUTER, public.address, whole[:length]) for length in (0, 8, 19, 20, 23)),
                   icmp_error(ROUTER, public.address, b"\x65" + whole[1:])]
         run = self.replay({"wire0": [flow.sends(0)],
                            "wire1": [at(1000, from_outside(INTERNET, error)) for error in errors]}, config())

@@ -67,20 +67,20 @@ class Opening(TcpTest):
                               (2, True, "A", 101, 501, b"")) + REQUEST)
 
     def test_connections_of_one_port_are_apart(self):
-        """Two connections share the mapping; when one of them is over, the other holds it, and everyone may use it."""
-        other = WEB.to(OTHER_SERVER)
+        """Two connections share the mapping; closing one of them leaves the other, and its far end is let in no more."""
+        other, document = WEB.to(OTHER_SERVER), config(pool(filtering={"tcp": "address-dependent"}))
         frames = [WEB.sends(0), other.sends(0.5, flags="S", seq=900), WEB.sends(2, flags="A", seq=1, ack=501),
                   other.sends(2.5, flags="A", seq=901, ack=701), WEB.sends(3, flags="FA", seq=1, ack=501)]
-        public, again = self.learn(frames[:2], config())
+        public, again = self.learn(frames[:2], document)
         self.assertEqual(public, again)
         run = self.replay({"wire0": frames,
                            "wire1": [WEB.answers(1, public, flags="SA", seq=500, ack=1),
                                      other.answers(1.5, public, flags="SA", seq=700, ack=901),
                                      WEB.answers(4, public, flags="FA", seq=501, ack=2),
                                      WEB.answers(400, public, 1, flags="A", seq=502, ack=2),
-                                     other.answers(400, public, 2, flags="A", seq=701, ack=901)]}, config())
-        self.assertEqual([ip_of(frame).id for frame in run.sent("wire0")], [0, 0, 0, 1, 2])
-        self.assert_drops(run, {})
+                                     other.answers(400, public, 2, flags="A", seq=701, ack=901)]}, document)
+        self.assertEqual([ip_of(frame).id for frame in run.sent("wire0")], [0, 0, 0, 2])
+        self.assert_drops(run, {("nat-filtered", "nat-no-session"): 1})
 
 
 class Closing(TcpTest):

@@ -266,7 +266,7 @@ impl Grants {
         let Endpoint { vrf, address, .. } = request.flow.local;
         let customer = customer.or_else(|| self.customers.add(vrf, address));
         let customer = customer.ok_or(DropReason::NatTableFull)?;
-        let size = self.division.block_at(first, range.block);
+        let size = Division::block_at(first, range.block);
         let block = Block::new(public, first, size, customer, request.context.now);
         let index = self.ports.take(block).ok_or(DropReason::NatTableFull)?;
         let record = self.customers.get_mut(customer);

@@ -313,7 +313,7 @@ impl Runs {
         let (stripes, block) = match wanted {
             Wanted::WellKnown => {
                 let own = (number * well_known, ((number + 1) * well_known).min(WELL_KNOWN_END));
-                ([own, (0, 0)], division.block_at(0, range.block))
+                ([own, (0, 0)], Division::block_at(0, range.block))
             }
             Wanted::Others => {
                 let own = [0, 32_768].map(|half| half + number * stripe);

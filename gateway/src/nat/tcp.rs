@@ -102,6 +102,19 @@ pub(super) struct Track {
     remote: Sent,
 }
 
+impl Track {
+    /// Of a mapping that is not TCP's, and so has nothing to follow: a time.
+    pub(super) const fn stamp(time: u32) -> Self {
+        let nothing = Sent { end: 0, acknowledged: 0 };
+        Self { customer: Sent { end: time, ..nothing }, remote: nothing }
+    }
+
+    /// That time.
+    pub(super) const fn stamped(&self) -> u32 {
+        self.customer.end
+    }
+}
+
 /// What was seen of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromZeros)]
 #[repr(transparent)]

@@ -119,7 +119,7 @@ impl Grants {
         let mut request = Request { context, policy, flow, shard, random };
         let paired = customer.and_then(|index| Some((index, self.paired(&request, index)?)));
         let (block, port) = match paired {
-            Some((customer, public)) => self.more(&mut request, customer, &public, events)?,
+            Some((customer, public)) => self.more(&mut request, customer, public, events)?,
             None => self.first(&mut request, customer, events)?,
         };
         // Who gets nothing uses up no randomness: whether a search was made at all does not matter then.
@@ -130,7 +130,7 @@ impl Grants {
     }
 
     /// The public address that a customer has, if it is still one for new ports.
-    fn paired<S: ReadSection>(&self, request: &Request<'_, S>, customer: u32) -> Option<Public> {
+    fn paired<'r, S: ReadSection>(&self, request: &Request<'r, S>, customer: u32) -> Option<&'r Public> {
         let customer = self.customers.get(customer);
         let key = Public::key_of(request.policy.external, customer.public);
         let public = request.context.tables.publics.get(request.context.section, &key)?;
@@ -138,7 +138,7 @@ impl Grants {
             request.policy.pools().any(|range| address.wrapping_sub(range.first) < range.count)
         };
         let same = customer.external == request.policy.external.0 && customer.public_id() == public.id;
-        (same && usable(public).is_some() && in_pools(public.address)).then_some(*public)
+        (same && usable(public).is_some() && in_pools(public.address)).then_some(public)
     }
 
     /// One more port of the customer's own public address.
@@ -207,7 +207,7 @@ impl Grants {
                 continue;
             }
             if let Some((public, range, first, port)) = self.search(request, wanted) {
-                let block = self.take(request, customer, &public, range, first, events)?;
+                let block = self.take(request, customer, public, range, first, events)?;
                 return Ok((block, port));
             }
             self.exhausted[place] = mark;
@@ -216,11 +216,11 @@ impl Grants {
     }
 
     /// A free block of any address of the tenant's pools.
-    fn search<S: ReadSection>(
+    fn search<'r, S: ReadSection>(
         &self,
-        request: &mut Request<'_, S>,
+        request: &mut Request<'r, S>,
         wanted: Wanted,
-    ) -> Option<(Public, PortRange, u16, u16)> {
+    ) -> Option<(&'r Public, PortRange, u16, u16)> {
         let (context, policy) = (request.context, request.policy);
         for pool in policy.pools() {
             let start = request.random.below(pool.count);
@@ -231,7 +231,7 @@ impl Grants {
                 let shard = request.shard;
                 let mut choice = request.choice(public, wanted);
                 if let Some((first, port)) = self.ports.free_block(public.id, range, shard, &mut choice) {
-                    return Some((*public, range, first, port));
+                    return Some((public, range, first, port));
                 }
             }
         }

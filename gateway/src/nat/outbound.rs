@@ -247,6 +247,8 @@ impl Nat {
             return Err(DropReason::NatLogFull);
         }
         let grant = self.grants.grant(context, policy, customer, flow, events)?;
+        let outside = self.sessions.hash(Direction::Inbound, flow.protocol, grant.public);
+        self.sessions.prefetch(Direction::Inbound, outside);
         let mapping = self.sessions.map(flow.protocol, flow.local, grant.public, grant.block);
         let mapping = mapping.ok_or(DropReason::NatTableFull)?;
         let entry = &mut self.sessions[mapping];
@@ -257,6 +259,7 @@ impl Nat {
             protocol => entry.start(Class::of(protocol, flow.remote.1), flow.remote, context.time()),
         }
         self.begin(mapping, context, events);
+        self.sessions.expose(mapping, outside);
         Ok(grant.public)
     }
 

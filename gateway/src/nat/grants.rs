@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use nvgw_types::WorkerId;
+
 use super::customers::Customers;
 use super::ports::{Block, Choice, Ports, Wanted};
 use super::random::Random;
@@ -49,6 +51,7 @@ pub(super) struct Grants {
     randoms: Box<[Random]>,
     exhausted: Box<[Exhausted]>,
     division: Division,
+    worker: WorkerId,
     counters: Arc<NatCounters>,
 }
 
@@ -90,13 +93,14 @@ fn usable(public: &Public) -> Option<PortRange> {
 
 impl Grants {
     pub(super) fn new(options: &NatOptions, counters: Arc<NatCounters>) -> Result<Self, OutOfMemory> {
-        let NatOptions { sessions, publics, division, seed, .. } = *options;
+        let NatOptions { sessions, publics, division, worker, seed } = *options;
         Ok(Self {
             ports: Ports::new(publics, sessions, division)?,
             customers: Customers::new(sessions, seed)?,
             randoms: (0..division.shards()).map(|shard| Random::new(seed, shard.into())).collect(),
             exhausted: vec![Exhausted::default(); REMEMBERED].into_boxed_slice(),
             division,
+            worker,
             counters,
         })
     }
@@ -115,6 +119,7 @@ impl Grants {
         events: &mut Events,
     ) -> Result<Grant, DropReason> {
         let shard = self.division.of_customer(flow.local.vrf, flow.local.address);
+        debug_assert_eq!(self.division.worker(shard), self.worker, "another worker's customer");
         let random = self.randoms[usize::from(shard.0)];
         let mut request = Request { context, policy, flow, shard, random };
         let paired = customer.and_then(|index| Some((index, self.paired(&request, index)?)));

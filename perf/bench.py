@@ -11,18 +11,21 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 
+import configuration
 import hugepages
 import traffic
-from programs import Bench, Failed, Nvgw, Testpmd
+from programs import Bench, Failed, Nvgw, NvgwNat, Testpmd
 
 SANE_RATIO = 0.10
 # Below this share of the worker's core, something else ran there.
 BUSY_SHARE = 0.95
-REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+HERE = pathlib.Path(__file__).resolve().parent
+REPOSITORY = HERE.parent
 
 
 def arguments():
@@ -30,7 +33,8 @@ def arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rung", choices=sorted(traffic.RUNGS, key=int), action="append",
                         help="flows; may be repeated (default: 256 and 65536)")
-    parser.add_argument("--direction", choices=traffic.DIRECTIONS, action="append", help="default: both")
+    parser.add_argument("--direction", choices=traffic.DIRECTIONS, action="append",
+                        help=f"may be repeated (default: {' and '.join(traffic.ROUTED)})")
     parser.add_argument("--rounds", type=int, default=3, help="turns of every program; the median counts (default 3)")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of one measurement (default 4)")
     parser.add_argument("--warm-up", type=float, default=1.0, help="seconds before it (default 1)")
@@ -43,8 +47,10 @@ def arguments():
     options = parser.parse_args()
     if options.smoke:
         options.rung, options.rounds, options.seconds, options.warm_up = ["256"], 1, 1.5, 0.5
-    options.rung = options.rung or sorted(traffic.RUNGS, key=int)
-    options.direction = options.direction or list(traffic.DIRECTIONS)
+    options.rung = options.rung or list(traffic.DEFAULT_RUNGS)
+    options.direction = options.direction or list(traffic.ROUTED)
+    if options.references_only and set(options.direction) & set(traffic.TRANSLATED):
+        parser.error("translation is measured with the gateway")
     usable = sorted(os.sched_getaffinity(0))
     options.cores = [int(core) for core in options.cores.split(",")] if options.cores else [usable[0], usable[-1]]
     if len(set(options.cores)) != 2:
@@ -58,6 +64,8 @@ def measure(program, options):
     By the wall clock, whatever else runs on the core would count as the program's slowness.
     """
     with program:
+        if program.bench.direction == "new-sessions" and isinstance(program, NvgwNat):
+            return program.measure_new_sessions()
         program.wait_for_packets()
         time.sleep(options.warm_up)
         start = program.sample()
@@ -68,14 +76,49 @@ def measure(program, options):
                 **program.detail(start, end)}
 
 
-def compare(bench, options, binary):
+def line_up(direction, rung, directory, options, binary, pages):
+    """The programs to be compared, each as something that makes one: the references, the gateway, and where the
+    direction is one of translation, the gateway translating beside it as it routes the same."""
+    def bench(capture, way=direction):
+        return Bench(directory, directory / capture, rung, way, *options.cores, pages)
+
+    def references(measured):
+        return lambda: Testpmd(measured, "io"), lambda: Testpmd(measured, "csum")
+
+    if traffic.from_tenants(direction):
+        routed = translating = bench("out.pcap")
+        traffic.write_outbound(routed.capture, rung, options.seed)
+    else:
+        routed, translating = bench("in.pcap", "encapsulate"), bench("answers.pcap")
+        traffic.write_inbound(routed.capture, rung, options.seed)
+    io, csum = references(routed)
+    if direction in traffic.ROUTED:
+        return [io, *([lambda: Nvgw(routed, binary)] if binary else []), csum]
+    more = answers(bench("out.pcap", "translate-out"), translating, options, binary) if direction == "translate-in" \
+        else {}
+    return [io, lambda: Nvgw(routed, binary), lambda: NvgwNat(translating, binary, **more), csum]
+
+
+def answers(outward, inward, options, binary):
+    """Writes the capture of answers to public ports, as a gateway of the same randomness chooses them; returns how to
+    make such a gateway."""
+    traffic.write_outbound(outward.capture, outward.rung, options.seed)
+    library = outward.directory / "same_random.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, HERE / "same_random.c"], check=True)
+    with NvgwNat(outward, binary, library) as chooser:
+        chooser.wait_for_packets()
+        ends = chooser.public_ends()
+    traffic.write_answers(inward.capture, ends, options.seed)
+    return {"randomness": library, "customers": outward.capture}
+
+
+def compare(programs, options):
     """All programs, taking turns; returns what the median run of each measured, and the clock's rate."""
     runs, tsc_hz = {}, None
     for _ in range(options.rounds):
-        programs = [Testpmd(bench, "io"), *([Nvgw(bench, binary)] if binary else []), Testpmd(bench, "csum")]
-        for program in programs:
+        for program in (make() for make in programs):
             runs.setdefault(program.name, []).append(measure(program, options))
-        tsc_hz = tsc_hz or programs[0].tsc_hz()
+            tsc_hz = tsc_hz or (program.tsc_hz() if isinstance(program, Testpmd) else None)
 
     def median_run(results):
         return {**sorted(results, key=lambda result: result["pps"])[len(results) // 2],
@@ -85,12 +128,15 @@ def compare(bench, options, binary):
 
 def table(results, tsc_hz):
     """The comparison, for people."""
-    io, csum = results["testpmd-io"]["pps"], results["testpmd-csum"]["pps"]
-    lines = [f"  {'':14} {'Mpps':>8} {'cycles/packet':>14} {'× io':>7} {'× csum':>7} {'core':>6}"]
+    beside = {"io": "testpmd-io", "csum": "testpmd-csum"}
+    if "nvgw-nat" in results:
+        beside["routed"] = "nvgw"
+    lines = [f"  {'':14} {'Mpps':>8} {'cycles/packet':>14} "
+             + " ".join(f"{'× ' + short:>8}" for short in beside) + f" {'core':>6}"]
     for name, result in results.items():
         rate = result["pps"]
-        lines.append(f"  {name:14} {rate / 1e6:8.2f} {tsc_hz / rate:14.1f} {rate / io:7.3f} {rate / csum:7.3f} "
-                     f"{result['core_share']:6.0%}")
+        ratios = " ".join(f"{rate / results[other]['pps']:8.3f}" for other in beside.values())
+        lines.append(f"  {name:14} {rate / 1e6:8.2f} {tsc_hz / rate:14.1f} {ratios} {result['core_share']:6.0%}")
     for name, result in results.items():
         if result.get("stages"):
             lines.append(f"  {name} by stage: " + ", ".join(f"{stage} {cycles:.1f}"
@@ -107,29 +153,31 @@ def main():
         binary = pathlib.Path(os.environ.get("NVGW", REPOSITORY / "target/release/nvgw")).resolve()
         if not binary.exists():
             sys.exit(f"{binary} does not exist (cargo build --release builds it)")
+    measured = [(direction, traffic.RUNGS[name]) for name in options.rung for direction in options.direction
+                if direction != "new-sessions"]
+    if "new-sessions" in options.direction:
+        measured.append(("new-sessions", traffic.NEW_SESSIONS))
     report, sane = [], True
     with contextlib.ExitStack() as undo:
-        pages = undo.enter_context(hugepages.reserved())
+        many = any(rung.flows > configuration.MANY_FLOWS for _, rung in measured)
+        pages = undo.enter_context(hugepages.reserved(hugepages.MANY_PAGES if many else hugepages.PAGES))
         if not pages:
             print("no 2 MB hugepages to be had: all programs run on ordinary pages, which costs each of them")
         directory = pathlib.Path(tempfile.mkdtemp(prefix="nvgw-bench-"))
         undo.callback(shutil.rmtree, directory, ignore_errors=True)
         # What asks the programs stays off the worker's core; they get both cores back.
         os.sched_setaffinity(0, {options.cores[0]})
-        for rung in (traffic.RUNGS[name] for name in options.rung):
-            for direction in options.direction:
-                capture = directory / f"{rung.flows}-{direction}.pcap"
-                traffic.write_capture(capture, rung, direction, options.seed)
-                bench = Bench(directory, capture, rung, direction, *options.cores, pages)
-                print(f"{direction}, {rung.name}, {traffic.frame_bytes(direction)}-byte frames, "
-                      f"median of {options.rounds} × {options.seconds:g} s", flush=True)
-                results, tsc_hz = compare(bench, options, binary)
-                print(table(results, tsc_hz) + "\n", flush=True)
-                report.append({"direction": direction, "flows": rung.flows, "vsids": rung.vsids, "tsc_hz": tsc_hz,
-                               "frame_bytes": traffic.frame_bytes(direction), "seed": options.seed,
-                               "hugepages": pages, "programs": results})
-                if binary and results["nvgw"]["pps"] < SANE_RATIO * results["testpmd-io"]["pps"]:
-                    sane = False
+        for direction, rung in measured:
+            programs = line_up(direction, rung, directory, options, binary, pages)
+            print(f"{direction}, {rung.name}, {traffic.frame_bytes(direction)}-byte frames, "
+                  f"median of {options.rounds} × {options.seconds:g} s", flush=True)
+            results, tsc_hz = compare(programs, options)
+            print(table(results, tsc_hz) + "\n", flush=True)
+            report.append({"direction": direction, "flows": rung.flows, "vsids": rung.vsids, "tsc_hz": tsc_hz,
+                           "frame_bytes": traffic.frame_bytes(direction), "seed": options.seed, "hugepages": pages,
+                           "programs": results})
+            if binary and results["nvgw"]["pps"] < SANE_RATIO * results["testpmd-io"]["pps"]:
+                sane = False
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
     if options.smoke and not sane:

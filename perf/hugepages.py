@@ -6,7 +6,8 @@ import subprocess
 import tempfile
 
 POOL = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
-PAGES = 768
+# Enough for all rungs but those of a million flows, and for these too: every frame stays in a packet buffer.
+PAGES, MANY_PAGES = 768, 2304
 
 
 def _mounted():
@@ -15,8 +16,8 @@ def _mounted():
 
 
 @contextlib.contextmanager
-def reserved():
-    """Yields whether `PAGES` free pages of 2 MB are there, with hugetlbfs mounted somewhere."""
+def reserved(pages):
+    """Yields whether so many free pages of 2 MB are there, with hugetlbfs mounted somewhere."""
     count = POOL / "nr_hugepages"
     if not count.exists():
         yield False
@@ -24,10 +25,10 @@ def reserved():
     former = int(count.read_text())
     free = int((POOL / "free_hugepages").read_text())
     with contextlib.ExitStack() as undo:
-        if free < PAGES:
+        if free < pages:
             undo.callback(count.write_text, str(former))
-            count.write_text(str(former + PAGES - free))
-        enough = int((POOL / "free_hugepages").read_text()) >= PAGES
+            count.write_text(str(former + pages - free))
+        enough = int((POOL / "free_hugepages").read_text()) >= pages
         if enough and not _mounted():
             directory = tempfile.mkdtemp(prefix="nvgw-hugepages-")
             undo.callback(pathlib.Path(directory).rmdir)

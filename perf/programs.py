@@ -1,5 +1,6 @@
 """The programs under measurement: each forwards from a capture that never ends into a port that takes everything."""
 
+import ipaddress
 import json
 import os
 import pathlib
@@ -65,10 +66,15 @@ class Program:
     def argv(self):
         raise NotImplementedError
 
+    def environment(self):
+        """What its environment has beside this process's."""
+        return {}
+
     def __enter__(self):
         cores = {self.bench.control_core, self.bench.worker_core}
         with open(self._log, "wb") as log:
             self._child = subprocess.Popen(self.argv(), stdin=subprocess.PIPE, stdout=log, stderr=log,
+                                           env={**os.environ, **self.environment()},
                                            preexec_fn=lambda: os.sched_setaffinity(0, cores))
         return self
 
@@ -125,7 +131,7 @@ class Testpmd(Program):
                 "--vdev", self.bench.source, "--vdev", self.bench.sink, "--",
                 f"--forward-mode={self._mode}", "--nb-cores=1", "--auto-start", "--no-lsc-interrupt",
                 # infinite_rx keeps the whole capture in buffers of the same pool.
-                f"--total-num-mbufs={2 * self.bench.rung.flows + 16384}"]
+                f"--total-num-mbufs={self.bench.rung.flows + 65536}"]
 
     def __exit__(self, *exception):
         if self._telemetry:
@@ -159,29 +165,36 @@ class Testpmd(Program):
 
 
 class Nvgw(Program):
-    """The gateway."""
+    """The gateway, by which every customer address is public."""
 
     name = "nvgw"
+    translated = False
 
     def __init__(self, bench, binary):
         self._binary = binary
         self._socket = bench.directory / "admin.sock"
+        self._former_drops = {}
         super().__init__(bench)
 
-    def argv(self):
+    def devices(self):
+        """The devices of the provider's and the external port."""
         devices = (self.bench.source, self.bench.sink)
-        if self.bench.direction == "encapsulate":
-            devices = devices[::-1]
+        return devices if traffic.from_tenants(self.bench.direction) else devices[::-1]
+
+    def argv(self):
         config = self.bench.directory / "nvgw.yaml"
-        config.write_text(configuration.document(self.bench.rung, *devices, self.bench.directory,
+        config.write_text(configuration.document(self.bench.rung, *self.devices(), self.bench.directory,
                                                  self.bench.worker_core, self.bench.control_core,
-                                                 self.bench.hugepages))
+                                                 self.bench.hugepages, self.translated))
         return [self._binary, "run", "-c", config]
 
-    def _ask(self, *words):
-        done = subprocess.run([self._binary, *words, "--json", "--socket", self._socket], text=True, timeout=10,
+    def _ask(self, *words, timeout=10):
+        done = subprocess.run([self._binary, *words, "--json", "--socket", self._socket], text=True, timeout=timeout,
                               capture_output=True, check=False)
         return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def _drops(self):
+        return {drop["reason"]: drop["packets"] for drop in self._ask("show", "drops")["drops"] if drop["packets"]}
 
     def sample(self):
         before = time.monotonic()
@@ -194,8 +207,8 @@ class Nvgw(Program):
 
     def detail(self, start, end):
         """Cycles per packet of each stage; fails where packets were dropped."""
-        drops = {drop["reason"]: drop["packets"] for drop in self._ask("show", "drops")["drops"] if drop["packets"]}
-        if drops:
+        drops = self._drops()
+        if drops != self._former_drops:
             raise Failed(f"the gateway dropped packets that it should forward: {drops}")
         former = {stage["stage"]: stage for stage in start.stats["workers"][0]["stages"]}
         stages = {}
@@ -205,3 +218,69 @@ class Nvgw(Program):
             if packets:
                 stages[stage["stage"]] = (stage["cycles"] - base["cycles"]) / packets
         return {"stages": stages}
+
+
+class NvgwNat(Nvgw):
+    """The gateway, by which every customer is translated.
+
+    Which public ports there are is its secret until it has chosen them, and captures are read at the start. So for
+    answers from outside one gateway is asked what it chose, and another one, which gets the same packets in the same
+    order and the same `randomness` (a library in front of libc), chooses the same. Its provider port plays
+    `customers`, a capture of their packets, once, and is silent from then on.
+    """
+
+    name = "nvgw-nat"
+    translated = True
+
+    def __init__(self, bench, binary, randomness=None, customers=None):
+        self._randomness = randomness
+        self._customers = customers
+        super().__init__(bench, binary)
+
+    def devices(self):
+        if self._customers:
+            return f"net_pcap1,rx_pcap={self._customers}", self.bench.source
+        return super().devices()
+
+    def environment(self):
+        return {"LD_PRELOAD": str(self._randomness)} if self._randomness else {}
+
+    def wait_for_packets(self, timeout=120.0):
+        """Waits until every flow has its session."""
+        super().wait_for_packets(timeout)
+        deadline = time.monotonic() + timeout
+        while (made := sessions(self.sample())) < self.bench.rung.flows:
+            if time.monotonic() > deadline:
+                raise Failed(f"{made} of {self.bench.rung.flows} sessions in {timeout:g} s; drops: {self._drops()}")
+            time.sleep(0.05)
+        if self._customers:
+            # Answers that came before their sessions.
+            time.sleep(0.2)
+            self._former_drops = self._drops()
+
+    def public_ends(self):
+        """The (server, public address, public port) of every session, addresses as numbers."""
+        rows = self._ask("nat", "sessions", "--all", timeout=600)["sessions"]
+        return [(int(ipaddress.ip_address(row["remote"])), int(ipaddress.ip_address(row["public"])),
+                 row["public_port"]) for row in rows]
+
+    def measure_new_sessions(self):
+        """Sessions made in a second of the worker's CPU time, while it makes one with every packet."""
+        samples = []
+        while not samples or sessions(samples[-1]) < self.bench.rung.flows:
+            if self._child.poll() is not None:
+                raise Failed(f"{self.name} ended with status {self._child.returncode}:\n{self.log()[-3000:]}")
+            sample = self.sample()
+            if sample and sessions(sample):
+                samples.append(sample)
+        # The last sample is of a time in which there was nothing left to make.
+        if len(samples) < 3:
+            raise Failed("all sessions were made between two looks: more flows are needed")
+        first, last = samples[0], samples[-2]
+        worked = first.worker_seconds(last)
+        return {"pps": (sessions(last) - sessions(first)) / worked, "core_share": worked / (last.at - first.at)}
+
+
+def sessions(sample):
+    """Sessions by the gateway's count."""
+    return sum(worker["nat_entries"] for worker in sample.stats["workers"])

@@ -24,22 +24,32 @@ SUBNETS_PER_HOST = 8
 INNER_FRAME_BYTES = 60
 OVERHEAD_BYTES = 42
 
-DIRECTIONS = ("decapsulate", "encapsulate")
+ROUTED = ("decapsulate", "encapsulate")
+# The same ways with translation between, and how fast sessions are made.
+TRANSLATED = ("translate-out", "translate-in", "new-sessions")
+DIRECTIONS = ROUTED + TRANSLATED
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A rung of the ladder: how many flows over how many virtual subnets, one customer address for each flow."""
+    """A rung of the ladder: how many flows of how many customer addresses, in how many virtual subnets; and for
+    translation, how many public addresses there are and how many ports a customer gets at a time."""
 
     flows: int
     vsids: int
+    customers: int
+    public_prefix: str = "198.51.100.0/25"
+    block: int = 64
 
     @property
     def name(self):
-        return f"{self.flows} flows, {self.vsids} VSIDs"
+        return f"{self.flows} flows of {self.customers} addresses, {self.vsids} VSIDs"
 
 
-RUNGS = {"256": Rung(256, 64), "65536": Rung(65536, 4096)}
+RUNGS = {"256": Rung(256, 64, 256), "65536": Rung(65536, 4096, 65536), "1000000": Rung(1_000_000, 4096, 62_500)}
+DEFAULT_RUNGS = ("256", "65536")
+# Few customers with many ports each: making sessions is the work, not handing out blocks.
+NEW_SESSIONS = Rung(1_000_000, 64, 1000, "198.51.100.0/24", 4096)
 
 
 @dataclass(frozen=True)
@@ -82,13 +92,14 @@ def host_mac(host):
 
 
 def flows(rung):
-    """The flows of a rung: flow i belongs to virtual subnet i modulo their number."""
+    """The flows of a rung: flow i is of customer i modulo their number, who is in a virtual subnet in the same way."""
     result = []
     for number in range(rung.flows):
-        subnet = Subnet(number % rung.vsids)
-        address = subnet.prefix + 2 + number // rung.vsids
-        result.append(Flow(subnet, address, bytes((0x02, 0xAA)) + number.to_bytes(4, "big"),
-                           FIRST_SERVER + number % 250, 1024 + number % 60000))
+        turn, customer = divmod(number, rung.customers)
+        subnet = Subnet(customer % rung.vsids)
+        address = subnet.prefix + 2 + customer // rung.vsids
+        result.append(Flow(subnet, address, bytes((0x02, 0xAA)) + customer.to_bytes(4, "big"),
+                           FIRST_SERVER + number % 250, 1024 + (customer + turn) % 60000))
     return result
 
 
@@ -119,24 +130,42 @@ def frame_from_tenant(flow, flow_id):
             + _ipv4(host_address(flow.subnet.host), gateway, socket.IPPROTO_GRE, nvgre))
 
 
-def frame_from_outside(flow):
-    """What the flow's server answers."""
+def frame_from_outside(server, address, port):
+    """What a server answers to an address: a customer's, or a public one."""
     return (packed(EXTERNAL_PORT_MAC) + packed(EXTERNAL_GATEWAY_MAC) + b"\x08\x00"
-            + _ipv4(flow.server, flow.address, socket.IPPROTO_UDP, _udp(80, flow.port)))
+            + _ipv4(server, address, socket.IPPROTO_UDP, _udp(80, port)))
 
 
-def write_capture(path, rung, direction, seed):
-    """Writes one frame of each flow in an order drawn from the seed: neighbours in the capture are strangers."""
-    order = random.Random(f"{rung}/{direction}/{seed}")
-    frames = flows(rung)
-    order.shuffle(frames)
+def write_outbound(path, rung, seed):
+    """Writes one frame of each flow from its tenant, in an order drawn from the seed: neighbours are strangers."""
+    order = random.Random(f"{rung}/out/{seed}")
+    drawn = flows(rung)
+    order.shuffle(drawn)
+    _write(path, (frame_from_tenant(flow, order.randrange(256)) for flow in drawn))
+
+
+def write_inbound(path, rung, seed):
+    """Writes one answer to the customer of each flow, in such an order."""
+    write_answers(path, [(flow.server, flow.address, flow.port) for flow in flows(rung)], seed)
+
+
+def write_answers(path, ends, seed):
+    """Writes one frame from outside for each (server, address, port), in such an order."""
+    random.Random(f"{len(ends)}/in/{seed}").shuffle(ends)
+    _write(path, (frame_from_outside(*end) for end in ends))
+
+
+def _write(path, frames):
     with open(path, "wb") as capture:
         capture.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-        for number, flow in enumerate(frames):
-            frame = frame_from_tenant(flow, order.randrange(256)) if direction == "decapsulate" \
-                else frame_from_outside(flow)
+        for number, frame in enumerate(frames):
             capture.write(struct.pack("<IIII", number // 1_000_000, number % 1_000_000, len(frame), len(frame)) + frame)
 
 
+def from_tenants(direction):
+    """Whether the packets of a direction come from tenants."""
+    return direction not in ("encapsulate", "translate-in")
+
+
 def frame_bytes(direction):
-    return INNER_FRAME_BYTES + (OVERHEAD_BYTES if direction == "decapsulate" else 0)
+    return INNER_FRAME_BYTES + (OVERHEAD_BYTES if from_tenants(direction) else 0)

@@ -9,6 +9,7 @@ mod change_document;
 mod decode;
 mod document;
 mod examples;
+mod intervals;
 mod model;
 mod objects;
 mod prefixes;

@@ -161,3 +161,73 @@ pub fn check_not_connected(prefix: Ipv4Net, connected: impl IntoIterator<Item = 
     }
     Ok(())
 }
+
+/// The biggest port block there can be with so many workers, at least one: the ports of a public address are divided
+/// into as many shards as there are workers, rounded up to a power of two and no fewer than eight, in two rows of
+/// equal pieces; no block crosses from one piece to the next.
+#[must_use]
+pub fn biggest_block(workers: usize) -> u16 {
+    let shards = workers.clamp(8, 1 << 15).next_power_of_two();
+    1 << (15 - shards.ilog2())
+}
+
+/// A port block lies in one shard.
+///
+/// # Errors
+/// A bigger one.
+pub fn check_block_size(size: u16, workers: usize) -> Verdict {
+    let biggest = biggest_block(workers);
+    if size > biggest {
+        let message =
+            format!("blocks of {size} ports are too big for {workers} workers to divide ports among them");
+        let hint = format!("write {biggest} or less for block-size, or have fewer worker-cores");
+        return Err(Refusal::new(message, hint));
+    }
+    Ok(())
+}
+
+/// Ports that a pool hands out hold a block, which begins at a multiple of its size.
+///
+/// # Errors
+/// Ports without one.
+pub fn check_blocks(first: u16, last: u16, size: u16) -> Verdict {
+    let (begin, end) = (u32::from(first).next_multiple_of(size.into()), u32::from(last) + 1);
+    if begin + u32::from(size) > end {
+        let message = format!(
+            "no block of {size} ports lies in {first}-{last}: blocks begin at multiples of their size"
+        );
+        let begin = (first - first % size).max(size);
+        let hint = format!("write {begin}-{}, more ports, or a smaller block-size", begin + (size - 1));
+        return Err(Refusal::new(message, hint));
+    }
+    Ok(())
+}
+
+/// The customer's ports of a forward, from `to` on, are as many as its public ports.
+///
+/// # Errors
+/// Ports beyond the last.
+pub fn check_forward(first: u16, last: u16, to: u16) -> Verdict {
+    let most = u16::MAX - (last - first);
+    if to > most {
+        let message = format!("the ports from {to} on are fewer than {first}-{last}");
+        return Err(Refusal::new(message, format!("write {most} or less")));
+    }
+    Ok(())
+}
+
+/// Packets to the prefix would be translated, were it not exempt, and others are.
+///
+/// # Errors
+/// The prefix of all addresses, and one inside a connected prefix.
+pub fn check_exempt(prefix: Ipv4Net, connected: impl IntoIterator<Item = Ipv4Net>) -> Verdict {
+    if prefix.prefix_len() == 0 {
+        let hint = "write the destinations that see the tenant's own addresses, or nat: off";
+        return Err(Refusal::new(format!("{prefix} leaves nothing to translate"), hint));
+    }
+    if let Some(net) = connected.into_iter().find(|net| net.contains(&prefix)) {
+        let message = format!("{prefix} is in {net}, which is connected: nothing is translated there");
+        return Err(Refusal::new(message, "leave it out"));
+    }
+    Ok(())
+}

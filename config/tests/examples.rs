@@ -62,7 +62,12 @@ fn conforms(value: &Value, schema: &Value, root: &Value, place: &str) {
         return conforms(value, target, root, place);
     }
     if let Some(options) = schema.get("anyOf").and_then(Value::as_array) {
-        let option = options.iter().find(|option| (option["type"] == "null") == value.is_null());
+        // What can be off is a mapping or one of a few words, what can be left empty a mapping or null.
+        let fits = |option: &&Value| match option["enum"].as_array() {
+            Some(words) => words.contains(value),
+            None => (option["type"] == "null") == value.is_null() && (value.is_object() || value.is_null()),
+        };
+        let option = options.iter().find(fits);
         return conforms(value, option.expect("one option fits"), root, place);
     }
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
@@ -106,10 +111,41 @@ fn conforms(value: &Value, schema: &Value, root: &Value, place: &str) {
 #[test]
 fn examples_conform_to_the_schema() {
     let schema = schema();
-    for (name, text) in EXAMPLES {
+    let more = [
+        ("interface.yaml", include_str!("interface.yaml")),
+        ("right.yaml", include_str!("mistakes/right.yaml")),
+    ];
+    for (name, text) in EXAMPLES.iter().chain(&more) {
         let value: Value = serde_yaml::from_str(text).expect("an independent reader reads it");
         conforms(&value, &schema, &schema, name);
     }
+}
+
+#[test]
+fn every_part_of_translation_is_in_the_schema() {
+    let schema = schema();
+    let defaults = [
+        ("NatPool", "ports", Value::from("1024-65535")),
+        ("NatPool", "block-size", Value::from(512)),
+        ("NatTimeouts", "udp", Value::from(300)),
+        ("NatFiltering", "tcp", Value::from("endpoint-independent")),
+        ("Syslog", "facility", Value::from("local4")),
+        ("Nat", "unsolicited-syn", Value::from("reject")),
+        ("Nat", "removed-addresses", Value::from("drain")),
+    ];
+    for (object, key, default) in defaults {
+        assert_eq!(schema["$defs"][object]["properties"][key]["default"], default, "{object}.{key}");
+    }
+    let timeouts = &schema["$defs"]["NatTimeouts"]["properties"];
+    assert_eq!(
+        (&timeouts["udp"]["minimum"], &timeouts["udp-well-known"]["minimum"]),
+        (&120.into(), &1.into())
+    );
+    let forward = &schema["$defs"]["PortForward"];
+    assert_eq!(forward["required"], serde_json::json!(["public", "protocol", "ports", "customer"]));
+    assert_eq!(forward["properties"]["ports"]["type"], serde_json::json!(["integer", "string"]));
+    let facilities = schema["$defs"]["Syslog"]["properties"]["facility"]["enum"].as_array().expect("words");
+    assert_eq!((facilities.len(), &facilities[0], &facilities[23]), (24, &"kern".into(), &"local7".into()));
 }
 
 #[test]

@@ -40,7 +40,14 @@ fn the_smallest_document_gets_every_default() {
     assert_eq!(system.metrics_listen, Some(([127, 0, 0, 1], 9477).into()));
     assert_eq!(
         system.limits,
-        Limits { vsids: 65536, records: 1_000_000, external_routes: 1_000_000, nat_sessions: 1_000_000 }
+        Limits {
+            vsids: 65536,
+            records: 1_000_000,
+            external_routes: 1_000_000,
+            nat_sessions: 1_000_000,
+            nat_addresses: 4096,
+            nat_bindings: 65536,
+        }
     );
     let port = &config.ports[0];
     assert_eq!((port.mtu, port.mac, port.rx_queues), (1500, None, None));

@@ -57,6 +57,9 @@ const PIECES: &[&str] = &[
     "vlan: 4095",
     "red",
     "take: 4096",
+    "nat: off",
+    "198.51.100.16/29",
+    "1024-65535",
 ];
 
 fn mutation() -> impl Strategy<Value = Mutation> {

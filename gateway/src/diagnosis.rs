@@ -99,6 +99,16 @@ pub enum ProbeOutcome {
     },
 }
 
+/// A protocol whose ports can be forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum PortedProtocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
 /// A packet whose way is to be explained.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::Args)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -118,12 +128,21 @@ pub struct ExplainRequest {
     /// The external network that it comes in by; left out, the first shared one
     #[arg(long)]
     pub network: Option<String>,
+    /// Its protocol: tcp or udp, where forwarded ports matter
+    #[arg(long)]
+    pub protocol: Option<PortedProtocol>,
+    /// Its source port
+    #[arg(long)]
+    pub src_port: Option<u16>,
+    /// Its destination port
+    #[arg(long)]
+    pub dst_port: Option<u16>,
 }
 
 /// One decision on a packet's way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainStep {
-    /// What is decided: `subnet`, `sender-check`, `route`, `record`, `provider-route`, `neighbor`, `rewrite`, …
+    /// What is decided: `subnet`, `sender-check`, `route`, `record`, `provider-route`, `neighbor`, `translate`, `rewrite`, …
     pub step: String,
     /// What the tables say, in words.
     pub finding: String,

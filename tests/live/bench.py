@@ -16,7 +16,7 @@ from services import IperfServer, WebServer
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = ("ip", "ss", "ethtool", "ping", "curl", "iperf3", "nginx", "ovs-vswitchd", "ovsdb-server", "ovs-vsctl",
-         "ovs-ofctl", "nsenter")
+         "ovs-ofctl", "nsenter", "traceroute", "tracepath")
 
 
 def gateway_binary():

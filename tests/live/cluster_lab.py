@@ -41,14 +41,17 @@ class ClusterLab(Bench):
                                     *((f"compute-{host.name}", host.vlan, host.router) for host in hosts)])
         for host in hosts:
             self._compute_host(host.name, f"{host.address}/24", host.vlan, c.GATEWAY, PROVIDER_MTU, host.router)
-        self.web = self._outside("web", c.VLAN_INTERNET, MTU, c.WEB_INTERNET, c.GATEWAY_INTERNET, [c.SUBNET], [c.WEB])
-        self.web_blue = self._outside("web-blue", c.VLAN_BLUE, MTU, c.WEB_BLUE, c.GATEWAY_BLUE, [c.SUBNET], [c.WEB])
+        self._build_outside()
         self.red, self.blue = c.virtual_machines()
         self._build_rack()
         for vm in (self.red, self.blue):
             vm.namespace = self._namespace(vm.name)
         self._wire_up()
         self._gateway(self.configuration())
+
+    def _build_outside(self):
+        self.web = self._outside("web", c.VLAN_INTERNET, MTU, c.WEB_INTERNET, c.GATEWAY_INTERNET, [c.SUBNET], [c.WEB])
+        self.web_blue = self._outside("web-blue", c.VLAN_BLUE, MTU, c.WEB_BLUE, c.GATEWAY_BLUE, [c.SUBNET], [c.WEB])
 
     def _build_rack(self):
         """A bridge with red's cable and one to each host, of which one at most is plugged in."""

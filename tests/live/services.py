@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import sys
 
 from process import wait_until
 
@@ -21,13 +22,18 @@ http {{
   fastcgi_temp_path {dir}/tmp-fastcgi;
   uwsgi_temp_path {dir}/tmp-uwsgi;
   scgi_temp_path {dir}/tmp-scgi;
-  server {{ listen 80 default_server; root {dir}/pages; }}
+  server {{
+    listen 80 default_server;
+    root {dir}/pages;
+    location = /peer {{ return 200 "$remote_addr:$remote_port"; }}
+  }}
 }}
 """
 
 
 class WebServer:
-    """nginx in a namespace: `/` names the server, `/big` is unlike every other server's `/big`."""
+    """nginx in a namespace: `/` names the server, `/peer` the client's address and port as the server sees them, and
+    `/big` is unlike every other server's `/big`."""
 
     def __init__(self, namespace, directory):
         self.namespace = namespace
@@ -68,6 +74,38 @@ class IperfServer:
     def start(self):
         self._process = self._namespace.start("iperf3", "iperf3", "--server", "--port", self.PORT, directory=self._dir)
         wait_for_listener(self._namespace, self.PORT, self._process)
+
+    def stop(self):
+        if self._process:
+            self._process.stop()
+
+
+class SyslogServer:
+    """A syslog receiver over UDP in a namespace, which keeps each message as a line."""
+
+    PORT = 5514
+    _PROGRAM = """
+import socket
+receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+receiver.bind(("127.0.0.1", {port}))
+print("ready", flush=True)
+while True:
+    print(receiver.recv(65535).decode(), flush=True)
+"""
+
+    def __init__(self, namespace, directory):
+        self._namespace = namespace
+        self._directory = directory
+        self._process = None
+
+    def start(self):
+        self._process = self._namespace.start("syslog", sys.executable, "-c", self._PROGRAM.format(port=self.PORT),
+                                              directory=self._directory)
+        wait_until(lambda: self._process.log().startswith("ready"), "the syslog receiver to listen")
+
+    def messages(self):
+        """What has come in, message by message."""
+        return self._process.log().splitlines()[1:]
 
     def stop(self):
         if self._process:

@@ -4,7 +4,8 @@ import unittest
 
 from lib import topology
 from lib.assertions import ReplayTest
-from lib.packets import echo, expect_decap, expect_encap, from_outside, from_vm, inner_frame, inner_of, nvgre, udp
+from lib.packets import (HOST, UNREACHABLE, echo, error_to_vm, expect_decap, expect_encap, from_outside, from_vm,
+                         inner_frame, inner_of, nvgre, udp)
 from lib.topology import BLUE_WEB, RED_BRANCH, RED_DB, RED_UPLINK, RED_WEB, SERVER
 
 
@@ -49,7 +50,9 @@ class CustomerRoutes(ReplayTest):
     def test_a_next_hop_without_a_record_drops(self):
         config = topology.base()
         topology.tenant(config, "red")["routes"] = [{"prefix": "172.16.0.0/16", "next-hop": "10.0.1.99"}]
-        self.assert_dropped([from_vm(RED_DB, udp(RED_DB.address, RED_BRANCH))], "destination-record-missing", config)
+        packet = udp(RED_DB.address, RED_BRANCH)
+        self.assert_dropped([from_vm(RED_DB, packet)], "destination-record-missing", config,
+                            told=[error_to_vm(packet, RED_DB, UNREACHABLE, HOST)])
 
 
 class SendersBehindANextHop(ReplayTest):

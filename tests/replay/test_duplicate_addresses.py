@@ -6,8 +6,8 @@ from fractions import Fraction
 from lib import topology
 from lib.assertions import ReplayTest
 from lib.gateway import MILLISECOND, START_NS, at
-from lib.packets import (ARP, BROADCAST, Ether, arp_reply, arp_request, ethernet, expect_decap, expect_encap,
-                         from_outside, from_vm, udp)
+from lib.packets import (ARP, BROADCAST, HOST, UNREACHABLE, Ether, arp_reply, arp_request, error_to_outside, ethernet,
+                         expect_decap, expect_encap, from_outside, from_vm, udp)
 from lib.topology import BLUE_PUBLIC, COMPUTE_SITE, GATEWAY_SITE, INTERNET, RED_UPLINK, RED_WEB, SERVER, Network
 
 COLD = ("--cold-start",)
@@ -148,14 +148,15 @@ class SomebodyHasIt(DuplicateAddressTest):
         self.assert_checked_at(run, 0, GATEWAY_SITE)
 
     def test_a_duplicate_stays_silent_and_takes_nothing(self):
-        packet = udp(BLUE_PUBLIC.address, SERVER)
+        out, back = udp(BLUE_PUBLIC.address, SERVER), udp(SERVER, BLUE_PUBLIC.address)
         question = arp_request(GATEWAY_SITE, ASKER, OTHER_MAC, GATEWAY_SITE.address)
         run = self.replay({"wire0": [at(250, claim(GATEWAY_SITE)), at(1000, question),
-                                     at(1001, from_vm(BLUE_PUBLIC, packet))],
-                           "wire1": [START, at(1002, from_outside(INTERNET, udp(SERVER, BLUE_PUBLIC.address)))]},
+                                     at(1001, from_vm(BLUE_PUBLIC, out))],
+                           "wire1": [START, at(1002, from_outside(INTERNET, back))]},
                           options=COLD)
         self.assertEqual(run.arp("wire0", ASKER), [])
-        self.assert_nothing_sent(run)
+        self.assert_frames(run.sent("wire0"), [])
+        self.assert_frames(run.sent("wire1"), [error_to_outside(back, INTERNET, UNREACHABLE, HOST)])
         # Neither the claim nor the question is an ARP packet that the gateway has an answer to.
         self.assert_drops(run, {"arp-ignored": 2, "outer-destination-unknown": 1, "provider-route-missing": 1})
 

@@ -4,7 +4,8 @@ import unittest
 
 from lib import topology
 from lib.assertions import ReplayTest
-from lib.packets import expect_decap, expect_encap, from_outside, from_vm, udp
+from lib.packets import (HOST, UNREACHABLE, error_to_outside, expect_decap, expect_encap, from_outside, from_vm,
+                         udp)
 from lib.topology import (BLUE_PUBLIC, BLUE_WEB, INTERNET, RED_DB, RED_UPLINK, RED_WEB, SERVER)
 
 
@@ -53,8 +54,9 @@ class HandOff(ReplayTest):
         self.assert_frames(run.sent("wire1"), [expect_decap(packet, RED_UPLINK)])
 
     def test_an_address_without_a_record(self):
-        self.assert_dropped([from_outside(RED_UPLINK, udp("192.168.7.7", "10.0.1.9"))], "destination-record-missing",
-                            port="wire1")
+        packet = udp("192.168.7.7", "10.0.1.9")
+        self.assert_dropped([from_outside(RED_UPLINK, packet)], "destination-record-missing", port="wire1",
+                            told=[error_to_outside(packet, RED_UPLINK, UNREACHABLE, HOST)])
 
     def test_the_other_tenant_does_not_use_it(self):
         """Not even for addresses that are connected to it."""

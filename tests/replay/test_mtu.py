@@ -1,10 +1,12 @@
-"""Section 5: what fits is forwarded whole, what does not is not forwarded; the outer packet is never fragmented."""
+"""Section 5: what fits is forwarded whole, what does not is not forwarded, and who forbade to fragment it is told
+what would fit; the outer packet is never fragmented."""
 
 import unittest
 
 from lib import topology
 from lib.assertions import ReplayTest
-from lib.packets import IP, Raw, expect_decap, expect_encap, from_outside, from_vm
+from lib.packets import (IP, TOO_BIG, UNREACHABLE, Raw, error_to_outside, error_to_vm, expect_decap, expect_encap,
+                         from_outside, from_vm)
 from lib.topology import BLUE_DB, BLUE_PUBLIC, INTERNET, SERVER
 
 OVERHEAD = 42
@@ -25,10 +27,6 @@ def with_provider_mtu(mtu: int, where: str) -> dict:
 
 
 class Mtu(ReplayTest):
-    def assert_only(self, run, port: str, expected: list, smallest: int = 600) -> None:
-        """Of the frames that carry a test packet, exactly these left; an ICMP error is small."""
-        self.assert_frames([frame for frame in run.sent(port) if len(frame) > smallest], expected)
-
     def test_toward_a_tenant_the_limit_is_the_provider_mtu_minus_42(self):
         for where in ("wire0", "gateway-site"):
             with self.subTest(where=where):
@@ -36,17 +34,23 @@ class Mtu(ReplayTest):
                 packets = [sized(SERVER, BLUE_PUBLIC.address, size) for size in (limit - 1, limit, limit + 1, 1500)]
                 run = self.replay({"wire1": [from_outside(INTERNET, packet) for packet in packets]},
                                   with_provider_mtu(1500, where))
-                self.assert_only(run, "wire0", [expect_encap(packet, BLUE_PUBLIC) for packet in packets[:2]])
+                self.assert_frames(run.sent("wire0"), [expect_encap(packet, BLUE_PUBLIC) for packet in packets[:2]])
+                self.assert_frames(run.sent("wire1"), [error_to_outside(packet, INTERNET, UNREACHABLE, TOO_BIG, limit)
+                                                       for packet in packets[2:]])
+                self.assert_drops(run, {"mtu-exceeded": 2})
 
     def test_toward_the_outside_the_limit_is_the_external_mtu(self):
         packets = [sized(BLUE_PUBLIC.address, SERVER, size) for size in (1499, 1500, 1501, 1558)]
         run = self.replay({"wire0": [from_vm(BLUE_PUBLIC, packet) for packet in packets]})
-        self.assert_only(run, "wire1", [expect_decap(packet, INTERNET) for packet in packets[:2]])
+        self.assert_frames(run.sent("wire1"), [expect_decap(packet, INTERNET) for packet in packets[:2]])
+        self.assert_frames(run.sent("wire0"), [error_to_vm(packet, BLUE_PUBLIC, UNREACHABLE, TOO_BIG, 1500)
+                                               for packet in packets[2:]])
+        self.assert_drops(run, {"mtu-exceeded": 2})
 
     def test_between_vms_the_limit_is_the_provider_mtu_minus_42(self):
         packets = [sized(BLUE_PUBLIC.address, BLUE_DB.address, size) for size in (1557, 1558)]
         run = self.replay({"wire0": [from_vm(BLUE_PUBLIC, packet) for packet in packets]})
-        self.assert_only(run, "wire0", [expect_encap(packet, BLUE_DB) for packet in packets])
+        self.assert_frames(run.sent("wire0"), [expect_encap(packet, BLUE_DB) for packet in packets])
 
     def test_jumbo_frames_where_both_sides_take_them(self):
         config = with_provider_mtu(9100, "wire0")
@@ -63,6 +67,7 @@ class Mtu(ReplayTest):
         packets = [sized(SERVER, BLUE_PUBLIC.address, size) for size in range(1440, 1500, 3)]
         run = self.replay({"wire1": [from_outside(INTERNET, packet) for packet in packets]},
                           with_provider_mtu(1500, "wire0"))
+        self.assertEqual(len(run.sent("wire0")), 7)
         for frame in run.sent("wire0"):
             self.assertEqual(frame[24:26], b"\x40\0", "DF set, no offset, no more fragments")
 

@@ -4,7 +4,8 @@ import unittest
 
 from lib import topology
 from lib.assertions import ReplayTest
-from lib.packets import expect_decap, expect_encap, from_outside, from_vm, udp
+from lib.packets import (HOST, UNREACHABLE, error_to_outside, expect_decap, expect_encap, from_outside, from_vm,
+                         udp)
 from lib.topology import (BLUE_DB, BLUE_PUBLIC, BLUE_WEB, INTERNET, RED_BRANCH, RED_WEB, SECOND_ROUTER_MAC, SERVER)
 
 
@@ -17,8 +18,10 @@ class PublicPrefix(ReplayTest):
         self.assert_drops(run, {})
 
     def test_an_address_of_the_prefix_without_a_record(self):
-        frames = [from_outside(INTERNET, udp(SERVER, address)) for address in ("203.0.113.6", "203.0.113.14")]
-        self.assert_dropped(frames, "destination-record-missing", port="wire1")
+        packets = [udp(SERVER, address) for address in ("203.0.113.6", "203.0.113.14")]
+        self.assert_dropped([from_outside(INTERNET, packet) for packet in packets], "destination-record-missing",
+                            port="wire1", told=[error_to_outside(packet, INTERNET, UNREACHABLE, HOST)
+                                                for packet in packets])
 
     def test_addresses_beside_the_prefix_lead_outside_again(self):
         frames = [from_outside(INTERNET, udp(SERVER, address))

@@ -4,7 +4,7 @@ import unittest
 
 from lib import topology
 from lib.assertions import ReplayTest
-from lib.packets import IP, Raw, expect_encap, from_vm, udp
+from lib.packets import HOST, IP, UNREACHABLE, Raw, error_to_vm, expect_encap, from_vm, udp
 from lib.topology import BLUE_DB, BLUE_PUBLIC, BLUE_WEB, RED_DB, RED_WEB
 
 
@@ -44,9 +44,9 @@ class VmToVm(ReplayTest):
         self.assert_carried(RED_WEB, neighbor, config)
 
     def test_a_vm_without_a_record_is_unreachable(self):
-        frames = [from_vm(RED_WEB, udp(RED_WEB.address, address))
-                  for address in ("10.0.2.7", "10.0.2.200", "10.0.1.77")]
-        self.assert_dropped(frames, "destination-record-missing")
+        packets = [udp(RED_WEB.address, address) for address in ("10.0.2.7", "10.0.2.200", "10.0.1.77")]
+        self.assert_dropped([from_vm(RED_WEB, packet) for packet in packets], "destination-record-missing",
+                            told=[error_to_vm(packet, RED_WEB, UNREACHABLE, HOST) for packet in packets])
 
     def test_the_biggest_packet_that_the_provider_network_takes(self):
         def packet(size: int) -> bytes:

@@ -4,7 +4,10 @@ use schemars::{Schema, json_schema};
 use serde_json::Value;
 
 use crate::decode::Leaf;
-use crate::model::{DscpMode, DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages};
+use crate::model::{
+    DscpMode, DuplicateAddressDetection, EcnMode, Filtering, FlowIdMode, ForwardProtocol, Hugepages,
+    RemovedAddresses, UnsolicitedSyn,
+};
 use crate::rules::Refusal;
 use crate::suggest::did_you_mean;
 use crate::tree::{Scalar, quote};
@@ -63,6 +66,27 @@ impl Choice for DuplicateAddressDetection {
     const OPTIONS: &'static [(&'static str, Self)] =
         &[("fast", Self::Fast), ("rfc5227", Self::Rfc5227), ("off", Self::Off)];
     const WANTED: &'static str = "fast, rfc5227 or off";
+}
+
+impl Choice for UnsolicitedSyn {
+    const OPTIONS: &'static [(&'static str, Self)] = &[("reject", Self::Reject), ("drop", Self::Drop)];
+    const WANTED: &'static str = "reject or drop";
+}
+
+impl Choice for RemovedAddresses {
+    const OPTIONS: &'static [(&'static str, Self)] = &[("drain", Self::Drain), ("cut", Self::Cut)];
+    const WANTED: &'static str = "drain or cut";
+}
+
+impl Choice for ForwardProtocol {
+    const OPTIONS: &'static [(&'static str, Self)] = &[("tcp", Self::Tcp), ("udp", Self::Udp)];
+    const WANTED: &'static str = "tcp or udp";
+}
+
+impl Choice for Filtering {
+    const OPTIONS: &'static [(&'static str, Self)] =
+        &[("endpoint-independent", Self::EndpointIndependent), ("address-dependent", Self::AddressDependent)];
+    const WANTED: &'static str = "endpoint-independent or address-dependent";
 }
 
 /// What happens to packets of unknown senders; what may be learned of them is said elsewhere.

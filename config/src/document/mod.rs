@@ -4,15 +4,21 @@
 
 mod choice;
 mod device;
+mod nat;
 mod net;
 mod number;
+mod ports;
+mod switch;
+mod syslog;
 mod text;
 
 pub(crate) use choice::{Dscp, OneOf, SenderCheckMode};
 pub(crate) use device::PortDevice;
+pub(crate) use nat::{Nat, NatFiltering, NatLimits, NatLog, NatPool, NatTimeouts, PortForward, TenantNat};
 pub(crate) use net::{Address, InterfaceAddress, Mac, PoolRange, Prefix};
 pub(crate) use number::{Bool, Core, Int, Vlan, VsidNumber, WorkerCores};
-pub(crate) use text::{AbsolutePath, Guid, Label, Listen, Name, Off};
+pub(crate) use switch::OrOff;
+pub(crate) use text::{AbsolutePath, Guid, Label, Listen, Name};
 
 use crate::decode::object;
 use crate::model::{DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages};
@@ -24,8 +30,12 @@ pub(crate) type Mtu = Int<u16, 68, 65000>;
 pub(crate) type Descriptors = Int<u16, 32, 32768>;
 /// The gateway's own Ethernet address in the subnets of a tenant that names no other.
 pub(crate) const GATEWAY_MAC: &str = "02:00:5e:00:01:01";
+/// What `system.limits` can be at most: there are no more VSIDs, and identifiers of public addresses have 16 bits.
+pub(crate) const MOST_VSIDS: u64 = 16_777_216;
+pub(crate) const MOST_NAT_ADDRESSES: u64 = 65_536;
+pub(crate) const BIGGEST_TABLE: u64 = 100_000_000;
 /// How many entries a table has.
-pub(crate) type TableSize = Int<usize, 1, 100_000_000>;
+pub(crate) type TableSize = Int<usize, 1, BIGGEST_TABLE>;
 
 object! {
     /// The configuration of an nvgw gateway: a multi-tenant gateway between NVGRE and external networks.
@@ -40,6 +50,8 @@ object! {
         "external" => external: List<External>, list;
         /// The tenants: one routing domain, one VRF each.
         "tenants" => tenants: List<Tenant>, list;
+        /// What all tenants' network address translation has in common.
+        "nat" => nat: Nat, section;
         /// Static neighbours; the rest is learned by ARP.
         "neighbors" => neighbors: List<Neighbor>, list;
     }
@@ -67,7 +79,7 @@ object! {
     /// Table sizes: reserved at start, refused beyond.
     Limits {
         /// Virtual subnets of all tenants.
-        "vsids" => vsids: Int<usize, 1, 16_777_216>, default("65536");
+        "vsids" => vsids: Int<usize, 1, MOST_VSIDS>, default("65536");
         /// Lookup records of all tenants.
         "records" => records: TableSize, default("1000000");
         /// Routes of all external networks: static routes, default gateways and tenants' public prefixes.
@@ -75,7 +87,7 @@ object! {
         /// NAT sessions for each worker.
         "nat-sessions" => nat_sessions: TableSize, default("1000000");
         /// Public addresses of all NAT pools, 1:1 addresses and forwards together.
-        "nat-addresses" => nat_addresses: Int<usize, 1, 65536>, default("4096");
+        "nat-addresses" => nat_addresses: Int<usize, 1, MOST_NAT_ADDRESSES>, default("4096");
         /// Translations that the configuration makes: two for each forwarded port, one for each 1:1 address.
         "nat-bindings" => nat_bindings: TableSize, default("65536");
     }
@@ -233,8 +245,8 @@ object! {
         "external" => external: Name, optional;
         /// Prefixes routed from the external network to the tenant, untranslated.
         "public-prefixes" => public_prefixes: List<Prefix>, list;
-        /// Network address translation. Not supported yet.
-        "nat" => nat: Off, optional;
+        /// Network address translation toward the external network, or off.
+        "nat" => nat: OrOff<TenantNat>, optional;
     }
 
     /// How much a tenant's virtual subnets may learn of their senders.

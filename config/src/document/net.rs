@@ -87,22 +87,45 @@ impl Leaf for PoolRange {
     const WANTED: &'static str = "first and last address, as in 100.64.20.50-100.64.20.59";
 
     fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
-        let hint = || format!("write {}", Self::WANTED);
-        let (first, last) = scalar
-            .text
-            .split_once('-')
-            .ok_or_else(|| Refusal::new(format!("{} is no range", quote(scalar.text)), hint()))?;
-        let first = address(first.trim(), Self::WANTED)?;
-        let last = address(last.trim(), Self::WANTED)?;
-        if first > last {
-            let message = format!("the range ends at {last}, before it begins at {first}");
-            return Err(Refusal::new(message, format!("write {last}-{first}")));
-        }
+        let ends = scalar.text.split_once('-').ok_or_else(|| {
+            let message = format!("{} is no range", quote(scalar.text));
+            Refusal::new(message, format!("write {}", Self::WANTED))
+        })?;
+        let (first, last) = range(ends, Self::WANTED)?;
         Ok(Self { first, last })
     }
 
     fn leaf_schema() -> Schema {
         json_schema!({ "type": "string", "pattern": "^[0-9.]+ *- *[0-9.]+$" })
+    }
+}
+
+/// Public addresses: one, a prefix, or first and last address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AddressRange {
+    pub(crate) first: Ipv4Addr,
+    pub(crate) last: Ipv4Addr,
+}
+
+impl Leaf for AddressRange {
+    const WANTED: &'static str =
+        "an address, a prefix or a range, as in 198.51.100.7, 198.51.100.16/29 or 198.51.100.1-198.51.100.9";
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
+        let (first, last) = if let Some(ends) = scalar.text.split_once('-') {
+            range(ends, Self::WANTED)?
+        } else if scalar.text.contains('/') {
+            let Prefix(net) = Prefix::read(scalar)?;
+            (station(net.network(), Self::WANTED)?, station(net.broadcast(), Self::WANTED)?)
+        } else {
+            let address = address(scalar.text, Self::WANTED)?;
+            (address, address)
+        };
+        Ok(Self { first, last })
+    }
+
+    fn leaf_schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9.]+(/[0-9]{1,2}| *- *[0-9.]+)?$" })
     }
 }
 
@@ -144,6 +167,17 @@ fn address(text: &str, wanted: &str) -> Result<Ipv4Addr, Refusal> {
             Err(_) => Refusal::new(format!("{} is no address", quote(text)), format!("write {wanted}")),
         }),
     }
+}
+
+/// Reads the ends of a range of addresses.
+fn range((first, last): (&str, &str), wanted: &str) -> Result<(Ipv4Addr, Ipv4Addr), Refusal> {
+    let first = address(first.trim(), wanted)?;
+    let last = address(last.trim(), wanted)?;
+    if first > last {
+        let message = format!("the range ends at {last}, before it begins at {first}");
+        return Err(Refusal::new(message, format!("write {last}-{first}")));
+    }
+    Ok((first, last))
 }
 
 fn station(address: Ipv4Addr, wanted: &str) -> Result<Ipv4Addr, Refusal> {

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use schemars::{Schema, json_schema};
 
-use crate::decode::{Decode, Leaf};
-use crate::reader::Reader;
+use crate::decode::Leaf;
 use crate::rules::Refusal;
-use crate::tree::{Content, NodeId, Scalar, quote};
+use crate::tree::{Scalar, quote};
 
 /// The name of a port, a network or a tenant.
 ///
@@ -146,25 +145,6 @@ impl Leaf for Listen {
 
     fn leaf_schema() -> Schema {
         json_schema!({ "type": "string" })
-    }
-}
-
-/// Whether something that is not supported yet is off: `off`, nothing or an empty mapping.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Off(pub(crate) bool);
-
-impl Decode for Off {
-    fn decode(reader: &mut Reader<'_>, node: NodeId) -> Option<Self> {
-        match reader.tree.content(node) {
-            Content::Scalar { text, .. } => Some(Self(reader.is_null(node) || text == "off")),
-            Content::Mapping(members) => Some(Self(members.is_empty())),
-            Content::Sequence(_) => Some(Self(false)),
-            Content::Broken => None,
-        }
-    }
-
-    fn schema(_: &mut schemars::SchemaGenerator) -> Schema {
-        json_schema!({ "enum": ["off", null, {}] })
     }
 }
 

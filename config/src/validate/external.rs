@@ -49,12 +49,13 @@ pub(super) fn networks(
             tenant => tenants.resolve(reader, tenant).map_or(Owner::Unknown, Owner::Tenant),
         };
         external.owners.push(owner);
-        let connected = connected(reader, value, owner);
+        let mut connected = connected(reader, value, owner);
         if let Some(gateway) = value.gateway.given() {
             used.external_routes.take(gateway.node);
             connected.check_neighbor(reader, "gateway", gateway);
+            connected.add_other(gateway);
         }
-        let routes = routes(reader, value, &connected, used);
+        let routes = routes(reader, value, &mut connected, used);
         external.routed.push(routes.iter().map(|route| route.prefix).collect());
         external.networks.extend(network(reader, ports, networks, (*node, value), owner, routes));
         networks.external.push(connected);
@@ -111,7 +112,7 @@ fn connected(reader: &mut Reader<'_>, network: &document::External, owner: Owner
 fn routes(
     reader: &mut Reader<'_>,
     network: &document::External,
-    connected: &Connected,
+    connected: &mut Connected,
     used: &mut Used,
 ) -> Vec<ExternalRoute> {
     let mut destinations = Destinations::new();
@@ -128,6 +129,7 @@ fn routes(
         }
         if let Some(next_hop) = route.next_hop.given() {
             connected.check_neighbor(reader, "next hop", next_hop);
+            connected.add_other(next_hop);
         }
         let build = || {
             Some(ExternalRoute {

@@ -5,6 +5,7 @@
 
 mod external;
 mod names;
+mod nat;
 mod neighbors;
 mod network;
 mod provider;
@@ -15,7 +16,7 @@ mod tenants;
 use std::time::Duration;
 
 use crate::document::Document;
-use crate::model::{Config, Nat, Provider, TenantIndex};
+use crate::model::{Config, Provider, TenantIndex};
 use crate::reader::Reader;
 
 use names::Names;
@@ -43,6 +44,7 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
     let detection = provider.and_then(|provider| provider.duplicate_address_detection.value());
     let encapsulation = provider.and_then(|provider| provider.encapsulation.given());
     let (encapsulation, allow_reserved) = provider::encapsulation(reader, encapsulation, &networks);
+    let neighbors = neighbors::neighbors(reader, &document.neighbors, &mut networks);
     let tenants = tenants::tenants(
         reader,
         &document.tenants,
@@ -51,11 +53,12 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
             owners: &external.owners,
             routed: &external.routed,
             allow_reserved,
+            workers: system.as_ref().map(|system| system.worker_cores.len()),
         },
         &mut limits,
     );
     let provider_routes = provider::routes(reader, provider, &networks, &tenants.subnets);
-    let neighbors = neighbors::neighbors(reader, &document.neighbors, &networks);
+    let nat = nat::settings(&document.nat);
     limits.report(reader);
     Some(Config {
         system: system?,
@@ -71,7 +74,7 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
         },
         external: external.networks,
         tenants: tenants.tenants,
-        nat: Nat::default(),
+        nat: nat?,
         neighbors,
     })
 }

@@ -13,7 +13,7 @@ use super::network::Networks;
 pub(super) fn neighbors(
     reader: &mut Reader<'_>,
     list: &Field<List<document::Neighbor>>,
-    networks: &Networks,
+    networks: &mut Networks,
 ) -> Vec<StaticNeighbor> {
     let mut seen = HashMap::new();
     let mut neighbors = Vec::new();
@@ -23,7 +23,9 @@ pub(super) fn neighbors(
         let (Some(network), Some(address)) = (network, neighbor.address.given()) else {
             continue;
         };
-        networks.get(network).check_neighbor(reader, "neighbour", address);
+        let connected = networks.get_mut(network);
+        connected.check_neighbor(reader, "neighbour", address);
+        connected.add_other(address);
         if let Some(first) = seen.insert((network, address.value), address.node) {
             let message =
                 format!("neighbour {} is given twice, first by {}", address.value.0, reader.place(first));

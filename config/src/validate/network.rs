@@ -1,6 +1,6 @@
 //! What sites and external networks have in common: an interface on a port, addresses of ours, neighbours.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -39,10 +39,10 @@ impl Networks {
         }
     }
 
-    pub(super) fn get(&self, network: NetworkRef) -> &Connected {
+    pub(super) fn get_mut(&mut self, network: NetworkRef) -> &mut Connected {
         match network {
-            NetworkRef::Site(SiteIndex(i)) => &self.sites[i],
-            NetworkRef::External(ExternalIndex(i)) => &self.external[i],
+            NetworkRef::Site(SiteIndex(i)) => &mut self.sites[i],
+            NetworkRef::External(ExternalIndex(i)) => &mut self.external[i],
         }
     }
 
@@ -162,6 +162,8 @@ pub(super) struct Connected {
     pub(super) prefixes: Vec<(Ipv4Net, NodeId)>,
     /// Our own addresses.
     pub(super) own: HashMap<Ipv4Addr, NodeId>,
+    /// Addresses of other stations that the document speaks of.
+    pub(super) others: BTreeMap<Ipv4Addr, NodeId>,
     /// Whether it belongs to no tenant.
     pub(super) shared: bool,
     /// Whether everything could be read.
@@ -175,6 +177,11 @@ impl Connected {
             let message = format!("{address} is given twice, first by {}", reader.place(first));
             reader.problem(node, Refusal::new(message, "keep one of them"));
         }
+    }
+
+    /// Adds an address of another station.
+    pub(super) fn add_other(&mut self, address: &Spanned<Address>) {
+        self.others.entry(address.value.0).or_insert(address.node);
     }
 
     /// The connected prefix that holds an address.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use nvgw_types::PortId;
 
-use crate::document::{self, WorkerCores};
+use crate::document::{self, BIGGEST_TABLE, MOST_NAT_ADDRESSES, MOST_VSIDS, WorkerCores};
 use crate::model::{Limits, Port, System};
 use crate::reader::{Field, List, Reader, Spanned};
 use crate::rules::Refusal;
@@ -93,6 +93,8 @@ pub(super) struct Used {
     pub(super) vsids: Budget,
     pub(super) records: Budget,
     pub(super) external_routes: Budget,
+    pub(super) nat_addresses: Budget,
+    pub(super) nat_bindings: Budget,
 }
 
 impl Used {
@@ -102,20 +104,28 @@ impl Used {
             vsids: budget(limits.map(|limits| limits.vsids)),
             records: budget(limits.map(|limits| limits.records)),
             external_routes: budget(limits.map(|limits| limits.external_routes)),
+            nat_addresses: budget(limits.map(|limits| limits.nat_addresses)),
+            nat_bindings: budget(limits.map(|limits| limits.nat_bindings)),
         }
     }
 
     /// Reports the limits that do not hold the document.
     pub(super) fn report(&self, reader: &mut Reader<'_>) {
-        for (budget, key, what) in [
-            (&self.vsids, "vsids", "virtual subnets"),
-            (&self.records, "records", "lookup records"),
-            (&self.external_routes, "external-routes", "external routes"),
+        for (budget, key, what, most) in [
+            (&self.vsids, "vsids", "virtual subnets", MOST_VSIDS),
+            (&self.records, "records", "lookup records", BIGGEST_TABLE),
+            (&self.external_routes, "external-routes", "external routes", BIGGEST_TABLE),
+            (&self.nat_addresses, "nat-addresses", "public addresses", MOST_NAT_ADDRESSES),
+            (&self.nat_bindings, "nat-bindings", "translations", BIGGEST_TABLE),
         ] {
             if let (Some(limit), Some(first_over)) = (budget.limit, budget.first_over) {
                 let message =
                     format!("{what} are {} in all, system.limits.{key} allows {limit}", budget.used);
-                let hint = format!("write {} or more for system.limits.{key}", budget.used);
+                let hint = if budget.used as u64 <= most {
+                    format!("write {} or more for system.limits.{key}", budget.used)
+                } else {
+                    format!("leave some out: system.limits.{key} can be {most} at most")
+                };
                 reader.problem(first_over, Refusal::new(message, hint));
             }
         }
@@ -133,8 +143,13 @@ pub(super) struct Budget {
 impl Budget {
     /// Takes one.
     pub(super) fn take(&mut self, node: NodeId) {
-        self.used += 1;
-        if self.limit.is_some_and(|limit| self.used == limit + 1) {
+        self.take_many(node, 1);
+    }
+
+    /// Takes as many as a node stands for.
+    pub(super) fn take_many(&mut self, node: NodeId, count: usize) {
+        self.used += count;
+        if self.first_over.is_none() && self.limit.is_some_and(|limit| self.used > limit) {
             self.first_over = Some(node);
         }
     }

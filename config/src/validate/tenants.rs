@@ -1,5 +1,6 @@
-//! Tenants: subnets, lookup records, customer routes, public prefixes.
+//! Tenants: subnets, lookup records, customer routes, public prefixes, address translation.
 
+mod nat;
 mod subnets;
 
 use std::collections::{BTreeSet, HashMap};
@@ -11,6 +12,7 @@ use nvgw_types::CustomerAddr;
 use crate::document::{self, Address};
 use crate::model::{
     CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SenderCheck, Subnet, Tenant, TenantIndex,
+    TenantNat,
 };
 use crate::objects::sender_check;
 use crate::prefixes::Prefixes;
@@ -37,6 +39,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) routed: &'a [BTreeSet<IpNet>],
     /// `None` where it could not be read.
     pub(super) allow_reserved: Option<bool>,
+    /// How many workers there are; `None` where it could not be read.
+    pub(super) workers: Option<usize>,
 }
 
 impl Surroundings<'_> {
@@ -63,6 +67,7 @@ pub(super) fn tenants(
     // Every tenant's subnets come first: a record may name another tenant's.
     let subnets = Subnets::read(reader, list, around.allow_reserved, used);
     let mut routing_domains = HashMap::new();
+    let mut claims = nat::Claims::default();
     let mut tenants = Vec::new();
     for (i, Spanned { value: tenant, .. }) in list.items().iter().enumerate() {
         check_routing_domain(reader, tenant, &mut routing_domains);
@@ -77,28 +82,25 @@ pub(super) fn tenants(
         let routes = routes(reader, tenant, its_subnets, &connected);
         let external = external(reader, tenant, TenantIndex(i), around);
         check_public_prefixes(reader, tenant, its_subnets, external, around, used);
+        let nat = claims.read(reader, (tenant, TenantIndex(i)), its_subnets, external, around);
         let sender_check = sender_check(reader, &tenant.sender_check, &tenant.learn);
         let subnets = its_subnets.subnets.clone();
-        tenants.extend(build(reader, tenant, sender_check, subnets, records, routes, external));
+        tenants.extend(build(tenant, sender_check, subnets, records, routes, external, nat));
     }
-    check_public_prefixes_together(reader, list, around.networks);
+    let public_prefixes = check_public_prefixes_together(reader, list, around.networks);
+    claims.check(reader, around, &public_prefixes, used);
     Tenants { tenants, subnets: subnets.all() }
 }
 
 fn build(
-    reader: &mut Reader<'_>,
     tenant: &document::Tenant,
     sender_check: Option<SenderCheck>,
     subnets: Vec<Subnet>,
     records: Vec<LookupRecord>,
     routes: Vec<CustomerRoute>,
     external: Way,
+    nat: Option<Option<TenantNat>>,
 ) -> Option<Tenant> {
-    if let Some(Spanned { node, value }) = tenant.nat.given()
-        && !value.0
-    {
-        reader.problem(*node, Refusal::not_yet("NAT", "leave nat out, or write nat: off"));
-    }
     Some(Tenant {
         name: tenant.name.value()?.0.clone(),
         routing_domain: tenant.routing_domain.optional()?.map(|guid| guid.0.clone()),
@@ -118,7 +120,7 @@ fn build(
             .iter()
             .map(|prefix| IpNet::V4(prefix.value.0))
             .collect(),
-        nat: None,
+        nat: nat?,
     })
 }
 
@@ -191,7 +193,7 @@ fn routes(
             reader.check(prefix.node, check_not_connected(prefix.value.0, connected));
         }
         if let Some(next_hop) = route.next_hop.given() {
-            check_customer_next_hop(reader, next_hop, subnets);
+            check_customer(reader, "next hop", next_hop, subnets);
         }
         let build = || {
             Some(CustomerRoute {
@@ -204,13 +206,13 @@ fn routes(
     routes
 }
 
-fn check_customer_next_hop(reader: &mut Reader<'_>, next_hop: &Spanned<Address>, subnets: &TenantSubnets) {
-    let Spanned { node, value } = next_hop;
+/// Reports a `what` that no VM in the tenant's subnets can have.
+fn check_customer(reader: &mut Reader<'_>, what: &str, customer: &Spanned<Address>, subnets: &TenantSubnets) {
+    let Spanned { node, value } = customer;
     let address = value.0;
     match subnets.by_address.find(address) {
         None if subnets.whole => {
-            let message =
-                format!("next hop {address} is on no connected network: in no subnet of the tenant");
+            let message = format!("{what} {address} is on no connected network: in no subnet of the tenant");
             reader.problem(
                 *node,
                 Refusal::new(message, "write the address of a VM in one of the tenant's subnets"),
@@ -218,10 +220,10 @@ fn check_customer_next_hop(reader: &mut Reader<'_>, next_hop: &Spanned<Address>,
         }
         None => {}
         Some((net, gateway)) => {
-            if reader.check(*node, check_not_edge("next hop", address, net))
+            if reader.check(*node, check_not_edge(what, address, net))
                 && let Some(gateway) = gateway
             {
-                reader.check(*node, check_not_gateway("next hop", address, gateway));
+                reader.check(*node, check_not_gateway(what, address, gateway));
             }
         }
     }
@@ -319,7 +321,7 @@ fn check_public_prefixes_together(
     reader: &mut Reader<'_>,
     list: &Field<List<document::Tenant>>,
     networks: &Networks,
-) {
+) -> Prefixes<NodeId> {
     let connected = networks.external_by_address();
     let prefixes = list.items().iter().flat_map(|tenant| tenant.value.public_prefixes.items());
     let prefixes: Vec<(Ipv4Net, NodeId)> = prefixes.map(|prefix| (prefix.value.0, prefix.node)).collect();
@@ -331,7 +333,8 @@ fn check_public_prefixes_together(
             reader.problem(*node, Refusal::new(message, hint));
         }
     }
-    for overlap in Prefixes::new(prefixes).1 {
+    let (set, overlaps) = Prefixes::new(prefixes);
+    for overlap in overlaps {
         let (later, earlier) = if overlap.inner.1 > overlap.outer.1 {
             (overlap.inner, overlap.outer)
         } else {
@@ -341,4 +344,5 @@ fn check_public_prefixes_together(
             format!("public prefix {} overlaps {}, {}", later.0, earlier.0, reader.place(earlier.1));
         reader.problem(later.1, Refusal::new(message, "route each prefix to one tenant, once"));
     }
+    set
 }

@@ -4,6 +4,7 @@
 //! taken out before the document is read. The problem must be the only one: one mistake does not draw others.
 
 mod external;
+mod nat;
 mod provider;
 mod syntax;
 mod system;

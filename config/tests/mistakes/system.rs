@@ -38,19 +38,28 @@ fn limits() {
         ("vsids: 8", "vsids: 3", "tenants[1].subnets[1]", "virtual subnets are 4 in all, system.limits.vsids allows 3"),
         ("records: 16", "records: 1", "tenants[0].records[1]", "lookup records are 3 in all, system.limits.records allows 1"),
         ("external-routes: 32", "external-routes: 2", "tenants[1].public-prefixes[0]", "external routes are 3 in all"),
+        ("nat-addresses: 64", "nat-addresses: 10", "tenants[1].nat.pools[1].addresses", "public addresses are 13 in all, system.limits.nat-addresses allows 10"),
+        ("nat-addresses: 64", "nat-addresses: 12", "tenants[1].nat.forwards[0].public", "public addresses are 13 in all, system.limits.nat-addresses allows 12"),
+        ("nat-bindings: 256", "nat-bindings: 22", "tenants[1].nat.forwards[1].public", "translations are 23 in all, system.limits.nat-bindings allows 22"),
     ] {
         let found = problems_of(&RIGHT.replace(old, new));
         assert_eq!(found.len(), 1, "{found:#?}");
         assert_eq!(found[0].path, path);
         assert!(found[0].message.contains(message), "{found:#?}");
     }
+    let enough = RIGHT.replace("nat-addresses: 64", "nat-addresses: 13").replace("nat-bindings: 256", "nat-bindings: 23");
+    assert!(problems_of(&enough).is_empty());
+    // More than any limit can be.
+    let found = problems_of(&RIGHT.replace("addresses: 198.51.100.16/29,", "addresses: 16.0.0.0/8,"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].hint, "leave some out: system.limits.nat-addresses can be 65536 at most");
 }
 
 #[test]
 #[rustfmt::skip]
 fn ports() {
     check(&[
-        ("name: right\n", "name: ¦left\n", "ports[1].name", "the port name left is taken by ports[0].name (line 15)", "of its own"),
+        ("name: right\n", "name: ¦left\n", "ports[1].name", "the port name left is taken by ports[0].name (line 17)", "of its own"),
         ("device: net_af_packet0,iface=veth0", "device: ¦veth0", "ports[1].device", "\"veth0\" is no device", "net_af_packet0,iface=veth0"),
         ("device: net_af_packet0,iface=veth0", "device: ¦3b:00.9", "ports[1].device", "no device", "0000:3b:00.0"),
         ("device: net_af_packet0,iface=veth0", "device: ¦eal_thing0", "ports[1].device", "no device", "a PCI address"),

@@ -13,16 +13,12 @@ fn tenants() {
         ("sender-check: strict", "learn: ¦{}", "tenants[0].learn", "the tenant does not learn", "or leave learn out"),
         ("sender-check: strict", "sender-check: learn\n    learn: { addresses-per-mac: ¦0 }", "tenants[0].learn.addresses-per-mac", "out of range", "1 to 65536"),
         ("sender-check: strict", "sender-check: learn\n    learn: { ¦records: 4 }", "tenants[0].learn.records", "unknown key", "addresses-per-mac, records-per-subnet"),
-        ("nat: off", "nat: ¦{ exempt: [172.31.0.0/16] }", "tenants[1].nat", "NAT is not supported yet", "leave nat out"),
-        ("nat: off", "nat: ¦true", "tenants[1].nat", "NAT is not supported yet", "nat: off"),
         ("external: internet", "external: ¦red-uplink", "tenants[1].external", "another tenant's own hand-off", "without a tenant"),
         ("external: internet", "external: ¦rack-a", "tenants[1].external", "a site of the provider network", "an external network"),
         ("external: internet", "external: ¦intrenet", "tenants[1].external", "there is no network intrenet", "did you mean internet?"),
     ]);
     check_right(&[
         ("sender-check: strict", "sender-check: strict\n    learn:"),
-        ("nat: off", "nat: {}"),
-        ("nat: off", "nat:"),
         ("    external: internet\n", ""),
         ("    sender-check: strict\n", "    sender-check: strict\n    external: internet\n"),
         ("    sender-check: strict\n", "    sender-check: strict\n    external: red-uplink\n"),

@@ -25,7 +25,7 @@ fn all_mistakes_are_told_at_once_in_order() {
             "tenants[1].subnets[1].prefix",
         ),
         ("address: 10.0.1.8", "address: 10.0.9.8", "tenants[1].records[0].address"),
-        ("nat: off", "nat: on", "tenants[1].nat"),
+        ("nat: off", "nat: on", "tenants[0].nat"),
         ("network: internet", "network: intranet", "neighbors[1].network"),
     ];
     let mut text = RIGHT.to_owned();

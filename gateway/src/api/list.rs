@@ -11,9 +11,11 @@ use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::nat::{NatPoolFilter, NatSessionFilter};
 use super::view::{
-    AlarmView, CustomerRouteView, DropView, LookupView, NeighborView, PortView, ProviderAddressView,
-    ProviderRouteView, RouteView, SubnetView, TenantView, VrfView, WorkerView,
+    AlarmView, CustomerRouteView, DropView, LookupView, NatAddressView, NatPoolView, NatSessionView,
+    NeighborView, PortView, ProviderAddressView, ProviderRouteView, RouteView, SubnetView, TenantView,
+    VrfView, WorkerView,
 };
 use crate::diagnosis::Event;
 
@@ -32,10 +34,13 @@ pub trait Row: Serialize + DeserializeOwned {
 }
 
 macro_rules! rows {
-    ($($row:ty = $name:literal, $filter:ty;)+) => {
+    ($($row:ty = $name:literal, $filter:ty $(, at $path:literal)?;)+) => {
         $(impl Row for $row {
             const NAME: &'static str = $name;
             type Filter = $filter;
+            $(fn path() -> String {
+                $path.to_owned()
+            })?
         })+
     };
 }
@@ -55,6 +60,9 @@ rows! {
     SubnetView = "subnets", SubnetFilter;
     CustomerRouteView = "customer_routes", CustomerRouteFilter;
     Event = "events", EventFilter;
+    NatSessionView = "nat_sessions", NatSessionFilter, at "/v1/nat/sessions";
+    NatPoolView = "nat_pools", NatPoolFilter, at "/v1/nat/pools";
+    NatAddressView = "nat_addresses", NatPoolFilter, at "/v1/nat/addresses";
 }
 
 /// The filter of lists that are short and known in full: none.

@@ -10,6 +10,7 @@ mod extract;
 pub(crate) mod fixture;
 mod list;
 mod metrics;
+mod nat;
 mod openapi;
 mod route;
 mod routes;
@@ -24,11 +25,14 @@ pub use list::{
     ProviderAddressFilter, ProviderRouteFilter, RouteFilter, Row, SubnetFilter, TenantFilter, VrfFilter,
     WholeTable,
 };
+pub use nat::{NatLookupQuery, NatPoolFilter, NatSessionFilter, PublicPlace};
 pub use openapi::document as openapi;
 pub use server::{ApiOptions, ApiServer, StartError};
 
 pub(crate) use error::Failure;
 pub(crate) use routes::{ChangesQuery, DoctorQuery};
+
+use std::path::PathBuf;
 
 use control::Control;
 use nvgw_config::ChangeSet;
@@ -37,9 +41,9 @@ use tokio::sync::oneshot;
 use crate::diagnosis::{DoctorReport, Event, ExplainRequest, Explanation, ProbeOutcome, ProbeRequest};
 use crate::telemetry::prometheus::MetricsSnapshot;
 use view::{
-    AlarmView, ChangesView, CustomerRouteView, DropView, GenerationView, LookupView, NeighborView, PortView,
-    ProviderAddressView, ProviderRouteView, ReloadView, RouteView, StatsView, SubnetView, TenantView,
-    VrfView, WorkerView,
+    AlarmView, ChangesView, CustomerRouteView, DropView, GenerationView, LookupView, NatAddressView,
+    NatLookupView, NatPoolView, NatSessionView, NeighborView, PortView, ProviderAddressView,
+    ProviderRouteView, ReloadView, RouteView, StatsView, SubnetView, TenantView, VrfView, WorkerView,
 };
 
 /// The way an answer goes back.
@@ -90,6 +94,16 @@ pub enum Request {
     Generation(Responder<GenerationView>),
     /// A packet's way through the tables.
     Explain(ExplainRequest, Responder<Explanation>),
+    /// Sessions of address translation.
+    NatSessions(NatSessionFilter, Page, Responder<List<NatSessionView>>),
+    /// Pools of public addresses.
+    NatPools(NatPoolFilter, Page, Responder<List<NatPoolView>>),
+    /// Public addresses.
+    NatAddresses(NatPoolFilter, Page, Responder<List<NatAddressView>>),
+    /// Whose a public port is.
+    NatLookup(NatLookupQuery, Responder<NatLookupView>),
+    /// The file that port blocks are logged to.
+    NatLogFile(Responder<Option<PathBuf>>),
     /// Everything that `/metrics` shows.
     Metrics(Responder<MetricsSnapshot>),
     /// Whether packets are being forwarded.
@@ -218,6 +232,24 @@ pub trait Backend {
     /// # Errors
     /// The request names something that does not exist.
     fn explain(&mut self, request: &ExplainRequest) -> Result<Explanation, ApiError>;
+    /// A page of the sessions of address translation, of one worker after the other. Positions mean something to the
+    /// workers only. Answered once they have.
+    fn nat_sessions(&mut self, filter: NatSessionFilter, page: Page, to: Responder<List<NatSessionView>>);
+    /// A page of the pools of public addresses.
+    ///
+    /// # Errors
+    /// The filter names something that does not exist.
+    fn nat_pools(&mut self, filter: &NatPoolFilter, page: Page) -> Result<List<NatPoolView>, ApiError>;
+    /// A page of the public addresses.
+    ///
+    /// # Errors
+    /// The filter names something that does not exist.
+    fn nat_addresses(&mut self, filter: &NatPoolFilter, page: Page)
+    -> Result<List<NatAddressView>, ApiError>;
+    /// Whose a public port is now. Answered once the workers have.
+    fn nat_lookup(&mut self, query: NatLookupQuery, to: Responder<NatLookupView>);
+    /// The file that port blocks are logged to, where they are.
+    fn nat_log_file(&mut self) -> Option<PathBuf>;
     /// Reads the configuration file again, and applies it if it has no mistakes. A file that cannot be read or has
     /// mistakes (`ApiError::from(&load_error)`) changes nothing. Answered once the disk has it.
     fn reload(&mut self, to: Responder<ReloadView>);
@@ -243,6 +275,11 @@ impl Request {
             Self::Drops(to) => to.send(Ok(List::whole(backend.drops()))),
             Self::Stats(to) => to.send(Ok(backend.stats())),
             Self::Alarms(filter, page, to) => to.send(backend.alarms(&filter, page)),
+            Self::NatSessions(filter, page, to) => backend.nat_sessions(filter, page, to),
+            Self::NatPools(filter, page, to) => to.send(backend.nat_pools(&filter, page)),
+            Self::NatAddresses(filter, page, to) => to.send(backend.nat_addresses(&filter, page)),
+            Self::NatLookup(query, to) => backend.nat_lookup(query, to),
+            Self::NatLogFile(to) => to.send(Ok(backend.nat_log_file())),
             Self::Metrics(to) => to.send(Ok(backend.metrics())),
             Self::Readiness(to) => to.send(Ok(backend.readiness())),
             Self::Tenants(filter, page, to) => to.send(backend.tenants(&filter, page)),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::control::Control;
 use super::extract::{Changes, Fields, MAX_BODY, NoBody, Nothing, Probe};
 use super::route::Route;
-use super::{ApiError, ErrorKind, Request, openapi};
+use super::{ApiError, ErrorKind, NatLookupQuery, Request, nat, openapi};
 use crate::diagnosis::ExplainRequest;
 
 /// How a batch of changes is to be treated.
@@ -57,6 +57,16 @@ pub(super) fn table() -> Vec<Route> {
         Route::value("/v1/stats", "What became of all packets", Request::Stats),
         Route::list("What should be looked at before packets are lost", Request::Alarms),
         Route::list("What has happened lately", Request::Events),
+        Route::list("The sessions of address translation, worker by worker", Request::NatSessions),
+        Route::list("The pools of public addresses, and how much of them is in use", Request::NatPools),
+        Route::list("The public addresses, and how much of each is in use", Request::NatAddresses),
+        Route::get(
+            "/v1/nat/lookup",
+            "Whose a public port is, or was at some time",
+            async |control: Control, Fields(query): Fields<NatLookupQuery>| {
+                nat::lookup(&control, query).await
+            },
+        ),
         Route::value("/v1/generation", "How often the gateway's objects have changed", Request::Generation),
         Route::get(
             "/v1/version",

@@ -8,6 +8,10 @@ use nvgw_config::{ChangeSet, Problem, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod nat;
+
+pub use nat::*;
+
 use crate::telemetry::view::words;
 pub use crate::telemetry::view::{
     DropView, Link, NeighborState, PortView, QueueView, Severity, StageStats, StatsView, VrfKind,
@@ -234,6 +238,8 @@ pub struct TenantView {
     pub subnets: u64,
     /// Its lookup records.
     pub records: u64,
+    /// What address translation does for it; `None`: nothing.
+    pub nat: Option<TenantNatView>,
 }
 
 /// A virtual subnet.

@@ -1,27 +1,31 @@
 //! Answers to the admin API, from what the control thread owns.
 
+use std::path::PathBuf;
+
 use dpdk_bindings::clock;
 use nvgw_config::ChangeSet;
 use nvgw_types::{PortId, VrfId, Vsid};
 
 use super::gateway::Gateway;
+use super::nat::address_views;
 use super::rows::{
     alarm_view, customer_route_view, lookup_view, neighbor_view, provider_address_view, provider_route_view,
     route_view, subnet_view, tenant_view,
 };
 use crate::api::view::{
-    AlarmView, ChangesView, CustomerRouteView, DropView, Link, LookupView, NeighborView, PortView,
-    ProviderAddressView, ProviderRouteView, QueueView, ReloadView, RouteView, StatsView, SubnetView,
-    TenantView, VrfKind, VrfView, WorkerStats, WorkerView,
+    AlarmView, ChangesView, CustomerRouteView, DropView, Link, LookupView, NatAddressView, NatLookupView,
+    NatPoolView, NatSessionView, NeighborView, PortView, ProviderAddressView, ProviderRouteView, QueueView,
+    ReloadView, RouteView, StatsView, SubnetView, TenantView, VrfKind, VrfView, WorkerStats, WorkerView,
 };
 use crate::api::{
     AlarmFilter, ApiError, Backend, CustomerRouteFilter, ErrorKind, EventFilter, List, LookupFilter,
-    NeighborFilter, Page, ProviderAddressFilter, ProviderRouteFilter, Readiness, Responder, RouteFilter,
-    SubnetFilter, TenantFilter, VrfFilter,
+    NatLookupQuery, NatPoolFilter, NatSessionFilter, NeighborFilter, Page, ProviderAddressFilter,
+    ProviderRouteFilter, Readiness, Responder, RouteFilter, SubnetFilter, TenantFilter, VrfFilter,
 };
 use crate::control::view as control;
 use crate::diagnosis::{DoctorReport, Event, ExplainRequest, Explanation, ProbeOutcome, ProbeRequest};
 use crate::telemetry::counters::TrafficTotal;
+use crate::telemetry::nat_totals::NatTable;
 use crate::telemetry::prometheus::MetricsSnapshot;
 
 impl Gateway {
@@ -84,7 +88,7 @@ impl Gateway {
         (rx, tx)
     }
 
-    fn known_tenant(&self, name: Option<&str>) -> Result<(), ApiError> {
+    pub(super) fn known_tenant(&self, name: Option<&str>) -> Result<(), ApiError> {
         match name.filter(|name| !self.control.model().tenants().contains_key(*name)) {
             None => Ok(()),
             Some(name) => {
@@ -132,10 +136,22 @@ impl Gateway {
         }
     }
 
+    pub(super) fn known_external(&self, name: Option<&str>) -> Result<(), ApiError> {
+        let networks = &self.control.config().external;
+        match name.filter(|name| !networks.iter().any(|network| network.name == *name)) {
+            None => Ok(()),
+            Some(name) => {
+                let names: Vec<_> = networks.iter().map(|network| network.name.as_str()).collect();
+                let message = format!("no external network is named {name:?}");
+                Err(ApiError::not_found(message, format!("there are {}", names.join(", "))))
+            }
+        }
+    }
+
     /// What the doctor finds without asking anyone, and what the paths to hosts were found to be, is what alarms tell
     /// of.
     fn alarm_views(&self) -> Vec<AlarmView> {
-        let findings = self.control.doctor(self.now(), &self.port_facts()).findings;
+        let findings = self.with_nat(self.control.doctor(self.now(), &self.port_facts())).findings;
         findings.into_iter().chain(self.work.paths.iter().cloned()).filter_map(alarm_view).collect()
     }
 }
@@ -186,7 +202,7 @@ impl Backend for Gateway {
                 .queues
                 .iter()
                 .map(|(port, queue)| QueueView { port: ports[port.index()].name.clone(), queue: *queue });
-            WorkerView::new(&stats, queues.collect(), elapsed)
+            WorkerView::new(&stats, queues.collect(), elapsed, NatTable::read(&worker.nat))
         });
         views.collect()
     }
@@ -261,6 +277,7 @@ impl Backend for Gateway {
             addresses: self.control.provider_addresses(now).into_iter().map(|own| own.state.name()).collect(),
             events: self.control.events().counts().map(|(kind, count)| (kind.name(), count)).collect(),
             generation: self.control.generation(),
+            nat: self.nat_metrics(),
             ports: self.ports(),
             stats: self.stats(),
         }
@@ -278,7 +295,10 @@ impl Backend for Gateway {
     }
 
     fn tenants(&mut self, filter: &TenantFilter, at: Page) -> Result<List<TenantView>, ApiError> {
-        let tenants = self.control.tenants().into_iter().map(tenant_view);
+        let tenants = self.control.tenants().into_iter().map(|tenant| {
+            let nat = self.tenant_nat(&tenant.name);
+            tenant_view(tenant, nat)
+        });
         Ok(page(at, tenants, |tenant| filter.name.as_ref().is_none_or(|name| *name == tenant.name)))
     }
 
@@ -336,6 +356,28 @@ impl Backend for Gateway {
             .map_err(|message| ApiError::new(ErrorKind::BadRequest, message, "see nvgw explain --help"))
     }
 
+    fn nat_sessions(&mut self, filter: NatSessionFilter, page: Page, to: Responder<List<NatSessionView>>) {
+        self.ask_for_sessions(&filter, page, to);
+    }
+
+    fn nat_pools(&mut self, filter: &NatPoolFilter, at: Page) -> Result<List<NatPoolView>, ApiError> {
+        let rows = self.of_external(filter, self.nat_pool_views(), |row| &row.external)?;
+        Ok(page(at, rows, |_| true))
+    }
+
+    fn nat_addresses(&mut self, filter: &NatPoolFilter, at: Page) -> Result<List<NatAddressView>, ApiError> {
+        let rows = address_views(&self.control, &self.nat_counters(), |vrf| self.vrf_name(vrf));
+        Ok(page(at, self.of_external(filter, rows, |row| &row.external)?, |_| true))
+    }
+
+    fn nat_lookup(&mut self, query: NatLookupQuery, to: Responder<NatLookupView>) {
+        self.ask_for_owner(query, to);
+    }
+
+    fn nat_log_file(&mut self) -> Option<PathBuf> {
+        self.desk.log().config().file.clone()
+    }
+
     fn reload(&mut self, to: Responder<ReloadView>) {
         self.ask_for_reload(Some(to));
     }
@@ -352,7 +394,7 @@ impl Backend for Gateway {
         if probe {
             self.ask_for_checkup(to);
         } else {
-            to.send(Ok(self.control.doctor(self.now(), &self.port_facts())));
+            to.send(Ok(self.with_nat(self.control.doctor(self.now(), &self.port_facts()))));
         }
     }
 }

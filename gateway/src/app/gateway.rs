@@ -10,13 +10,17 @@ use dpdk_bindings::{BURST, Mempool};
 use nvgw_types::{PortId, WorkerId};
 
 use super::devices::OpenPort;
+use super::nat::Desk;
 use super::work::Work;
 use super::worker::Inject;
 use crate::control::doctor::PortFacts;
 use crate::control::{Control, Egress, Nanos, ReloadError};
 use crate::datapath::{Punted, QsbrGrace};
 use crate::journal::Journal;
+use crate::nat_log::NatLog;
+use crate::tables::exchange::{NatAnswer, NatEvent, NatOrder};
 use crate::telemetry::counters::Counters;
+use crate::telemetry::nat::NatCounters;
 
 /// What the control thread knows of a worker.
 pub(super) struct WorkerHandle {
@@ -24,6 +28,13 @@ pub(super) struct WorkerHandle {
     pub(super) counters: Arc<Counters>,
     pub(super) punts: Consumer<Punted>,
     pub(super) queues: Vec<(PortId, u16)>,
+    /// What its translation counts.
+    pub(super) nat: Arc<NatCounters>,
+    /// What it is asked about its sessions, and what it answers.
+    pub(super) nat_orders: Producer<NatOrder>,
+    pub(super) nat_answers: Consumer<NatAnswer>,
+    /// What the translation log wants to know.
+    pub(super) nat_events: Consumer<NatEvent>,
 }
 
 /// All that the control thread owns.
@@ -39,7 +50,31 @@ pub(super) struct Gateway {
     ask_at: Nanos,
     pub(super) out: Injector,
     pub(super) work: Work,
+    pub(super) desk: Desk,
     scratch: Vec<u8>,
+}
+
+/// When the gateway's time began, by every clock there is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) instant: Instant,
+    pub(super) wall: SystemTime,
+    /// The time-stamp counter.
+    pub(super) tsc: u64,
+}
+
+impl Origin {
+    pub(super) fn now() -> Self {
+        Self { instant: Instant::now(), wall: SystemTime::now(), tsc: dpdk_bindings::clock::tsc() }
+    }
+}
+
+/// Where it is written down what happened.
+pub(super) struct Books {
+    /// Changes.
+    pub(super) journal: Journal,
+    /// Address translation.
+    pub(super) log: NatLog,
 }
 
 /// How often next hops that are not known are asked for, so that one that does not answer is an alarm before a packet
@@ -76,24 +111,26 @@ impl Egress for Injector {
 
 impl Gateway {
     pub(super) fn new(
+        origin: Origin,
         control: Control<QsbrGrace>,
         workers: Vec<WorkerHandle>,
         ports: Vec<OpenPort>,
         file: PathBuf,
-        journal: Journal,
+        books: Books,
         out: Injector,
     ) -> Self {
         Self {
+            desk: Desk::new(books.log, origin.wall, workers.len()),
             control,
             workers,
             ports,
             file,
-            started: Instant::now(),
-            started_wall: SystemTime::now(),
-            started_tsc: dpdk_bindings::clock::tsc(),
+            started: origin.instant,
+            started_wall: origin.wall,
+            started_tsc: origin.tsc,
             ask_at: Nanos::default(),
             out,
-            work: Work::new(journal),
+            work: Work::new(books.journal),
             scratch: Vec::new(),
         }
     }
@@ -103,7 +140,7 @@ impl Gateway {
         Nanos(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// One turn: what workers have handed over, then the timers that are due. Returns how many packets there were.
+    /// One turn: what workers have handed over, then the timers that are due. Returns how much there was.
     pub(super) fn turn(&mut self) -> usize {
         let now = self.now();
         let mut packets = 0;
@@ -125,7 +162,7 @@ impl Gateway {
             self.ask_at = now.after(ASK_EVERY);
         }
         self.go_on();
-        packets
+        packets + self.tend_nat()
     }
 
     /// Tells the networks where our addresses are now.

@@ -3,8 +3,10 @@
 mod backend;
 mod devices;
 mod gateway;
+mod nat;
 pub mod replay;
 mod rows;
 pub mod run;
+mod translation;
 mod work;
 mod worker;

@@ -11,6 +11,7 @@ use crate::control::detection;
 use crate::control::neighbors::State;
 use crate::control::view as control;
 use crate::diagnosis::{Finding, Health};
+use crate::telemetry::nat_totals::TenantTotal;
 
 pub(super) fn alarm_view(finding: Finding) -> Option<AlarmView> {
     let severity = match finding.health {
@@ -51,6 +52,7 @@ pub(super) fn lookup_view(record: control::RecordView) -> LookupView {
 
 pub(super) fn route_view(route: control::RouteView) -> RouteView {
     let target = match (route.kind, &route.to_vrf) {
+        ("translate", Some(vrf)) => format!("translate to {vrf}"),
         (_, Some(vrf)) => format!("vrf {vrf}"),
         (kind, None) => kind.to_owned(),
     };
@@ -84,7 +86,7 @@ pub(super) fn neighbor_view(neighbor: control::NeighborView) -> NeighborView {
     }
 }
 
-pub(super) fn tenant_view(tenant: control::TenantView) -> TenantView {
+pub(super) fn tenant_view(tenant: control::TenantView, nat: Option<TenantTotal>) -> TenantView {
     let limits = match tenant.sender_check {
         SenderCheck::Learn(limits) => Some(limits),
         SenderCheck::Strict | SenderCheck::LogOnly => None,
@@ -105,6 +107,7 @@ pub(super) fn tenant_view(tenant: control::TenantView) -> TenantView {
         owner: tenant.owner.to_string(),
         subnets: tenant.subnets as u64,
         records: tenant.records as u64,
+        nat: nat.map(Into::into),
     }
 }
 

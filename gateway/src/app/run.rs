@@ -18,18 +18,21 @@ use signal_hook::flag;
 use tracing::info;
 
 use super::devices::{Queues, open_ports, pool, start_dpdk};
-use super::gateway::{Gateway, Injector, WorkerHandle};
-use super::worker::{Inject, Worker};
+use super::gateway::{Books, Gateway, Injector, Origin, WorkerHandle};
+use super::translation::{Sizes, translators};
+use super::worker::{Clock, Inject, NatDesk, Worker};
 use crate::api::view::VersionView;
 use crate::api::{ApiOptions, ApiServer, StartError};
 use crate::cli::RunOptions;
 use crate::control::model::{Stored, Unreadable};
 use crate::control::{Beginning, Control, ControlError, table_limits};
-use crate::datapath::{Options, Pipeline, QsbrGrace, QsbrReaders};
+use crate::datapath::{Options, Pipeline, QsbrGrace, QsbrReaders, Translator};
 use crate::journal::{Journal, JournalError};
+use crate::nat_log::NatLog;
 use crate::tables::OutOfMemory;
 use crate::tables::set::{TableReaders, tables};
 use crate::telemetry::counters::Counters;
+use crate::telemetry::nat::NatCounters;
 
 /// Why the gateway does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +103,7 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     pin(config.system.control_core, "control-core")?;
 
     let (journal, beginning) = state(&config)?;
+    let log = NatLog::start(&config.nat.log)?;
     let eal = start_dpdk(&config)?;
     let pool = pool(&config, &eal)?;
     let (ports, queues) = open_ports(&config, &eal, &pool)?;
@@ -112,13 +116,23 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     let datapath = Options { allow_reserved_vsids: config.provider.encapsulation.allow_reserved_vsids };
     let hardware = ports.iter().map(|port| port.hardware()).collect();
 
+    let origin = Origin::now();
     let (injects, handed) = ring::spsc(&eal, "inject-0", INJECTS)?;
-    let setup = Setup { eal: &eal, config: &config, readers, qsbr: &qsbr, vrfs: limits.vrfs, datapath };
-    let (workers, handles) = setup.workers(queues, handed)?;
+    let sizes = Sizes {
+        workers: config.system.worker_cores.len(),
+        vrfs: limits.vrfs,
+        publics: limits.publics,
+        sessions: config.system.limits.nat_sessions,
+        seed: RandomState::new().hash_one(()),
+    };
+    let setup =
+        Setup { eal: &eal, config: &config, readers, qsbr: &qsbr, sizes, datapath, started_tsc: origin.tsc };
+    let (workers, handles) = setup.workers(queues, handed, translators(sizes, &pool)?)?;
     let mut control = Control::begin(config, beginning, hardware, writers, QsbrGrace::new(qsbr.clone()))?;
     control.seed_probes(RandomState::new().hash_one(()));
     let out = Injector::new(pool, injects);
-    let mut gateway = Gateway::new(control, handles, ports, options.config.clone(), journal, out);
+    let books = Books { journal, log };
+    let mut gateway = Gateway::new(origin, control, handles, ports, options.config.clone(), books, out);
 
     let (sender, questions) = channel::bounded(QUESTIONS);
     let version =
@@ -145,6 +159,8 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     }
     info!("stopping");
     drop(fleet);
+    // What the workers did last is written down too.
+    gateway.turn();
     drop(api);
     Ok(())
 }
@@ -192,9 +208,20 @@ struct Setup<'a> {
     config: &'a Config,
     readers: TableReaders,
     qsbr: &'a Qsbr,
-    vrfs: usize,
+    sizes: Sizes,
     datapath: Options,
+    /// When the gateway's time began, by the time-stamp counter.
+    started_tsc: u64,
 }
+
+/// How many packets may be on their way from all workers to one.
+const HANDED: u32 = 2048;
+/// How much the log may still want to know of a worker's sessions. Port blocks are not handed out beyond it.
+const NAT_EVENTS: u32 = 4096;
+/// How many answers about sessions may wait.
+const NAT_ANSWERS: u32 = 1024;
+/// How many questions about sessions may wait.
+const NAT_ORDERS: u32 = 16;
 
 impl Setup<'_> {
     /// The workers, and what the control thread keeps of each. Receive queue q of every port goes to worker q modulo
@@ -203,6 +230,7 @@ impl Setup<'_> {
         &self,
         ports: Vec<Queues>,
         injects: ring::Consumer<Inject>,
+        translators: Vec<(Translator, Arc<NatCounters>)>,
     ) -> Result<(Vec<Worker>, Vec<WorkerHandle>), Error> {
         let count = self.config.system.worker_cores.len();
         let mut injects = Some(injects);
@@ -216,21 +244,40 @@ impl Setup<'_> {
                 to.push(queue);
             }
         }
+        let rings = (0..count).map(|number| ring::mpsc(self.eal, &format!("handed-{number}"), HANDED));
+        let (peers, handed): (Vec<_>, Vec<_>) = rings.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let (mut workers, mut handles) = (Vec::new(), Vec::new());
-        for (number, &core) in self.config.system.worker_cores.iter().enumerate() {
-            let counters = Arc::new(Counters::new(self.config.ports.len(), self.vrfs));
-            let (punts, handed) = ring::spsc(self.eal, &format!("punt-{number}"), PUNTS)?;
+        let cores = self.config.system.worker_cores.iter().enumerate();
+        for (((number, &core), (translator, nat)), handed) in cores.zip(translators).zip(handed) {
+            let counters = Arc::new(Counters::new(self.config.ports.len(), self.sizes.vrfs));
+            let (nat_orders, orders) = ring::spsc(self.eal, &format!("nat-orders-{number}"), NAT_ORDERS)?;
+            let (answers, nat_answers) = ring::spsc(self.eal, &format!("nat-answers-{number}"), NAT_ANSWERS)?;
+            let (events, nat_events) = ring::spsc(self.eal, &format!("nat-events-{number}"), NAT_EVENTS)?;
+            let (punts, punted) = ring::spsc(self.eal, &format!("punt-{number}"), PUNTS)?;
             let receive = mem::take(&mut receive[number]);
             handles.push(WorkerHandle {
                 core,
                 counters: Arc::clone(&counters),
-                punts: handed,
+                punts: punted,
                 queues: receive.iter().map(|(port, queue)| (*port, queue.index())).collect(),
+                nat,
+                nat_orders,
+                nat_answers,
+                nat_events,
             });
             workers.push(Worker {
                 receive,
                 transmit: mem::take(&mut transmit[number]),
-                pipeline: Pipeline::new(self.readers.clone(), Arc::clone(&counters), self.datapath),
+                pipeline: Pipeline::new(
+                    self.readers.clone(),
+                    Arc::clone(&counters),
+                    self.datapath,
+                    translator,
+                ),
+                clock: Clock::new(self.started_tsc),
+                peers: peers.clone(),
+                handed,
+                desk: NatDesk { orders, answers, events },
                 punts,
                 injects: injects.take(),
                 readers: QsbrReaders::new(self.qsbr.register(number as u32)?),

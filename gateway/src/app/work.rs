@@ -100,6 +100,8 @@ impl Work {
 impl Gateway {
     /// Reloads the configuration file as soon as the changes before that are done.
     pub(super) fn ask_for_reload(&mut self, to: Option<Responder<ReloadView>>) {
+        // Whoever has rotated the log away says so like this, whatever becomes of the file.
+        self.reopen_log();
         match self.work.ask(Asked::Reload(to)) {
             Err(Asked::Reload(Some(to))) => to.send(Err(too_many())),
             Err(_) => warn!("not reloaded: too many changes wait"),
@@ -149,6 +151,7 @@ impl Gateway {
         }
         self.examine_paths();
         for (id, report) in self.control.finished_checkups() {
+            let report = self.with_nat(report);
             let wrong = report.findings.iter().filter(|finding| finding.health != Health::Green);
             let of_paths = wrong.filter(|finding| PATH_CHECKS.contains(&finding.check.as_str()));
             self.work.paths = of_paths.cloned().collect();
@@ -242,6 +245,7 @@ impl Gateway {
             Told::Reload(to) => match outcome {
                 Ok(applied) => {
                     info!(generation, %applied, "configuration reloaded");
+                    self.configure_log();
                     if !applied.is_empty() {
                         self.announce();
                     }

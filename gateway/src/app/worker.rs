@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrayvec::ArrayVec;
-use dpdk_bindings::ring::{Consumer, Producer};
+use dpdk_bindings::ring::{Consumer, Producer, SharedProducer};
 use dpdk_bindings::{BURST, Burst, Mbuf, RxQueue, TxQueue, clock};
 use nvgw_types::PortId;
 
-use crate::datapath::{Outputs, Pipeline, Punted, QsbrReaders};
+use crate::datapath::{Handed, Outputs, Pipeline, Punted, QsbrReaders};
+use crate::tables::exchange::{Millis, NatAnswer, NatEvent, NatOrder, Punt};
 use crate::telemetry::counters::Counters;
 use crate::telemetry::{DropReason, Stage};
 
@@ -31,6 +32,39 @@ pub(super) struct Worker {
     pub(super) injects: Option<Consumer<Inject>>,
     pub(super) readers: QsbrReaders,
     pub(super) counters: Arc<Counters>,
+    pub(super) clock: Clock,
+    /// The ways to all workers, by number.
+    pub(super) peers: Vec<SharedProducer<Handed>>,
+    /// What other workers hand over.
+    pub(super) handed: Consumer<Handed>,
+    pub(super) desk: NatDesk,
+}
+
+/// What the control thread and a worker say to each other about sessions.
+pub(super) struct NatDesk {
+    pub(super) orders: Consumer<NatOrder>,
+    pub(super) answers: Producer<NatAnswer>,
+    pub(super) events: Producer<NatEvent>,
+}
+
+/// Time as workers know it: from the time-stamp counter.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    origin: u64,
+    /// Milliseconds for each cycle, as a fraction of 2^64.
+    scale: u64,
+}
+
+impl Clock {
+    /// Time that began when the time-stamp counter was at `origin`.
+    pub(super) fn new(origin: u64) -> Self {
+        Self { origin, scale: u64::MAX / (clock::tsc_hz() / 1000).max(1) }
+    }
+
+    #[inline(always)]
+    fn at(&self, tsc: u64) -> Millis {
+        Millis((u128::from(tsc.saturating_sub(self.origin)) * u128::from(self.scale) >> 64) as u64)
+    }
 }
 
 impl Worker {
@@ -38,31 +72,32 @@ impl Worker {
     pub(super) fn run(mut self, stop: &AtomicBool) {
         let mut burst = Burst::new();
         let mut out = Outputs::new(self.transmit.len());
+        let mut handed = ArrayVec::<Handed, BURST>::new();
         let mut since = clock::tsc();
         while !stop.load(Ordering::Relaxed) {
             let mut worked = false;
-            for (port, queue) in &mut self.receive {
+            for at in 0..self.receive.len() {
+                let (port, queue) = &mut self.receive[at];
                 let received = queue.poll(&mut burst);
                 if received == 0 {
                     continue;
                 }
-                let began = since;
+                let port = *port;
                 let polled = clock::tsc();
-                self.counters.stage(Stage::Receive).add(received as u64, polled.wrapping_sub(began));
+                self.counters.stage(Stage::Receive).add(received as u64, polled.wrapping_sub(since));
                 worked = true;
-                {
-                    let section = self.readers.section();
-                    self.pipeline.process(&section, *port, &mut burst, &mut out);
-                }
-                let processed = clock::tsc();
-                let sent = flush(&mut self.transmit, &mut out, &self.counters, Flush::Forwarded);
-                punt(&mut self.punts, &mut out, &self.counters);
-                let flushed = clock::tsc();
-                self.counters.stage(Stage::Transmit).add(sent, flushed.wrapping_sub(processed));
-                self.counters.bursts.add(1);
-                self.counters.busy_cycles.add(flushed.wrapping_sub(began));
-                since = flushed;
+                let now = self.clock.at(polled);
+                self.pipeline.process(&self.readers.section(), now, port, &mut burst, &mut out);
+                since = self.flush(&mut out, since);
             }
+            // What other workers, or an earlier turn, left to this one.
+            if self.handed.pop_into(&mut handed) > 0 {
+                worked = true;
+                let now = self.clock.at(clock::tsc());
+                self.pipeline.resume(&self.readers.section(), now, &mut handed, &mut burst, &mut out);
+                since = self.flush(&mut out, since);
+            }
+            worked |= self.tend(&mut out);
             if let Some(ring) = &mut self.injects {
                 worked |= inject(ring, &mut self.transmit, &mut out, &self.counters);
             }
@@ -76,6 +111,47 @@ impl Worker {
         if let Some(ring) = &mut self.injects {
             while inject(ring, &mut self.transmit, &mut out, &self.counters) {}
         }
+    }
+
+    /// Gives everybody what a burst that began at `since` became. Returns when that was done.
+    #[inline(always)]
+    fn flush(&mut self, out: &mut Outputs, since: u64) -> u64 {
+        let processed = clock::tsc();
+        let sent = flush(&mut self.transmit, out, &self.counters, Flush::Forwarded);
+        punt(&mut self.punts, out, &self.counters);
+        for handed in out.handed.drain(..) {
+            if self.peers[handed.to.index()].push(handed).is_err() {
+                Counters::drop(&self.counters, DropReason::HandOverFull);
+            }
+        }
+        let flushed = clock::tsc();
+        self.counters.stage(Stage::Transmit).add(sent, flushed.wrapping_sub(processed));
+        self.counters.bursts.add(1);
+        self.counters.busy_cycles.add(flushed.wrapping_sub(since));
+        flushed
+    }
+
+    /// Does what sessions are due for, and answers for them: a little in every turn. Whether there was anything to do.
+    #[inline(always)]
+    fn tend(&mut self, out: &mut Outputs) -> bool {
+        if !out.events.is_empty() {
+            self.desk.events.push_bulk(&mut out.events);
+        }
+        // One order after the other: the next one stays in the ring meanwhile.
+        if !self.pipeline.translator().is_ordered()
+            && let Some(order) = self.desk.orders.pop()
+        {
+            self.pipeline.translator_mut().order(order);
+        }
+        let now = self.clock.at(clock::tsc());
+        if !self.pipeline.translator().is_due(now) {
+            return false;
+        }
+        self.pipeline.tend(&self.readers.section(), now, out);
+        punt(&mut self.punts, out, &self.counters);
+        // What does not fit stays, and the next answers wait for it.
+        self.desk.answers.push_bulk(&mut out.answers);
+        true
     }
 }
 
@@ -114,7 +190,9 @@ fn flush(queues: &mut [TxQueue], out: &mut Outputs, counters: &Counters, kind: F
 #[inline(always)]
 fn punt(ring: &mut Producer<Punted>, out: &mut Outputs, counters: &Counters) {
     for punted in out.punts.drain(..) {
-        if ring.push(punted).is_err() {
+        if let Err(lost) = ring.push(punted)
+            && !matches!(lost.punt, Punt::Error { .. })
+        {
             counters.drop(DropReason::PuntQueueFull);
         }
     }

@@ -11,9 +11,11 @@ use crate::api::{
 };
 
 mod diagnosis;
+mod nat;
 mod objects;
 
 pub(super) use diagnosis::{DoctorOptions, ExplainOptions, PingOptions, TracerouteOptions};
+pub(super) use nat::{NatCommand, NatLookupOptions, NatSessionOptions};
 pub(super) use objects::*;
 
 /// A multi-tenant NVGRE gateway
@@ -124,6 +126,9 @@ pub enum ToolCommand {
     Explain(ExplainOptions),
     /// Look for what is wrong; exit status 0: green, 1: yellow, 2: red, 3: no answer
     Doctor(DoctorOptions),
+    /// Look into address translation: sessions, pools, and whose a public port is
+    #[command(subcommand)]
+    Nat(NatCommand),
     /// Show packets, cycles per packet and packets per burst of each worker and stage
     Stats(StatsOptions),
     /// Have the running gateway read its configuration again
@@ -150,7 +155,8 @@ impl Command {
                 ToolCommand::Diff(_)
                 | ToolCommand::Ping(_)
                 | ToolCommand::Traceroute(_)
-                | ToolCommand::Explain(_),
+                | ToolCommand::Explain(_)
+                | ToolCommand::Nat(NatCommand::Lookup(_)),
             ) => 2,
             Self::Tool(ToolCommand::Doctor(_)) => 3,
             _ => 1,

@@ -76,15 +76,19 @@ impl Client {
         limit: usize,
         mut each: impl FnMut(Vec<R>) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
-        let filter = self.encode(filter)?;
-        let mut offset = Some(0);
-        while let Some(from) = offset {
-            let page = self.encode(&Page { offset: from, limit })?;
-            let list: List<R> = self.get(&format!("{}?{page}&{filter}", R::path()))?;
-            offset = list.next;
+        let mut next = Some(0);
+        while let Some(offset) = next {
+            let list = self.page(filter, Page { offset, limit })?;
+            next = list.next;
             each(list.rows)?;
         }
         Ok(())
+    }
+
+    /// One page of a list.
+    pub(super) fn page<R: Row>(&mut self, filter: &R::Filter, page: Page) -> Result<List<R>, CliError> {
+        let (page, filter) = (self.encode(&page)?, self.encode(filter)?);
+        self.get(&format!("{}?{page}&{filter}", R::path()))
     }
 
     /// An answer of the gateway that makes no sense.

@@ -57,7 +57,7 @@ pub enum CliError {
     /// The gateway does not take what was written on the command line: one line for each option.
     #[error("{0}")]
     NotTaken(String),
-    /// A file of changes cannot be read.
+    /// A file cannot be read.
     #[error("cannot read {}: {}", file.display(), Plain(source))]
     Unreadable {
         /// The file.

@@ -12,6 +12,7 @@ mod example;
 mod hyperv;
 mod live;
 mod logging;
+mod nat;
 mod objects;
 mod ping;
 mod rows;
@@ -21,6 +22,7 @@ mod style;
 mod table;
 mod write;
 
+use args::NatCommand;
 pub use args::{Cli, Command, ReplayOptions, RunOptions, ToolCommand};
 pub use error::CliError;
 pub use hyperv::HypervError;
@@ -59,6 +61,9 @@ fn carry_out(command: &ToolCommand, style: Style, out: &mut impl Write) -> Resul
                 Health::Red => ExitCode::from(2),
             });
         }
+        ToolCommand::Nat(NatCommand::Lookup(options)) => return nat::lookup(options, out).map(status),
+        ToolCommand::Nat(NatCommand::Sessions(options)) => nat::sessions(options, out),
+        ToolCommand::Nat(NatCommand::Pools(listing)) => nat::pools(listing, out),
         ToolCommand::Check(options) => check::check(options, out),
         ToolCommand::Schema => check::schema(out),
         ToolCommand::OpenApi => check::openapi(out),

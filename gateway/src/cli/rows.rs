@@ -3,8 +3,9 @@
 use super::table::{Column, decimal, grouped, or_dash};
 use crate::api::Row;
 use crate::api::view::{
-    AlarmView, CustomerRouteView, DropView, LookupView, NeighborView, PortView, ProviderAddressView,
-    ProviderRouteView, RouteView, SubnetView, TenantView, VrfView, WorkerView,
+    AlarmView, CustomerRouteView, DropView, LookupView, NatAddressView, NatPoolView, NatSessionView,
+    NeighborView, PortView, ProviderAddressView, ProviderRouteView, RouteView, SubnetView, TenantView,
+    VrfView, WorkerView,
 };
 use crate::diagnosis::Event;
 
@@ -49,6 +50,8 @@ impl Printed for WorkerView {
         Column::number("PACKETS/BURST", |w| decimal(w.packets_per_burst)),
         Column::number("BURSTS", |w| grouped(w.bursts)),
         Column::number("IDLE POLLS", |w| grouped(w.idle_polls)),
+        Column::number("NAT ENTRIES", |w| grouped(w.nat_entries)),
+        Column::number("OF", |w| grouped(w.nat_capacity)),
         Column::text("QUEUES", |w| {
             let queues: Vec<_> = w.queues.iter().map(|q| format!("{}/{}", q.port, q.queue)).collect();
             queues.join(" ")
@@ -149,6 +152,8 @@ impl Printed for TenantView {
         Column::text("EXTERNAL", |t| or_dash(t.external.as_ref())),
         Column::number("SUBNETS", |t| grouped(t.subnets)),
         Column::number("RECORDS", |t| grouped(t.records)),
+        Column::number("NAT SESSIONS", |t| or_dash(t.nat.as_ref().map(|nat| grouped(nat.sessions)))),
+        Column::number("NAT PORTS", |t| or_dash(t.nat.as_ref().map(|nat| grouped(nat.ports)))),
         Column::text("OWNER", |t| t.owner.clone()),
         Column::text("PUBLIC PREFIXES", |t| {
             let prefixes: Vec<_> = t.public_prefixes.iter().map(ToString::to_string).collect();
@@ -215,5 +220,55 @@ impl Printed for Event {
         Column::text("KIND", |e| e.kind.clone()),
         Column::text("OBJECT", |e| e.object.clone()),
         Column::text("WHAT HAPPENED", |e| e.message.clone()),
+    ];
+}
+
+impl Printed for NatSessionView {
+    const NONE: &'static str = "no sessions match";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("TENANT", |s| s.tenant.clone()),
+        Column::text("PROTOCOL", |s| s.protocol.to_string()),
+        Column::text("CUSTOMER", |s| format!("{}:{}", s.customer, s.customer_port)),
+        Column::text("PUBLIC", |s| format!("{}:{}", s.public, s.public_port)),
+        Column::text("EXTERNAL", |s| s.external.clone()),
+        Column::text("REMOTE", |s| format!("{}:{}", s.remote, s.remote_port)),
+        Column::text("STATE", |s| s.state.clone()),
+        Column::number("ENDS IN (S)", |s| decimal(s.expires_seconds)),
+    ];
+}
+
+impl Printed for NatPoolView {
+    const NONE: &'static str = "no pools";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("EXTERNAL", |p| p.external.clone()),
+        Column::text("POOL", |p| p.pool.clone()),
+        Column::number("TENANTS", |p| grouped(p.tenants)),
+        Column::number("ADDRESSES", |p| grouped(p.addresses)),
+        Column::number("BLOCKS", |p| grouped(p.blocks)),
+        Column::number("OF", |p| grouped(p.blocks_possible)),
+        Column::number("AT MOST", |p| grouped(p.most_blocks)),
+        Column::number("PORTS", |p| grouped(p.ports)),
+        Column::number("AT MOST", |p| grouped(p.most_ports)),
+    ];
+}
+
+impl Printed for NatAddressView {
+    const NONE: &'static str = "no public addresses";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("EXTERNAL", |a| a.external.clone()),
+        Column::text("ADDRESS", |a| a.address.to_string()),
+        Column::text("STATE", |a| a.state.to_string()),
+        Column::text("FOR", |a| {
+            let own =
+                a.tenant.as_ref().zip(a.customer).map(|(tenant, customer)| format!("{customer} of {tenant}"));
+            let range = a.first_port.zip(a.last_port).map(|(first, last)| format!("ports {first}-{last}"));
+            let forwards = a.forwards.then(|| "forwards".to_owned());
+            or_dash([own, range, forwards].into_iter().flatten().reduce(|all, one| format!("{all}, {one}")))
+        }),
+        Column::number("BLOCKS", |a| grouped(a.blocks)),
+        Column::number("OF", |a| grouped(a.blocks_possible)),
+        Column::number("AT MOST", |a| grouped(a.most_blocks)),
+        Column::number("PORTS", |a| grouped(a.ports)),
+        Column::number("AT MOST", |a| grouped(a.most_ports)),
     ];
 }

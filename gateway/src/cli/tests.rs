@@ -1,6 +1,7 @@
 //! Commands against a running server, and what people see.
 
 mod diagnosis;
+mod nat;
 mod writes;
 
 use std::io::{self, Write};
@@ -45,8 +46,8 @@ wire0  up    100,000  02:00:00:00:00:01  1600       1,500   150,000       1,407 
 fn workers_vrfs_routes_and_alarms_are_tables() {
     let running = Running::start(Fixture::new());
     let workers = "\
-WORKER  CORE  BUSY %  RX PACKETS  TX PACKETS  PACKETS/BURST  BURSTS  IDLE POLLS  QUEUES
-     0     1    25.0       1,500       1,400           15.0     100         300  wire0/0
+WORKER  CORE  BUSY %  RX PACKETS  TX PACKETS  PACKETS/BURST  BURSTS  IDLE POLLS  NAT ENTRIES         OF  QUEUES
+     0     1    25.0       1,500       1,400           15.0     100         300            5  1,000,000  wire0/0
 ";
     assert_eq!(ask(&running, "nvgw show workers"), workers);
     let vrfs = "\
@@ -140,13 +141,15 @@ fn stats_show_cycles_and_bursts_of_each_stage() {
     let expected = "\
 in 2.0 seconds
 
-PACKETS            COUNT  PER SECOND
-forwarded          1,400         700
-consumed              38          19
-originated             7           4
-punted                40          20
-dropped               62          31
-sender unverified      0           0
+PACKETS                 COUNT  PER SECOND
+forwarded               1,400         700
+consumed                   38          19
+originated                  7           4
+ICMP errors sent            3           2
+ICMP errors suppressed      2           1
+punted                     40          20
+dropped                    62          31
+sender unverified           0           0
 
 WORKER  CORE  RX PACKETS  RX/SECOND  TX PACKETS  CYCLES/PACKET  PACKETS/BURST  BUSY %
      0     1       1,500        750       1,400          333.3           15.0    25.0
@@ -156,6 +159,7 @@ WORKER  STAGE        PACKETS  CYCLES/PACKET  PACKETS/BURST
      0  parse              0            0.0            0.0
      0  decapsulate    1,000           20.0           10.0
      0  route              0            0.0            0.0
+     0  translate          0            0.0            0.0
      0  resolve            0            0.0            0.0
      0  rewrite            0            0.0            0.0
      0  transmit           0            0.0            0.0

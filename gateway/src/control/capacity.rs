@@ -2,10 +2,12 @@
 
 use nvgw_config::Config;
 
-use super::desired::{Desired, VrfKey};
+use super::desired::VrfKey;
 use super::draft::{Draft, sizes};
+use super::fabric::Fabric;
 use super::model::Model;
 use super::neighbors::LEARNED_EACH;
+use crate::tables::Grace;
 use crate::tables::set::TableLimits;
 
 /// Own provider addresses, interfaces: far beyond what a gateway has, for no memory.
@@ -46,7 +48,8 @@ pub fn table_limits(config: &Config) -> TableLimits {
         external_vrfs,
         vsids: limits.vsids,
         records: limits.records,
-        routes: limits.external_routes + derived + LEARNING * LEARNED_EACH,
+        // A pool's address has a route of its own at most, and another while it drains.
+        routes: limits.external_routes + derived + LEARNING * LEARNED_EACH + 2 * limits.nat_addresses,
         adjacencies: limits.records + MANY + LEARNING * LEARNED_EACH,
         vias: derived,
         locals: MANY,
@@ -57,14 +60,11 @@ pub fn table_limits(config: &Config) -> TableLimits {
 
 /// Checks that the tables hold what they hold now together with what is to come, and keep room for learned hosts;
 /// subnets, records and own addresses that go leave their room first.
-pub(super) fn check(
-    model: &Model,
-    limits: &TableLimits,
-    now: &Desired,
-    draft: &Draft,
-) -> Result<(), OverCapacity> {
+pub(super) fn check<G: Grace>(model: &Model, fabric: &Fabric<G>, draft: &Draft) -> Result<(), OverCapacity> {
     const RAISE: &str = "raise it under system.limits and restart";
     const FEWER: &str = "make the change in several steps";
+    const LATER: &str = "wait until what was removed has drained, or say removed-addresses: cut";
+    let (limits, now) = (&fabric.writers.limits, &fabric.current);
     let fits = |what, needed, limit, advice| {
         if needed <= limit { Ok(()) } else { Err(OverCapacity { what, needed, limit, advice }) }
     };
@@ -75,11 +75,25 @@ pub(super) fn check(
     fits("external routes", model.external_routes(), promised.external_routes, RAISE)?;
     fits("provider addresses of the gateway", sizes(&draft.locals, &now.locals).0, limits.locals, FEWER)?;
     fits("networks", sizes(&draft.networks, &now.networks).1, limits.interfaces, FEWER)?;
-    fits("routes", sizes(&draft.routes, &now.routes).1, limits.routes.saturating_sub(hosts), FEWER)?;
+    fits(
+        "routes",
+        sizes(&draft.routes, &now.routes).1,
+        limits.routes.saturating_sub(hosts + limits.publics),
+        FEWER,
+    )?;
     let ways = sizes(&draft.adjacencies, &now.adjacencies).1;
     fits("next hops and peers", ways, limits.adjacencies.saturating_sub(hosts), FEWER)?;
     fits("customer next hops", sizes(&draft.vias, &now.vias).1, limits.vias, FEWER)?;
-    fits("routing tables", sizes(&draft.vrfs, &now.vrfs).1, limits.vrfs, FEWER)?;
+    let tables = sizes(&draft.vrfs, &now.vrfs).1 + fabric.nat.gone().len();
+    fits("routing tables", tables, limits.vrfs, FEWER)?;
+    fits("public addresses", sizes(&draft.publics, &now.publics).0, limits.publics, RAISE)?;
+    fits("public addresses, old and new", fabric.public_ids(draft), limits.publics, LATER)?;
+    fits(
+        "forwarded ports and 1:1 addresses",
+        sizes(&draft.bindings, &now.bindings).0,
+        limits.bindings,
+        RAISE,
+    )?;
     // They come after the tenants' in their order: a change among many tenants does not walk those.
     let externals = || VrfKey::External(String::new())..;
     let come = draft.vrfs.range(externals()).filter(|(key, id)| id.is_some() && !now.vrfs.contains_key(key));

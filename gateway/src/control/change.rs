@@ -116,8 +116,7 @@ impl<G: Grace> Control<G> {
                 return Err(error.into());
             }
         };
-        let limits = &self.fabric.writers.limits;
-        if let Err(error) = capacity::check(&self.model, limits, &self.fabric.current, &draft) {
+        if let Err(error) = capacity::check(&self.model, &self.fabric, &draft) {
             self.undo(&edits, draft);
             return Err(ChangeError::Control(error.into()));
         }
@@ -137,7 +136,8 @@ impl<G: Grace> Control<G> {
         if !changed.is_empty() {
             return Err(ReloadError::RestartNeeded(changed));
         }
-        let mut model = Model::of_file(config, &self.fabric.current.vrfs).map_err(ControlError::from)?;
+        let (known, gone) = (&self.fabric.current.vrfs, self.fabric.nat.gone());
+        let mut model = Model::of_file(config, known, gone).map_err(ControlError::from)?;
         let obsolete = model.restore(self.model.stored());
         let known = |key| self.model.suspended.get(key).map(|old: &Suspended| &old.stored);
         let fresh = model.suspended.iter().filter(|(key, new)| known(*key) != Some(&new.stored));
@@ -148,8 +148,7 @@ impl<G: Grace> Control<G> {
         mark_usable(&self.detection, &mut model);
         let Compiled { mut draft, needs, routes } = compile::compile(&model).map_err(ControlError::from)?;
         draft.replaces(&self.fabric.current);
-        let limits = &self.fabric.writers.limits;
-        capacity::check(&model, limits, &self.fabric.current, &draft).map_err(ControlError::from)?;
+        capacity::check(&model, &self.fabric, &draft).map_err(ControlError::from)?;
         let writes = obsolete.into_iter().map(|key| (key, None)).collect();
         Ok(self.pend(writes, Vec::new(), draft, Kind::Reload { model: Box::new(model), needs, routes }))
     }
@@ -260,8 +259,7 @@ impl<G: Grace> Control<G> {
                 return Err(error);
             }
         };
-        let limits = &self.fabric.writers.limits;
-        if let Err(error) = capacity::check(&self.model, limits, &self.fabric.current, &draft) {
+        if let Err(error) = capacity::check(&self.model, &self.fabric, &draft) {
             self.undo(edits, draft);
             return Err(error.into());
         }
@@ -300,6 +298,7 @@ impl<G: Grace> Control<G> {
         self.census.expect(&self.fabric.current, draft);
         self.unasked |= !draft.adjacencies.is_empty();
         let applied = reconcile::reconcile(&mut self.fabric, &mut self.neighbors, now, draft, effects);
+        self.model.keep(self.fabric.nat.gone());
         if applied.is_err() {
             self.census = Census::of(&self.fabric.current);
         }

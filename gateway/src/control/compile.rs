@@ -4,6 +4,8 @@
 //! asked for before and asks for what it wants now, so that one record among a million costs one record. Both ways
 //! lead to the same tables, which a property test holds against each other.
 
+mod nat;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -84,6 +86,7 @@ pub(super) fn compile(model: &Model) -> Result<Compiled, Ipv6Unsupported> {
         compiler.site(SiteIndex(site))?;
     }
     compiler.external_networks()?;
+    compiler.draft.settings = Some(nat::settings(&model.frame.nat));
     for (name, tenant) in &model.tenants {
         compiler.tenant(name, &tenant.value, Side::Comes);
     }
@@ -294,7 +297,14 @@ impl<'c> Compiler<'c> {
             let external = self.model.externals[index];
             // A hand-off network is in the tenant's own VRF already.
             if external != vrf {
-                self.route(vrf, EVERYWHERE, Goal::Vrf(external), side);
+                let out = match &tenant.nat {
+                    Some(nat) => {
+                        self.translation(vrf, external, nat, side);
+                        Goal::Translate(external)
+                    }
+                    None => Goal::Vrf(external),
+                };
+                self.route(vrf, EVERYWHERE, out, side);
                 for prefix in &tenant.public_prefixes {
                     self.route(external, *prefix, Goal::Vrf(vrf), side);
                 }

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
+use nvgw_config::RemovedAddresses;
 use nvgw_types::{MacAddr, PortId, VrfId, Vsid};
 
-use crate::tables::entries::{SenderMode, Tunnel};
+use crate::tables::entries::{BindingKey, Endpoint, NatPolicy, NatSettings, PortRange, SenderMode, Tunnel};
 
 /// An interface's name: its port and VLAN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,6 +159,10 @@ pub enum Goal {
     Connected(InterfaceKey),
     /// On to another VRF.
     Vrf(VrfId),
+    /// On to an external network's VRF, translated.
+    Translate(VrfId),
+    /// To whom translation finds behind a public address.
+    Public,
 }
 
 /// An adjacency's name.
@@ -187,6 +192,42 @@ pub enum Adjacency {
     Connected(InterfaceKey),
 }
 
+/// A public address's name: the external network's VRF, and the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublicKey {
+    /// The VRF of the external network.
+    pub external: VrfId,
+    /// The address.
+    pub address: Ipv4Addr,
+}
+
+/// What a public address is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Public {
+    /// The ports that a pool hands out.
+    pub ports: Option<PortRange>,
+    /// Whether ports of it are forwarded.
+    pub forwards: bool,
+    /// Whose it is one to one.
+    pub customer: Option<Customer>,
+}
+
+/// What all translation has in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// What workers read.
+    pub table: NatSettings,
+    /// What becomes of sessions of a public address that goes.
+    pub removed: RemovedAddresses,
+}
+
+impl Default for Settings {
+    /// What holds as long as nothing is said.
+    fn default() -> Self {
+        Self { table: NatSettings::default(), removed: RemovedAddresses::Drain }
+    }
+}
+
 /// Everything the tables shall hold.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Desired {
@@ -208,6 +249,14 @@ pub struct Desired {
     pub vias: BTreeMap<Customer, ()>,
     /// Neighbours whose Ethernet address the configuration gives.
     pub static_neighbors: BTreeMap<Hop, MacAddr>,
+    /// The public addresses that translation uses.
+    pub publics: BTreeMap<PublicKey, Public>,
+    /// Translations that no traffic makes.
+    pub bindings: BTreeMap<BindingKey, Endpoint>,
+    /// What translation does for tenants, by their VRFs.
+    pub policies: BTreeMap<VrfId, NatPolicy>,
+    /// What all translation has in common.
+    pub settings: Settings,
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@
 mod checks;
 mod checkup;
 mod findings;
+mod nat;
 mod path;
 
 pub(super) use checkup::Checkups;
-use findings::Findings;
 pub use findings::MOST;
+pub(crate) use findings::{Fault, Findings};
 
 use super::{Control, Nanos};
 use crate::diagnosis::DoctorReport;
@@ -45,6 +46,8 @@ impl<G: Grace> Control<G> {
         self.check_duplicate_addresses(&mut findings, now);
         self.check_virtual_subnets(&mut findings);
         self.check_external_networks(&mut findings);
+        self.check_translated_customers(&mut findings);
+        self.check_translated_ways(&mut findings);
         self.check_tables(&mut findings);
         self.check_ports(&mut findings, ports);
         self.check_flapping_records(&mut findings);

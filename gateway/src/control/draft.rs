@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use nvgw_types::{MacAddr, VrfId, Vsid};
 
 use super::desired::{
-    Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Record, RouteKey, Subnet,
-    VrfKey,
+    Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Public, PublicKey, Record,
+    RouteKey, Settings, Subnet, VrfKey,
 };
+use crate::tables::entries::{BindingKey, Endpoint, NatPolicy};
 
 /// New values of some names of a map; `None`: the name goes.
 pub(super) type Changes<K, V> = BTreeMap<K, Option<V>>;
@@ -24,6 +25,11 @@ pub(super) struct Draft {
     pub(super) adjacencies: Changes<AdjacencyKey, Adjacency>,
     pub(super) vias: Changes<Customer, ()>,
     pub(super) static_neighbors: Changes<Hop, MacAddr>,
+    pub(super) publics: Changes<PublicKey, Public>,
+    pub(super) bindings: Changes<BindingKey, Endpoint>,
+    pub(super) policies: Changes<VrfId, NatPolicy>,
+    /// `None`: as before.
+    pub(super) settings: Option<Settings>,
 }
 
 impl Draft {
@@ -46,6 +52,9 @@ impl Draft {
         rest(&mut self.adjacencies, &current.adjacencies);
         rest(&mut self.vias, &current.vias);
         rest(&mut self.static_neighbors, &current.static_neighbors);
+        rest(&mut self.publics, &current.publics);
+        rest(&mut self.bindings, &current.bindings);
+        rest(&mut self.policies, &current.policies);
     }
 
     /// What tables hold that held nothing before.
@@ -64,6 +73,10 @@ impl Draft {
             adjacencies: values(self.adjacencies),
             vias: values(self.vias),
             static_neighbors: values(self.static_neighbors),
+            publics: values(self.publics),
+            bindings: values(self.bindings),
+            policies: values(self.policies),
+            settings: self.settings.unwrap_or_default(),
         }
     }
 

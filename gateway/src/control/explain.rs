@@ -1,5 +1,6 @@
 //! A packet's way, explained: every decision that the tables make for it, from the same entries that workers read.
 
+mod nat;
 mod obstacle;
 mod sender;
 mod walk;
@@ -8,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use nvgw_types::{PortId, VrfId, Vsid};
 
+use nat::Flow;
 pub(super) use obstacle::Obstacle;
 pub(super) use walk::{End, Side, Walk, Way};
 
@@ -31,7 +33,7 @@ impl<G: Grace> Control<G> {
         let to = ip(request.dst)?;
         let from = request.src.map(ip).transpose()?;
         let peer = request.provider_address.map(ip).transpose()?;
-        let mut walk = Walk::new(self);
+        let mut walk = Walk::of(self, Flow::of(request, from));
         let ended = match request.vsid {
             Some(number) => {
                 if request.network.is_some() {

@@ -3,6 +3,8 @@
 //! Every method writes a table first and then notes the same in [`Fabric::current`], entry by entry: whatever happens
 //! in between, the next reconciliation starts from what workers really see.
 
+mod nat;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
@@ -14,6 +16,7 @@ use super::desired::{
     Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Record, Role, RouteKey,
     Subnet, VrfKey,
 };
+use super::nat::Leftovers;
 use super::neighbors::{Neighbors, hosts_of};
 use crate::tables::entries::{
     self, Interface, InterfaceKind, Reach, RecordSpec, Rewrite, RewriteSpec, ScopedAddress, Target, Via,
@@ -56,6 +59,8 @@ pub(super) struct Fabric<G> {
     /// The adjacencies over each next hop.
     users: BTreeMap<Hop, BTreeSet<AdjacencyKey>>,
     vias: BTreeMap<Customer, ViaId>,
+    /// What workers may still know of translation that is configured no more.
+    pub(super) nat: Leftovers,
 }
 
 /// An IPv4 address as tables know it.
@@ -76,6 +81,7 @@ impl<G: Grace> Fabric<G> {
             adjacencies: BTreeMap::new(),
             users: BTreeMap::new(),
             vias: BTreeMap::new(),
+            nat: Leftovers::default(),
         }
     }
 
@@ -149,9 +155,11 @@ impl<G: Grace> Fabric<G> {
     }
 
     pub(super) fn drop_vrf(&mut self, key: &VrfKey) -> Written {
-        if let Some(id) = self.current.vrfs.get(key) {
-            self.writers.routes.remove_vrf(*id, &self.grace)?;
+        if let Some(id) = self.current.vrfs.get(key).copied() {
+            self.cut_draining_of(id);
+            self.writers.routes.remove_vrf(id, &self.grace)?;
             self.current.vrfs.remove(key);
+            self.nat.leave(id);
         }
         Ok(())
     }
@@ -273,19 +281,24 @@ impl<G: Grace> Fabric<G> {
             Goal::Discard => Target::Discard,
             Goal::Subnet => Target::Subnet,
             Goal::Vrf(vrf) => Target::Vrf(vrf),
+            Goal::Translate(vrf) => Target::Translate(vrf),
+            Goal::Public => Target::Public,
             Goal::Via(via) => {
                 Target::Via(*self.vias.get(&via).ok_or(WriteError::Missing("customer next hop"))?)
             }
             Goal::Hop(hop) => Target::Adjacency(adjacency(AdjacencyKey::Hop(hop))?),
             Goal::Connected(interface) => Target::Adjacency(adjacency(AdjacencyKey::Connected(interface))?),
         };
+        self.yield_to(key, goal)?;
         self.write_route(key, target)?;
         self.current.routes.insert(key, goal);
         Ok(())
     }
 
     pub(super) fn drop_route(&mut self, key: RouteKey) {
-        self.erase_route(key);
+        if !self.drains(key) {
+            self.erase_route(key);
+        }
         self.current.routes.remove(&key);
     }
 
@@ -317,7 +330,9 @@ impl<G: Grace> Fabric<G> {
         };
         let (vrf, key) = (*vrf, AdjacencyKey::Hop(hop));
         let route = RouteKey { vrf, prefix: hop.address.into() };
-        if self.current.adjacencies.contains_key(&key) || self.current.routes.contains_key(&route) {
+        let configured =
+            self.current.adjacencies.contains_key(&key) || self.current.routes.contains_key(&route);
+        if configured || self.speaks_for(hop.interface, hop.address) {
             return Ok(());
         }
         let adjacency = Adjacency::Hop { hop, tunnel: None };

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use nvgw_config::{
     Config, CustomerRoute, Device, DscpMode, DuplicateAddressDetection, EcnMode, Encapsulation,
-    ExternalIndex, ExternalNetwork, ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NetworkRef,
-    Port, Provider, ProviderRoute, SenderCheck, Site, SiteIndex, StaticNeighbor, Subnet, System, Tenant,
-    TenantIndex,
+    ExternalIndex, ExternalNetwork, ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NatFiltering,
+    NatLimits, NatPool, NetworkRef, Port, Provider, ProviderRoute, SenderCheck, Site, SiteIndex,
+    StaticNeighbor, Subnet, System, Tenant, TenantIndex, TenantNat,
 };
 use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, VrfId, Vsid};
 
@@ -93,6 +93,30 @@ pub(crate) fn tenant(name: &str, subnets: Vec<Subnet>, records: Vec<LookupRecord
         external: Some(ExternalIndex(0)),
         public_prefixes: vec![],
         nat: None,
+    }
+}
+
+pub(crate) fn pool(first: &str, last: &str) -> NatPool {
+    let address = |text: &str| text.parse().expect("an address");
+    NatPool {
+        first: address(first),
+        last: address(last),
+        first_port: 1024,
+        last_port: u16::MAX,
+        block_size: 512,
+    }
+}
+
+/// Translation that does nothing yet.
+pub(crate) fn no_translation() -> TenantNat {
+    TenantNat {
+        pools: vec![],
+        statics: vec![],
+        forwards: vec![],
+        exempt: vec![],
+        filtering: NatFiltering::default(),
+        limits: NatLimits::default(),
+        limits_per_address: NatLimits::default(),
     }
 }
 
@@ -192,7 +216,7 @@ pub(crate) fn desired(
     config: &Config,
     known: &BTreeMap<VrfKey, VrfId>,
 ) -> Result<Desired, super::Ipv6Unsupported> {
-    let model = Model::of_file(config.clone(), known)?;
+    let model = Model::of_file(config.clone(), known, &Default::default())?;
     Ok(compile(&model)?.draft.into_desired())
 }
 

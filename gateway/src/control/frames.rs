@@ -1,5 +1,6 @@
 //! The frames that the gateway makes itself, and the parts of frames that it reads.
 
+pub(super) mod error;
 pub(super) mod probe;
 
 use std::net::Ipv4Addr;

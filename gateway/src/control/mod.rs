@@ -23,6 +23,7 @@ pub mod detection;
 mod diff;
 pub mod doctor;
 mod draft;
+mod errors;
 pub mod events;
 mod explain;
 mod fabric;
@@ -30,12 +31,14 @@ mod frames;
 mod learn;
 pub mod learning;
 pub mod model;
+mod nat;
 mod needs;
 pub mod neighbors;
 mod own_addresses;
 mod owner;
 mod probes;
 pub mod provider;
+mod publics;
 mod reconcile;
 mod restart;
 mod slow_path;
@@ -50,6 +53,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ipnet::Ipv4Net;
 use nvgw_config::Config;
 use nvgw_types::{MacAddr, PortId};
 
@@ -61,6 +65,7 @@ pub use compile::Ipv6Unsupported;
 use desired::Hop;
 use detection::Detection;
 use doctor::Checkups;
+use errors::limit::Limits;
 use events::{EventKind, Events};
 use fabric::Fabric;
 pub use fabric::WriteError;
@@ -156,6 +161,7 @@ pub struct Control<G: Grace> {
     unasked: bool,
     probes: Probes,
     checkups: Checkups,
+    error_limits: Limits,
 }
 
 impl<G: Grace> Control<G> {
@@ -188,7 +194,7 @@ impl<G: Grace> Control<G> {
             return Err(ControlError::Ports { open: ports.len(), configured: config.ports.len() });
         }
         let counters = Arc::new(Counters::new(ports.len(), 0));
-        let mut model = Model::of_file(config, &Default::default())?;
+        let mut model = Model::of_file(config, &Default::default(), &Default::default())?;
         let obsolete = model.restore(beginning.stored);
         let mut control = Self {
             detection: Detection::new(own_addresses::timing(&model)),
@@ -210,13 +216,14 @@ impl<G: Grace> Control<G> {
             unasked: false,
             probes: Probes::default(),
             checkups: Checkups::default(),
+            error_limits: Limits::default(),
         };
         let now = Nanos::default();
         control.watch_addresses(now, !beginning.check_addresses);
         own_addresses::mark_usable(&control.detection, &mut control.model);
         let Compiled { mut draft, needs, routes } = compile::compile(&control.model)?;
         draft.replaces(&control.fabric.current);
-        capacity::check(&control.model, &control.fabric.writers.limits, &control.fabric.current, &draft)?;
+        capacity::check(&control.model, &control.fabric, &draft)?;
         (control.needs, control.provider) = (needs, routes);
         // Nothing waits for a neighbour yet, so nothing has to be sent.
         control.write(now, &draft, &mut Vec::new())?;
@@ -268,7 +275,7 @@ impl<G: Grace> Control<G> {
     /// Packets that came in, or their answers, that wait for a neighbour.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.neighbors.held() - self.probes.unsent()
+        self.neighbors.held()
     }
 
     /// What the control side counts.
@@ -339,6 +346,7 @@ impl<G: Grace> Control<G> {
                 Effect::Send(hop, frame) => self.send(now, hop, &frame, out),
                 Effect::Dropped(reason, packets) => self.counters.drops(reason, packets),
                 Effect::Unsent(probe, reason) => self.probe_unsent(probe, reason),
+                Effect::Untold => self.counters.icmp_errors_suppressed.add(1),
             }
         }
     }
@@ -367,6 +375,7 @@ impl<G: Grace> Control<G> {
         if !self.transmit(hop.interface.port, &frame.bytes, out) {
             match frame.origin {
                 Origin::Transit | Origin::Answer => self.counters.drops(DropReason::TransmitFull, 1),
+                Origin::Error => self.counters.icmp_errors_suppressed.add(1),
                 Origin::Probe(number) => self.probe_unsent(number, DropReason::TransmitFull),
             }
             return;
@@ -375,6 +384,10 @@ impl<G: Grace> Control<G> {
             Origin::Probe(number) => {
                 self.counters.originated.add(1);
                 self.probes.sent(now, number);
+            }
+            Origin::Error => {
+                self.counters.originated.add(1);
+                self.counters.icmp_errors_sent.add(1);
             }
             Origin::Transit => self.counters.forwarded.add(1),
             Origin::Answer => {
@@ -404,8 +417,9 @@ impl<G: Grace> Control<G> {
     /// knew another gateway with these addresses send to this one.
     pub fn announce(&self, out: &mut impl Egress) {
         for (interface, network) in &self.fabric.current.networks {
-            for own in &network.addresses {
-                let announcement = self.link(*interface).arp_request(None, own.addr(), own.addr());
+            let own = network.addresses.iter().map(Ipv4Net::addr);
+            for address in own.chain(self.fabric.spoken_for(*interface)) {
+                let announcement = self.link(*interface).arp_request(None, address, address);
                 self.originate(interface.port, &announcement, out);
             }
         }

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use ipnet::{IpNet, Ipv4Net};
-use nvgw_config::{Config, ExternalIndex, FlowIdMode, SenderCheck, SiteIndex};
+use nvgw_config::{Config, ExternalIndex, FlowIdMode, SenderCheck, SiteIndex, TenantNat};
 use nvgw_types::{MacAddr, VrfId, Vsid};
 
 use super::desired::{Customer, Hop, VrfKey};
@@ -60,6 +60,8 @@ pub struct Tenant {
     pub external: Option<ExternalIndex>,
     /// Prefixes routed from the external network into the VRF.
     pub public_prefixes: Vec<Ipv4Net>,
+    /// Address translation toward the external network, which is a shared one then. Only the file says it.
+    pub nat: Option<Box<TenantNat>>,
 }
 
 /// A virtual subnet.
@@ -200,6 +202,10 @@ struct Index {
     public_prefixes: BTreeMap<Ipv4Addr, (Ipv4Net, String)>,
     /// Tenants that name no external network.
     inside: BTreeSet<String>,
+    /// Pools that packets are translated to, first and last address: those of a network are disjoint. And single
+    /// addresses, in a pool or not.
+    pools: BTreeMap<(ExternalIndex, Ipv4Addr, Ipv4Addr), usize>,
+    publics: BTreeMap<(ExternalIndex, Ipv4Addr), usize>,
     /// Lookup records by subnet, and the subnets that have none.
     records: BTreeMap<Vsid, usize>,
     empty: BTreeSet<Vsid>,
@@ -339,7 +345,7 @@ impl Model {
 }
 
 /// The prefix as IPv4 with its host bits cleared; `None` for IPv6.
-fn ipv4(prefix: IpNet) -> Option<Ipv4Net> {
+pub(super) fn ipv4(prefix: IpNet) -> Option<Ipv4Net> {
     match prefix {
         IpNet::V4(prefix) => Some(prefix.trunc()),
         IpNet::V6(_) => None,

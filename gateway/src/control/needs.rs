@@ -4,7 +4,11 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::desired::{Customer, Goal, Hop, RouteKey};
+use nvgw_config::NatPool;
+use nvgw_types::VrfId;
+
+use super::desired::{Customer, Goal, Hop, PublicKey, RouteKey};
+use crate::tables::entries::{BindingKey, Endpoint, PortRange};
 
 /// A number for each key that there is one of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +46,22 @@ impl<K: Ord + Copy> Counts<K> {
     pub(super) fn contains(&self, key: K) -> bool {
         self.0.contains_key(&key)
     }
+
+    /// The keys from one on.
+    pub(super) fn from(&self, first: K) -> impl Iterator<Item = K> {
+        self.0.range(first..).map(|(key, _)| *key)
+    }
+}
+
+/// What somebody wants a public address for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Use {
+    /// For ports that are forwarded.
+    Forward,
+    /// For a pool that hands out these ports.
+    Pool(PortRange),
+    /// For a customer who has it alone.
+    Customer(Customer),
 }
 
 /// What is asked for.
@@ -53,6 +73,14 @@ pub(super) struct Needs {
     pub(super) vias: Counts<Customer>,
     /// Provider addresses of hosts.
     pub(super) peers: Counts<Ipv4Addr>,
+    /// Pools, by external VRF: tenants share them.
+    pub(super) pools: Counts<(VrfId, NatPool)>,
+    /// Uses of public addresses.
+    pub(super) publics: Counts<(PublicKey, Use)>,
+    /// Where bindings lead.
+    pub(super) bindings: Counts<(BindingKey, Endpoint)>,
+    /// Customers that forwards and 1:1 addresses lead to.
+    pub(super) bound: Counts<Customer>,
     /// Routes that are asked for more than once. Most are not, and have no entry here.
     contested: BTreeMap<RouteKey, BTreeMap<(u8, Goal), usize>>,
 }
@@ -95,11 +123,14 @@ fn precedence(key: RouteKey, goal: Goal) -> u8 {
         Goal::Local => 0,
         Goal::Discard => 1,
         Goal::Connected(_) => 2,
-        Goal::Subnet => 3,
-        Goal::Via(_) => 4,
-        Goal::Vrf(_) => 5,
-        Goal::Hop(hop) if key.prefix.prefix_len() < 32 || key.prefix.addr() != hop.address => 6,
-        Goal::Hop(_) => 7,
+        Goal::Public => 3,
+        Goal::Subnet => 4,
+        Goal::Via(_) => 5,
+        // What is exempt from translation comes before what is translated.
+        Goal::Vrf(_) => 6,
+        Goal::Translate(_) => 7,
+        Goal::Hop(hop) if key.prefix.prefix_len() < 32 || key.prefix.addr() != hop.address => 8,
+        Goal::Hop(_) => 9,
     }
 }
 

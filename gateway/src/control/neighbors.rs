@@ -5,6 +5,7 @@
 //! leaves again in exactly one effect.
 
 mod entry;
+mod frame;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -16,6 +17,8 @@ use super::time::Nanos;
 use crate::telemetry::DropReason;
 pub use entry::State;
 use entry::{Entry, Phase};
+use frame::Waiting;
+pub use frame::{Frame, Origin};
 
 /// Between two requests for the same address.
 const RETRY: Duration = Duration::from_secs(1);
@@ -25,9 +28,9 @@ const TRIES: u8 = 3;
 const REACHABLE: Duration = Duration::from_secs(300);
 /// How long an unanswered address is not asked for again.
 const FAILED: Duration = Duration::from_secs(3);
-/// Packets held for one neighbour.
+/// Frames held for one neighbour.
 pub const HELD_EACH: usize = 32;
-/// Packets held in all.
+/// Frames held in all.
 pub const HELD_TOTAL: usize = 4096;
 /// Neighbours of one network that nobody configured.
 pub const LEARNED_EACH: usize = 4096;
@@ -45,26 +48,6 @@ pub const fn hosts_of(interface: InterfaceId) -> NeighborId {
 #[must_use]
 pub const fn interface_of_hosts(id: NeighborId) -> Option<InterfaceId> {
     if id.0 < HOSTS { None } else { Some(InterfaceId((id.0 - HOSTS) as u16)) }
-}
-
-/// What a held packet is, which decides how its end is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// It came in on a port and goes on.
-    Transit,
-    /// It is the gateway's answer to a packet that came in.
-    Answer,
-    /// It is the gateway's own probe of this number: no packet that came in stands behind it.
-    Probe(u16),
-}
-
-/// A finished frame but for its destination Ethernet address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame {
-    /// The bytes, from the Ethernet header on.
-    pub bytes: Vec<u8>,
-    /// What it is.
-    pub origin: Origin,
 }
 
 /// What the owner has to do.
@@ -89,16 +72,8 @@ pub enum Effect {
     Dropped(DropReason, u64),
     /// The probe of this number ended here.
     Unsent(u16, DropReason),
-}
-
-impl Frame {
-    /// The frame's end for a reason.
-    fn refused(self, reason: DropReason) -> Effect {
-        match self.origin {
-            Origin::Transit | Origin::Answer => Effect::Dropped(reason, 1),
-            Origin::Probe(number) => Effect::Unsent(number, reason),
-        }
-    }
+    /// An ICMP error ended here: the sender of the packet that it is about is not told.
+    Untold,
 }
 
 /// All neighbours.
@@ -109,7 +84,7 @@ pub struct Neighbors {
     /// What is due when; ties in the order of identifiers.
     timers: BTreeSet<(Nanos, NeighborId)>,
     learned: BTreeMap<InterfaceKey, usize>,
-    held: usize,
+    waiting: Waiting,
     next: u32,
     refused: u64,
 }
@@ -156,10 +131,10 @@ impl Neighbors {
         self.ids.get(&hop).and_then(|id| self.entries.get(id)).is_some_and(|entry| entry.silent)
     }
 
-    /// Packets held now, probes included.
+    /// Packets that came in, or their answers, held now: no ICMP errors, and no probes.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.held
+        self.waiting.packets
     }
 
     /// Neighbours not learned because their network had [`LEARNED_EACH`] already.
@@ -237,7 +212,7 @@ impl Neighbors {
 
     /// Takes a frame for a neighbour: sends it, holds it, or drops it.
     pub fn submit(&mut self, now: Nanos, id: NeighborId, mut frame: Frame, effects: &mut Vec<Effect>) {
-        let full = self.held >= HELD_TOTAL;
+        let full = self.waiting.frames >= HELD_TOTAL;
         let Some(entry) = self.entries.get_mut(&id) else {
             effects.push(frame.refused(DropReason::NeighborUnresolved));
             return;
@@ -254,16 +229,16 @@ impl Neighbors {
                 effects.push(frame.refused(DropReason::HoldQueueFull));
             }
             Phase::Asking { held, .. } => {
+                self.waiting.begins(&frame);
                 held.push_back(frame);
-                self.held += 1;
             }
             _ => {
                 let mut held = VecDeque::new();
                 if full {
                     effects.push(frame.refused(DropReason::HoldQueueFull));
                 } else {
+                    self.waiting.begins(&frame);
                     held.push_back(frame);
-                    self.held += 1;
                 }
                 self.ask_first(now, id, held, effects);
             }
@@ -359,7 +334,7 @@ impl Neighbors {
         if before != Some(mac) {
             effects.push(Effect::Resolved(hop));
         }
-        self.held -= held.len();
+        self.waiting.end(&held);
         for mut frame in held {
             frame.address_to(mac);
             effects.push(Effect::Send(hop, frame));
@@ -419,12 +394,12 @@ impl Neighbors {
     }
 
     fn drop_held(&mut self, held: VecDeque<Frame>, effects: &mut Vec<Effect>) {
-        self.held -= held.len();
+        self.waiting.end(&held);
         let mut packets = 0;
         for frame in held {
             match frame.refused(DropReason::NeighborUnresolved) {
                 Effect::Dropped(_, one) => packets += one,
-                unsent => effects.push(unsent),
+                other => effects.push(other),
             }
         }
         if packets > 0 {
@@ -444,7 +419,7 @@ pub struct View {
     pub state: State,
     /// Since when it stands so; a reachable one, when it was last heard.
     pub since: Nanos,
-    /// Packets that wait for it.
+    /// Frames that wait for it.
     pub held: usize,
     /// Whether the configuration names it.
     pub configured: bool,

@@ -61,7 +61,6 @@ pub(super) struct Probes {
     next: u16,
     under_way: BTreeMap<u16, Probe>,
     due: BTreeSet<(Nanos, u16)>,
-    unsent: usize,
     finished: Vec<(u64, ProbeOutcome)>,
     of_checkup: Vec<(Ipv4Addr, ProbeOutcome)>,
 }
@@ -83,7 +82,6 @@ impl Probes {
         let sequence = self.next;
         self.next = self.next.wrapping_add(1);
         self.under_way.insert(sequence, probe);
-        self.unsent += 1;
         Some(Number { identifier: self.identifier, sequence })
     }
 
@@ -93,7 +91,6 @@ impl Probes {
             && probe.sent.is_none()
         {
             probe.sent = Some(now);
-            self.unsent -= 1;
             self.due.insert((now.after(probe.timeout), sequence));
         }
     }
@@ -101,11 +98,8 @@ impl Probes {
     /// Takes a probe off the list.
     pub(super) fn remove(&mut self, sequence: u16) -> Option<Probe> {
         let probe = self.under_way.remove(&sequence)?;
-        match probe.sent {
-            Some(sent) => {
-                self.due.remove(&(sent.after(probe.timeout), sequence));
-            }
-            None => self.unsent -= 1,
+        if let Some(sent) = probe.sent {
+            self.due.remove(&(sent.after(probe.timeout), sequence));
         }
         Some(probe)
     }
@@ -141,11 +135,6 @@ impl Probes {
     /// When the next probe's time is up.
     pub(super) fn next_due(&self) -> Option<Nanos> {
         self.due.first().map(|(due, _)| *due)
-    }
-
-    /// Probes that wait for a next hop.
-    pub(super) const fn unsent(&self) -> usize {
-        self.unsent
     }
 
     /// Keeps an outcome for who asked.

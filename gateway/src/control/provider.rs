@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn routes_of(config: nvgw_config::Config) -> ProviderRoutes {
-        let model = Model::of_file(config, &BTreeMap::new()).expect("IPv4");
+        let model = Model::of_file(config, &BTreeMap::new(), &Default::default()).expect("IPv4");
         ProviderRoutes::new(&model).expect("IPv4")
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::desired::{Adjacency, AdjacencyKey, Desired, Hop, Role, RouteKey};
+use super::desired::{Adjacency, AdjacencyKey, Desired, Hop, PublicKey, Role, RouteKey};
 use super::diff::{Diff, diff};
 use super::draft::{Draft, after};
 use super::fabric::{Fabric, WriteError};
@@ -13,8 +13,8 @@ use super::neighbors::{Effect, Neighbors};
 use super::time::Nanos;
 use crate::tables::Grace;
 
-/// What a reload did: networks, virtual subnets, lookup records, routes, ways to hosts and static
-/// neighbours together.
+/// What a reload did: networks, virtual subnets, lookup records, routes, ways to hosts, static neighbours, and what
+/// translation has of public addresses, bindings and tenants, together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Applied {
     /// Objects that are new.
@@ -74,6 +74,10 @@ pub(super) fn reconcile<G: Grace>(
     let statics = diff(&draft.static_neighbors, &old.static_neighbors);
     let locals = diff(&draft.locals, &old.locals);
     let vias = diff(&draft.vias, &old.vias);
+    let publics = diff(&draft.publics, &old.publics);
+    let bindings = diff(&draft.bindings, &old.bindings);
+    let policies = diff(&draft.policies, &old.policies);
+    let settings = draft.settings.filter(|settings| *settings != old.settings);
     let forsaken = forsaken_by(old, draft);
     let moved_networks =
         !networks.added.is_empty() || !networks.changed.is_empty() || !networks.removed.is_empty();
@@ -84,13 +88,19 @@ pub(super) fn reconcile<G: Grace>(
     applied.count(&records);
     applied.count(&routes);
     applied.count(&statics);
+    applied.count(&publics);
+    applied.count(&bindings);
+    applied.count(&policies);
+    applied.changed += usize::from(settings.is_some());
     // A way out is new or gone with what leads over it; that it leads elsewhere is a change of its own.
     applied.changed += adjacencies.changed.len();
 
+    let new_publics = !publics.added.is_empty();
     forget_hosts(fabric, draft, moved_networks);
     subnets.removed.into_iter().for_each(|vsid| fabric.drop_subnet(vsid));
     records.removed.into_iter().for_each(|customer| fabric.drop_record(customer));
     locals.removed.into_iter().for_each(|own| fabric.drop_local(own));
+    bindings.removed.into_iter().for_each(|key| fabric.drop_binding(key));
 
     vrfs.added.into_iter().try_for_each(|(key, id)| fabric.put_vrf(key, id))?;
     for (key, network) in networks.added {
@@ -116,9 +126,20 @@ pub(super) fn reconcile<G: Grace>(
     for (customer, record) in records.changed.into_iter().chain(records.added) {
         fabric.put_record(customer, record)?;
     }
+    settings.map_or(Ok(()), |settings| fabric.put_settings(settings))?;
+    for (key, public) in publics.changed.into_iter().chain(publics.added) {
+        fabric.put_public(key, public)?;
+    }
+    for (key, to) in bindings.changed.into_iter().chain(bindings.added) {
+        fabric.put_binding(key, to)?;
+    }
+    for (_, policy) in policies.changed.into_iter().chain(policies.added) {
+        fabric.put_policy(policy)?;
+    }
     for (key, goal) in routes.added.into_iter().chain(routes.changed) {
         fabric.put_route(key, goal)?;
     }
+    fabric.settle_revived();
     // A network that changes hands does so once its new VRF has its routes.
     for (key, network) in networks.changed {
         fabric.put_network(key, network, neighbors)?;
@@ -128,12 +149,14 @@ pub(super) fn reconcile<G: Grace>(
     }
     locals.added.into_iter().try_for_each(|(own, ())| fabric.put_local(own))?;
 
+    publics.removed.into_iter().try_for_each(|key| fabric.drop_public(key))?;
     routes.removed.into_iter().for_each(|key| fabric.drop_route(key));
+    policies.removed.into_iter().for_each(|vrf| fabric.drop_policy(vrf));
     vias.removed.into_iter().for_each(|via| fabric.drop_via(via));
     adjacencies.removed.into_iter().for_each(|key| fabric.drop_adjacency(key));
     let unwanted = forsaken.into_iter().filter(|hop| !fabric.wants(*hop));
     unwanted.for_each(|hop| neighbors.remove(hop, effects));
-    if moved_networks {
+    if moved_networks || new_publics {
         forget_neighbors(fabric, neighbors, draft, effects);
     }
     networks.removed.into_iter().for_each(|key| fabric.drop_network(key));
@@ -157,11 +180,19 @@ fn forsaken_by(old: &Desired, draft: &Draft) -> BTreeSet<Hop> {
 
 /// Whether a network of the draft is where the host of a connected prefix can still be.
 fn is_host(current: &Desired, draft: &Draft, hop: Hop) -> bool {
-    let network = draft.network(current, hop.interface);
-    network.is_some_and(|n| !n.owns(hop.address) && n.own_address_toward(hop.address).is_some())
+    let address = hop.address;
+    draft.network(current, hop.interface).is_some_and(|network| {
+        let public = match network.role {
+            Role::External(external) => {
+                after(&draft.publics, &current.publics, &PublicKey { external, address }).is_some()
+            }
+            Role::Site => false,
+        };
+        !public && !network.owns(address) && network.own_address_toward(address).is_some()
+    })
 }
 
-/// Learned hosts whose address is routed by itself from now on, or that are on no network any more.
+/// Learned hosts whose address is public or routed by itself from now on, or that are on no network any more.
 fn forget_hosts<G: Grace>(fabric: &mut Fabric<G>, draft: &Draft, moved_networks: bool) {
     let current = &fabric.current;
     let stays = |hop: Hop, vrf| {
@@ -181,14 +212,15 @@ fn forget_hosts<G: Grace>(fabric: &mut Fabric<G>, draft: &Draft, moved_networks:
         });
         let routed = draft.routes.keys().filter(|key| key.prefix.prefix_len() == 32);
         let routed = routed.flat_map(|key| fabric.hosts_at(key.prefix.addr()));
-        let touched: BTreeSet<_> = ways.chain(routed).collect();
+        let public = draft.publics.keys().flat_map(|key| fabric.hosts_at(key.address));
+        let touched: BTreeSet<_> = ways.chain(routed).chain(public).collect();
         let hosts = fabric.hosts();
         touched.into_iter().filter(|hop| hosts.get(hop).is_some_and(|vrf| !stays(*hop, *vrf))).collect()
     };
     gone.into_iter().for_each(|hop| fabric.drop_host(hop));
 }
 
-/// Learned neighbours that are on no network any more.
+/// Learned neighbours that are on no network any more, or whose address is public.
 fn forget_neighbors<G: Grace>(
     fabric: &Fabric<G>,
     neighbors: &mut Neighbors,

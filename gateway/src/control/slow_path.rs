@@ -1,5 +1,5 @@
 //! What workers hand over: ARP, ICMP echo to the gateway's own addresses and answers to its own, packets whose next hop
-//! is not known.
+//! is not known, packets whose [senders](super::errors) are to hear of their end.
 //!
 //! A reply takes the way that the tables give it, as any packet to its destination would: an echo reply on the
 //! provider network follows the provider routes, one on an external network or in a tenant's VRF that VRF's routes.
@@ -34,15 +34,15 @@ const VRFS: usize = 3;
 enum End {
     /// Answered or absorbed.
     Consumed,
-    /// Given to the neighbours, or its answer was: their effects count it.
+    /// Given to the neighbours, or its answer was: their effects count it. Or it was counted before.
     Passed,
 }
 
 type Ended = Result<End, DropReason>;
 
 impl<G: Grace> Control<G> {
-    /// Takes a packet from a worker. It ends in exactly one way, now or, where it waits for a neighbour, later:
-    /// forwarded, consumed, or dropped for a reason.
+    /// Takes a packet from a worker. Unless it was counted as dropped before, it ends in exactly one way, now or, where it
+    /// waits for a neighbour, later: forwarded, consumed, or dropped for a reason.
     pub fn handle_punt(&mut self, now: Nanos, punt: Punt, frame: &[u8], out: &mut impl Egress) {
         let mut effects = Vec::new();
         let ended = match punt {
@@ -54,10 +54,13 @@ impl<G: Grace> Control<G> {
                 let known = seen.is_some_and(|seen| self.learn(now, &seen, out));
                 if known { self.taught(now, vsid, vrf, frame, &mut effects) } else { Err(reason) }
             }
-            Punt::Error { .. } => Ok(End::Passed),
+            Punt::Error { error, ingress } => {
+                self.tell(now, error, ingress, frame, &mut effects);
+                Ok(End::Passed)
+            }
             Punt::Unresolved { neighbor } => {
                 let frame = Frame { bytes: frame.to_vec(), origin: Origin::Transit };
-                self.pass(now, neighbor, frame, &mut effects)
+                self.pass(now, neighbor, frame, &mut effects).map(|()| End::Passed)
             }
         };
         match ended {
@@ -97,10 +100,13 @@ impl<G: Grace> Control<G> {
             self.note_claim(now, Hop { interface: key, address: target }, mac, Heard::Probe);
         }
         let network = self.fabric.network(key).ok_or(IGNORED)?;
-        if !probe && network.own_address_toward(sender).is_none() {
+        // Nobody else has an address that the gateway speaks for.
+        let ours = self.fabric.speaks_for(key, sender);
+        if !probe && (ours || network.own_address_toward(sender).is_none()) {
             return Err(IGNORED);
         }
-        let asks_us = operation == Operation::Request && network.owns(target);
+        let owned = network.owns(target) || self.fabric.speaks_for(key, target);
+        let asks_us = operation == Operation::Request && owned;
         if !probe {
             self.neighbors.heard(now, Hop { interface: key, address: sender }, mac, asks_us, effects);
         }
@@ -232,6 +238,10 @@ impl<G: Grace> Control<G> {
         if self.route(vrf, reply.asked).1 != Target::Local {
             return Err(DropReason::LocalUnsupported);
         }
+        // Nobody but a stranger with a forged address asks from there: workers translate, and this does not.
+        if let Target::Translate(_) = self.leads(vrf, reply.asker) {
+            return Err(missing);
+        }
         let (vrf, target) = self.route(vrf, reply.asker);
         let address = match target {
             Target::Missing | Target::Vrf(_) | Target::Translate(_) | Target::Public => return Err(missing),
@@ -243,7 +253,7 @@ impl<G: Grace> Control<G> {
                 let rewrite = *self.fabric.writers.adjacencies.get(id.0).ok_or(missing)?;
                 let neighbor = usable(&rewrite, reply.packet.len())?;
                 let frame = Frame { bytes: frames::plain(&rewrite, &reply.packet), origin: Origin::Answer };
-                return self.pass(now, neighbor, frame, effects);
+                return self.pass(now, neighbor, frame, effects).map(|()| End::Passed);
             }
         };
         let record = self.record(vrf, address).ok_or(DropReason::DestinationRecordMissing)?;
@@ -264,16 +274,22 @@ impl<G: Grace> Control<G> {
         let rewrite = *rewrite.ok_or(DropReason::ProviderRouteMissing)?;
         let neighbor = usable(&rewrite, packet.len())?;
         let bytes = frames::encapsulated(&rewrite, record, ethertype, tos, packet);
-        self.pass(now, neighbor, Frame { bytes, origin: Origin::Answer }, effects)
+        self.pass(now, neighbor, Frame { bytes, origin: Origin::Answer }, effects).map(|()| End::Passed)
     }
 
     /// Gives a finished frame to its neighbour. One for all hosts of a network that have no entry is for the host
     /// that the frame's packet names.
-    fn pass(&mut self, now: Nanos, neighbor: NeighborId, frame: Frame, effects: &mut Vec<Effect>) -> Ended {
+    pub(super) fn pass(
+        &mut self,
+        now: Nanos,
+        neighbor: NeighborId,
+        frame: Frame,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), DropReason> {
         const UNRESOLVED: DropReason = DropReason::NeighborUnresolved;
         let Some(interface) = interface_of_hosts(neighbor) else {
             self.neighbors.submit(now, neighbor, frame, effects);
-            return Ok(End::Passed);
+            return Ok(());
         };
         let interface = self.fabric.interface_key(interface).ok_or(UNRESOLVED)?;
         let network = self.fabric.network(interface).ok_or(UNRESOLVED)?;
@@ -282,19 +298,24 @@ impl<G: Grace> Control<G> {
             return Err(UNRESOLVED);
         }
         self.neighbors.submit_to_host(now, Hop { interface, address }, frame, effects);
-        Ok(End::Passed)
+        Ok(())
     }
 
     /// Where an address leads, followed from VRF to VRF, and in which VRF it does.
     pub(super) fn route(&self, mut vrf: VrfId, address: Ipv4Addr) -> (VrfId, Target) {
         let mut target = Target::Vrf(vrf);
         for _ in 0..VRFS {
-            let Target::Vrf(next) = target else { break };
+            let (Target::Vrf(next) | Target::Translate(next)) = target else { break };
             vrf = next;
-            let found = self.fabric.writers.routes.lookup(vrf, address.into());
-            target = found.map_or(Target::Missing, |(_, _, leaf)| Target::decode(leaf.get()));
+            target = self.leads(vrf, address);
         }
         (vrf, target)
+    }
+
+    /// Where an address leads in one VRF.
+    pub(super) fn leads(&self, vrf: VrfId, address: Ipv4Addr) -> Target {
+        let found = self.fabric.writers.routes.lookup(vrf, address.into());
+        found.map_or(Target::Missing, |(_, _, leaf)| Target::decode(leaf.get()))
     }
 
     pub(super) fn record(&self, vrf: VrfId, address: u128) -> Option<Record> {
@@ -311,7 +332,7 @@ impl<G: Grace> Control<G> {
 }
 
 /// The neighbour of a way out that exists and takes a packet of that length.
-fn usable(rewrite: &Rewrite, length: usize) -> Result<NeighborId, DropReason> {
+pub(super) fn usable(rewrite: &Rewrite, length: usize) -> Result<NeighborId, DropReason> {
     if rewrite.reach() == Reach::NoRoute {
         Err(DropReason::ProviderRouteMissing)
     } else if length > usize::from(rewrite.mtu()) {

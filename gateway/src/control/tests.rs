@@ -5,6 +5,7 @@ mod changes;
 mod hosts;
 mod kept;
 mod learn;
+mod nat;
 mod own_addresses;
 mod owners;
 mod reload;
@@ -37,6 +38,14 @@ fn written(changes: &[&str]) -> ChangeSet {
 fn apply(control: &mut Control<LocalGrace>, changes: &[&str]) {
     let made = control.change(&written(changes), Owner::Api, at(0), &mut Sent::default());
     assert!(made.is_ok(), "{changes:?}: {made:?}");
+}
+
+/// Has workers that hold nothing do all sweeps that are due.
+fn sweep(control: &mut Control<LocalGrace>) {
+    // What drained goes with the first, and is forgotten with the second.
+    for _ in 0..2 {
+        control.nat_swept(control.nat_sweep(), |_| 0);
+    }
 }
 
 /// A gateway that starts with what a journal kept.

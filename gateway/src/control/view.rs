@@ -401,6 +401,8 @@ impl<G: Grace> Control<G> {
             usage("lookup", tables.records.len(), tables.records.capacity()),
             usage("routes", tables.routes.len(), tables.routes.capacity()),
             usage("adjacencies", tables.adjacencies.len(), tables.adjacencies.capacity()),
+            usage("nat-addresses", tables.publics.len(), tables.publics.capacity()),
+            usage("nat-bindings", tables.bindings.len(), tables.bindings.capacity()),
         ]
     }
 
@@ -422,6 +424,10 @@ impl<G: Grace> Control<G> {
                 Goal::Via(Customer { address, .. }) => ("next-hop", None, Some((*address).into()), None),
                 Goal::Hop(hop) => ("next-hop", Some(self.next_hop(*hop)), None, None),
                 Goal::Vrf(to) => ("vrf", None, None, names.get(to).map(|name| (*name).to_owned())),
+                Goal::Translate(to) => {
+                    ("translate", None, None, names.get(to).map(|name| (*name).to_owned()))
+                }
+                Goal::Public => ("public", None, None, None),
             };
             let (vrf, prefix) = ((*name).to_owned(), key.prefix.into());
             let route = RouteView {
@@ -527,7 +533,7 @@ impl<G: Grace> Control<G> {
         };
         let owner = match goal {
             Goal::Via(_) => self.model.customer_routes().get(&(key.vrf, key.prefix)).map(|hop| hop.owner),
-            Goal::Vrf(to) => tenant(*to).or_else(|| tenant(key.vrf)),
+            Goal::Vrf(to) | Goal::Translate(to) => tenant(*to).or_else(|| tenant(key.vrf)),
             Goal::Local | Goal::Discard | Goal::Subnet => {
                 let subnet = self.model.subnet_at(key.vrf, key.prefix.addr());
                 subnet.and_then(|(vsid, _)| self.model.subnets().get(&vsid)).map(|subnet| subnet.owner)
@@ -535,7 +541,7 @@ impl<G: Grace> Control<G> {
             Goal::Hop(hop) if key.prefix.prefix_len() == 32 => {
                 self.model.neighbors.get(hop).map(|mac| mac.owner)
             }
-            Goal::Hop(_) | Goal::Connected(_) => None,
+            Goal::Hop(_) | Goal::Connected(_) | Goal::Public => None,
         };
         owner.unwrap_or(Owner::Config).name()
     }

@@ -89,7 +89,7 @@ pub(super) fn check_senders<'s, S: ReadSection>(
     lane: &mut Lane<u8>,
     out: &mut Outputs,
 ) {
-    let mut accepted = Meter::new(stages.counters, |vrf| &vrf.rx);
+    let mut accepted = Meter::new(stages.counters, |vrf| &vrf.rx).only_if(stages.fresh);
     for &Located { place, subnet, record } in senders {
         let packet = &packets[place];
         let record = stages.tables.records.confirm(section, record, packet.hash, &sender(packet));
@@ -154,7 +154,9 @@ fn judge<S: ReadSection>(
     let Some(reason) = reconsider(stages, section, packet, subnet, reason) else { return Verdict::Passes };
     match subnet.sender_mode {
         SenderMode::LogOnly if reason != DropReason::OwnPacket => {
-            stages.counters.sender_unverified.add(1);
+            if stages.fresh {
+                stages.counters.sender_unverified.add(1);
+            }
             Verdict::Passes
         }
         SenderMode::Learn if reason != DropReason::OwnPacket && learnable(stages, packet, subnet) => {

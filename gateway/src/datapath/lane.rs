@@ -4,6 +4,9 @@ use arrayvec::ArrayVec;
 use dpdk_bindings::BURST;
 use nvgw_types::{InterfaceId, MacAddr, VrfId, Vsid};
 
+use super::handed::Behind;
+use crate::packet::translation::{End, Replacement};
+
 /// Packets of one burst on their way to the same stage, in the order they came: places in the burst, alone or with
 /// what a stage found out about each.
 pub(super) type Lane<T> = ArrayVec<T, BURST>;
@@ -65,6 +68,10 @@ pub(super) struct Packet {
     pub(super) origin: Origin,
     /// Whether it is an ARP packet of the overlay.
     pub(super) arp: bool,
+    /// Whether it is a customer's, already translated, to another customer's public address.
+    pub(super) around: bool,
+    /// The end that is translated, if any is.
+    pub(super) translation: Option<End>,
 }
 
 const _: () = assert!(size_of::<Packet>() == 64);
@@ -89,24 +96,76 @@ impl Packet {
         ttl: 0,
         origin: Origin::Outside,
         arp: false,
+        around: false,
+        translation: None,
     };
 }
 
-/// The state of all packets of a burst.
-pub(super) struct Packets(pub(super) [Packet; BURST]);
+/// The state of all packets of a burst, and what few of them need beside it.
+pub(super) struct Packets {
+    packets: [Packet; BURST],
+    replacements: [Replacement; BURST],
+    /// The port of the packet that a handed fragment belongs to.
+    fragments: [Option<u16>; BURST],
+    /// The customers behind packets that go around.
+    senders: [Option<Behind>; BURST],
+}
+
+impl Packets {
+    pub(super) const EMPTY: Self = Self {
+        packets: [Packet::EMPTY; _],
+        replacements: [Replacement { address: 0, port: None }; _],
+        fragments: [None; _],
+        senders: [None; _],
+    };
+
+    /// What the end becomes that a packet's [`translation`](Packet::translation) names.
+    #[inline(always)]
+    pub(super) fn replacement(&self, place: u8) -> Replacement {
+        self.replacements[usize::from(place) % BURST]
+    }
+
+    /// Notes what one end of a packet becomes.
+    #[inline(always)]
+    pub(super) fn replace(&mut self, place: u8, end: End, new: Replacement) {
+        self[place].translation = Some(end);
+        self.replacements[usize::from(place) % BURST] = new;
+    }
+
+    /// The port of the packet that a handed fragment belongs to.
+    pub(super) fn fragment(&self, place: u8) -> Option<u16> {
+        self.fragments[usize::from(place) % BURST]
+    }
+
+    /// The customer behind a packet that goes around.
+    pub(super) fn sender(&self, place: u8) -> Option<Behind> {
+        self.senders[usize::from(place) % BURST]
+    }
+
+    /// Notes what is known of a handed packet.
+    pub(super) fn hand(&mut self, place: u8, fragment: Option<u16>, sender: Option<Behind>) {
+        self.fragments[usize::from(place) % BURST] = fragment;
+        self.senders[usize::from(place) % BURST] = sender;
+    }
+
+    /// Forgets what was known of handed packets.
+    pub(super) fn forget_handed(&mut self) {
+        (self.fragments, self.senders) = ([None; _], [None; _]);
+    }
+}
 
 impl std::ops::Index<u8> for Packets {
     type Output = Packet;
 
     #[inline(always)]
     fn index(&self, place: u8) -> &Packet {
-        &self.0[usize::from(place) % BURST]
+        &self.packets[usize::from(place) % BURST]
     }
 }
 
 impl std::ops::IndexMut<u8> for Packets {
     #[inline(always)]
     fn index_mut(&mut self, place: u8) -> &mut Packet {
-        &mut self.0[usize::from(place) % BURST]
+        &mut self.packets[usize::from(place) % BURST]
     }
 }

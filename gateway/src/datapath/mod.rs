@@ -6,16 +6,21 @@
 
 mod decapsulate;
 mod flow;
+mod handed;
 mod lane;
 mod meter;
 mod output;
 mod parse;
 mod pipeline;
 mod quiescence;
+mod refuse;
 mod resolve;
 mod rewrite;
 mod route;
+mod translate;
 
+pub use handed::Handed;
 pub use output::{Outputs, Punted};
 pub use pipeline::{Options, Pipeline};
 pub use quiescence::{QsbrGrace, QsbrReaders, Section};
+pub use translate::Translator;

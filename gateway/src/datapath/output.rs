@@ -4,7 +4,9 @@ use arrayvec::ArrayVec;
 use dpdk_bindings::{BURST, Burst, Mbuf, TxBatch};
 use nvgw_types::PortId;
 
-use crate::tables::exchange::Punt;
+use super::handed::Handed;
+use crate::nat::{self, Events};
+use crate::tables::exchange::{NatAnswer, Punt};
 use crate::telemetry::DropReason;
 use crate::telemetry::counters::Counters;
 
@@ -24,13 +26,28 @@ pub struct Outputs {
     pub transmit: Box<[TxBatch]>,
     /// Packets for the control thread.
     pub punts: ArrayVec<Punted, BURST>,
+    /// Packets for other workers, and for another turn of this one.
+    pub handed: ArrayVec<Handed, HANDED>,
+    /// What the translation log wants to know. What is left here when the next burst comes takes room from it.
+    pub events: Events,
+    /// What was asked about sessions.
+    pub answers: ArrayVec<NatAnswer, { nat::BATCH }>,
 }
+
+/// Room for packets that are handed over: every packet of a burst, and the fragments that waited for some of them.
+const HANDED: usize = 2 * BURST;
 
 impl Outputs {
     /// Room for so many ports.
     #[must_use]
     pub fn new(ports: usize) -> Self {
-        Self { transmit: (0..ports).map(|_| TxBatch::new()).collect(), punts: ArrayVec::new() }
+        Self {
+            transmit: (0..ports).map(|_| TxBatch::new()).collect(),
+            punts: ArrayVec::new(),
+            handed: ArrayVec::new(),
+            events: Events::new(),
+            answers: ArrayVec::new(),
+        }
     }
 
     /// Hands a finished frame to a port.
@@ -53,6 +70,20 @@ impl Outputs {
             self.punt_frame(counters, mbuf, punt);
         } else {
             counters.drop(DropReason::Malformed);
+        }
+    }
+
+    /// Hands a packet to the control thread that was dropped and counted. Where there is no room, nobody hears of it.
+    #[cold]
+    pub(super) fn report(&mut self, mbuf: Mbuf, punt: Punt) {
+        drop(self.punts.try_push(Punted { punt, mbuf }));
+    }
+
+    /// Hands a packet to another worker, or to a later turn of this one.
+    #[cold]
+    pub(super) fn hand_over(&mut self, counters: &Counters, handed: Handed) {
+        if self.handed.try_push(handed).is_err() {
+            counters.drop(DropReason::HandOverFull);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Outer headers: which lane a packet takes.
 
-use dpdk_bindings::{BURST, Burst};
+use dpdk_bindings::{BURST, Burst, Mbuf};
 use nvgw_types::{InterfaceId, PortId, Vsid};
 use zerocopy::FromBytes;
 
@@ -66,7 +66,33 @@ pub(super) fn parse<S: ReadSection>(
             Err(reason) => stages.counters.drop(reason),
         }
     }
-    stages.counters.port(port).rx.add(burst.len() as u64, bytes);
+    if stages.fresh {
+        stages.counters.port(port).rx.add(burst.len() as u64, bytes);
+    }
+}
+
+/// Reads IP packets that another pass has checked, which come from one customer for another's public address.
+pub(super) fn read_around(packets: &mut Packets, burst: &Burst) -> Lane<u8> {
+    let mut lane = Lane::new();
+    for place in 0..burst.len().min(BURST) as u8 {
+        let bytes = burst.get(usize::from(place)).map(Mbuf::data).unwrap_or_default();
+        let (Ok((header, _)), Some(sender)) = (Ipv4::ref_from_prefix(bytes), packets.sender(place)) else {
+            continue;
+        };
+        packets[place] = Packet {
+            source: header.source(),
+            destination: header.destination(),
+            vrf: sender.external,
+            length: header.total_length() as u16,
+            tos: header.tos,
+            ttl: header.ttl,
+            origin: Origin::Outside,
+            around: true,
+            ..Packet::EMPTY
+        };
+        append(&mut lane, place);
+    }
+    lane
 }
 
 /// Outer IPv4, GRE, inner Ethernet, inner IPv4, no options.
@@ -112,6 +138,7 @@ impl<S: ReadSection> Parser<'_, S> {
         }
         let Some(interface) = self.of else { return Err(DropReason::VlanUnknown) };
         packet.interface = self.interface;
+        (packet.around, packet.translation) = (false, None);
 
         let destination = frame.destination();
         if destination != interface.mac && (destination.is_multicast() || interface.check_mac) {

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
-use dpdk_bindings::{Burst, clock};
+use arrayvec::ArrayVec;
+use dpdk_bindings::{BURST, Burst, clock};
 use nvgw_types::PortId;
 
 use super::decapsulate::{check_senders, find_subnets, locate_senders};
-use super::lane::{Lane, Packet, Packets};
+use super::handed::Handed;
+use super::lane::{Lane, Packets};
 use super::output::Outputs;
-use super::parse::parse;
+use super::parse::{parse, read_around};
 use super::resolve::{locate, resolve};
 use super::rewrite::{rewrite_plain, rewrite_wrapped};
 use super::route::{decide, look_up};
+use super::translate::{Translation, Translator, settings};
 use crate::tables::ReadSection;
+use crate::tables::exchange::Millis;
 use crate::tables::set::TableReaders;
-use crate::telemetry::Stage;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::{DropReason, Stage};
 
 /// What the operator chose for the datapath as a whole.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,6 +33,8 @@ pub(super) struct Stages<'s> {
     pub(super) tables: &'s TableReaders,
     pub(super) counters: &'s Counters,
     pub(super) allow_reserved_vsids: bool,
+    /// Whether the packets were received by this worker just now, and no worker has counted that.
+    pub(super) fresh: bool,
 }
 
 /// A worker's datapath: bursts in, finished frames out.
@@ -39,21 +45,104 @@ pub struct Pipeline {
     counters: Arc<Counters>,
     options: Options,
     packets: Box<Packets>,
+    translator: Translator,
 }
 
 impl Pipeline {
     /// A datapath over these tables that counts into these counters, of which it is the only writer.
     #[must_use]
-    pub fn new(tables: TableReaders, counters: Arc<Counters>, options: Options) -> Self {
-        Self { tables, counters, options, packets: Box::new(Packets([Packet::EMPTY; _])) }
+    pub fn new(
+        tables: TableReaders,
+        counters: Arc<Counters>,
+        options: Options,
+        translator: Translator,
+    ) -> Self {
+        Self { tables, counters, options, packets: Box::new(Packets::EMPTY), translator }
+    }
+
+    /// The worker's translation.
+    #[must_use]
+    pub const fn translator(&self) -> &Translator {
+        &self.translator
+    }
+
+    /// The worker's translation, to be given orders.
+    pub const fn translator_mut(&mut self) -> &mut Translator {
+        &mut self.translator
+    }
+
+    /// When exactly the next session, resting port or held packet ends. Looks at everything: for replays.
+    pub fn next_end(&self, section: &impl ReadSection) -> Option<Millis> {
+        self.translator.next_end(settings(&self.tables, section))
     }
 
     /// Takes a burst that came in on a port through all stages. The burst is empty afterwards: each of its packets is
-    /// in `out`, or was dropped and counted.
+    /// in `out`, waits for the first fragment of its packet, or was dropped and counted.
     pub fn process<S: ReadSection>(
         &mut self,
         section: &S,
+        now: Millis,
         port: PortId,
+        burst: &mut Burst,
+        out: &mut Outputs,
+    ) {
+        self.take(section, now, Arrival { port, fresh: true }, burst, out);
+    }
+
+    /// Goes on with packets that were handed over. What there is no burst for stays.
+    pub fn resume<S: ReadSection>(
+        &mut self,
+        section: &S,
+        now: Millis,
+        handed: &mut ArrayVec<Handed, BURST>,
+        burst: &mut Burst,
+        out: &mut Outputs,
+    ) {
+        let mut rest = handed.drain(..).peekable();
+        while let Some(Handed { mbuf, kind, .. }) = rest.next() {
+            let port = kind.port();
+            let mut place = 0;
+            let mut next = Some((mbuf, kind));
+            while let Some((mbuf, kind)) = next.take() {
+                let (fragment, sender) = kind.notes();
+                if burst.push(mbuf).is_err() {
+                    Counters::drop(&self.counters, DropReason::HandOverFull);
+                    break;
+                }
+                self.packets.hand(place, fragment, sender);
+                place += 1;
+                next = rest
+                    .next_if(|handed| handed.kind.port() == port)
+                    .map(|handed| (handed.mbuf, handed.kind));
+            }
+            match port {
+                Some(port) => self.take(section, now, Arrival { port, fresh: false }, burst, out),
+                None => self.take_around(section, now, burst, out),
+            }
+            self.packets.forget_handed();
+        }
+    }
+
+    /// Does what is due, and a part of what the control thread asked for. Whether there is more to do.
+    pub fn tend<S: ReadSection>(&mut self, section: &S, now: Millis, out: &mut Outputs) -> bool {
+        let stages = Stages {
+            tables: &self.tables,
+            counters: &self.counters,
+            allow_reserved_vsids: self.options.allow_reserved_vsids,
+            fresh: false,
+        };
+        let mut translation =
+            Translation { stages: &stages, section, translator: &mut self.translator, now, port: PortId(0) };
+        let due = translation.tend(out);
+        translation.answer(out) || due
+    }
+
+    #[inline(always)]
+    fn take<S: ReadSection>(
+        &mut self,
+        section: &S,
+        now: Millis,
+        arrival: Arrival,
         burst: &mut Burst,
         out: &mut Outputs,
     ) {
@@ -61,13 +150,14 @@ impl Pipeline {
             tables: &self.tables,
             counters: &self.counters,
             allow_reserved_vsids: self.options.allow_reserved_vsids,
+            fresh: arrival.fresh,
         };
         let packets = &mut *self.packets;
         let mut lap = Lap::start(&self.counters);
 
         let (mut tenants, mut routed) = (Lane::new(), Lane::new());
         let arrived = burst.len();
-        parse(&stages, section, port, packets, burst, (&mut tenants, &mut routed), out);
+        parse(&stages, section, arrival.port, packets, burst, (&mut tenants, &mut routed), out);
         lap.end(Stage::Parse, arrived);
 
         if !tenants.is_empty() {
@@ -78,21 +168,81 @@ impl Pipeline {
             check_senders(&stages, section, packets, &senders, burst, &mut routed, out);
             lap.end(Stage::Decapsulate, tenants.len());
         }
-
-        look_up(&stages, packets, &routed);
-        let ways = decide(&stages, section, packets, burst, &routed, out);
-        lap.end(Stage::Route, routed.len());
-
-        if !ways.overlay.is_empty() {
-            let candidates = locate(&stages.tables.records, section, packets, &ways.overlay);
-            let wrapped = resolve(&stages, section, packets, &ways.overlay, &candidates);
-            lap.end(Stage::Resolve, ways.overlay.len());
-            rewrite_wrapped(&stages, packets, burst, &wrapped, out);
-        }
-        rewrite_plain(&stages, packets, burst, &ways.plain, out);
-        burst.clear();
-        lap.end(Stage::Rewrite, ways.overlay.len() + ways.plain.len());
+        let translator = &mut self.translator;
+        let translation = Translation { stages: &stages, section, translator, now, port: arrival.port };
+        forward(translation, packets, burst, &routed, lap, out);
     }
+
+    /// Takes customers' packets to other customers' public addresses through the stages that are left.
+    #[cold]
+    #[inline(never)]
+    fn take_around<S: ReadSection>(
+        &mut self,
+        section: &S,
+        now: Millis,
+        burst: &mut Burst,
+        out: &mut Outputs,
+    ) {
+        let stages = Stages {
+            tables: &self.tables,
+            counters: &self.counters,
+            allow_reserved_vsids: self.options.allow_reserved_vsids,
+            fresh: false,
+        };
+        let packets = &mut *self.packets;
+        let routed = read_around(packets, burst);
+        let lap = Lap::start(&self.counters);
+        let translator = &mut self.translator;
+        let translation = Translation { stages: &stages, section, translator, now, port: PortId(0) };
+        forward(translation, packets, burst, &routed, lap, out);
+    }
+}
+
+/// How a burst came to this worker.
+#[derive(Clone, Copy)]
+struct Arrival {
+    /// The port that received it.
+    port: PortId,
+    /// Whether this worker did.
+    fresh: bool,
+}
+
+/// Routes packets, translates them where they are to be, and gives them their new headers. The burst is empty afterwards.
+#[inline(always)]
+fn forward<S: ReadSection>(
+    mut translation: Translation<'_, '_, S>,
+    packets: &mut Packets,
+    burst: &mut Burst,
+    routed: &Lane<u8>,
+    mut lap: Lap<'_>,
+    out: &mut Outputs,
+) {
+    let (stages, section) = (translation.stages, translation.section);
+    look_up(stages, packets, routed);
+    let mut ways = decide(stages, section, packets, burst, routed, out);
+    lap.end(Stage::Route, routed.len());
+
+    let translated = ways.outbound.len() + ways.inbound.len();
+    if translated > 0 {
+        if !ways.outbound.is_empty() {
+            translation.outbound(packets, burst, &mut ways, out);
+        }
+        if !ways.inbound.is_empty() {
+            translation.inbound(packets, burst, &mut ways, out);
+        }
+        lap.end(Stage::Translate, translated);
+    }
+    ways.left.flush();
+
+    if !ways.overlay.is_empty() {
+        let candidates = locate(&stages.tables.records, section, packets, &ways.overlay);
+        let wrapped = resolve(stages, section, packets, burst, &ways.overlay, &candidates, out);
+        lap.end(Stage::Resolve, ways.overlay.len());
+        rewrite_wrapped(stages, packets, burst, &wrapped, out);
+    }
+    rewrite_plain(stages, packets, burst, &ways.plain, out);
+    burst.clear();
+    lap.end(Stage::Rewrite, ways.overlay.len() + ways.plain.len());
 }
 
 /// Times stages by the time-stamp counter: one read a stage and burst.

@@ -1,7 +1,11 @@
 //! The destination's lookup record, and the way to its host.
 
+use dpdk_bindings::Burst;
+
 use super::lane::{Lane, Packets, append};
+use super::output::Outputs;
 use super::pipeline::Stages;
+use super::refuse::refuse;
 use crate::tables::entries::{Record, Rewrite, ScopedAddress, ipv4_mapped};
 use crate::tables::hash::Candidate;
 use crate::tables::{HashReader, Keyed, ReadSection, prefetch};
@@ -37,8 +41,10 @@ pub(super) fn resolve<'s, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     packets: &Packets,
+    burst: &mut Burst,
     overlay: &Lane<u8>,
     candidates: &Lane<Candidate<'s, Record>>,
+    out: &mut Outputs,
 ) -> Lane<Wrapped<'s>> {
     let tables = stages.tables;
     let mut wrapped = Lane::new();
@@ -46,7 +52,7 @@ pub(super) fn resolve<'s, S: ReadSection>(
         let packet = &packets[place];
         let key = ScopedAddress { scope: packet.vrf.0, address: ipv4_mapped(packet.next) };
         let Some(record) = tables.records.confirm(section, *candidate, packet.hash, &key) else {
-            stages.counters.drop(DropReason::DestinationRecordMissing);
+            refuse(stages, packets, burst, place, DropReason::DestinationRecordMissing, out);
             continue;
         };
         let way = tables.adjacencies.get(section, record.adjacency().0);

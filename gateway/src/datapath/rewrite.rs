@@ -8,8 +8,10 @@ use super::lane::{Lane, Packet, Packets};
 use super::meter::Meter;
 use super::output::Outputs;
 use super::pipeline::Stages;
+use super::refuse::{refuse, refuse_size};
 use super::resolve::{Plain, Wrapped};
 use crate::packet::ipv4::Ipv4;
+use crate::packet::translation::{Replacement, translate};
 use crate::tables::entries::{Inner, Reach, Rewrite};
 use crate::tables::exchange::Punt;
 use crate::telemetry::DropReason;
@@ -24,7 +26,7 @@ pub(super) fn rewrite_plain(
     out: &mut Outputs,
 ) {
     for &Plain { place, way } in leaving {
-        send(stages, &packets[place], burst, place, way, out, |room, _, _| way.plain(room));
+        send(stages, packets, burst, place, way, out, |room, _, _| way.plain(room));
     }
 }
 
@@ -40,7 +42,7 @@ pub(super) fn rewrite_wrapped(
     let mut delivered = Meter::new(stages.counters, |vrf| &vrf.tx);
     for &Wrapped { place, record, way } in leaving {
         let packet = &packets[place];
-        let sent = send(stages, packet, burst, place, way, out, |room, header, payload| {
+        let sent = send(stages, packets, burst, place, way, out, |room, header, payload| {
             let inner = Inner { length: packet.length, tos: packet.tos, flow: flow_id(header, payload) };
             way.encapsulate(room, record, inner)
         });
@@ -57,22 +59,23 @@ pub(super) fn rewrite_wrapped(
 #[inline(always)]
 fn send(
     stages: &Stages<'_>,
-    packet: &Packet,
+    packets: &Packets,
     burst: &mut Burst,
     place: u8,
     way: &Rewrite,
     out: &mut Outputs,
     write: impl FnOnce(&mut [u8; Rewrite::ROOM], &Ipv4, &[u8]) -> u16,
 ) -> bool {
+    let packet = &packets[place];
     if packet.length > way.mtu() || way.reach() == Reach::NoRoute {
-        stages.counters.drop(match way.reach() {
-            Reach::NoRoute => DropReason::ProviderRouteMissing,
-            Reach::Resolved | Reach::Unresolved => DropReason::MtuExceeded,
-        });
+        match way.reach() {
+            Reach::NoRoute => refuse(stages, packets, burst, place, DropReason::ProviderRouteMissing, out),
+            Reach::Resolved | Reach::Unresolved => refuse_size(stages, packets, burst, place, way.mtu(), out),
+        }
         return false;
     }
     let Some(mut mbuf) = burst.take(usize::from(place)) else { return false };
-    if !reframe(&mut mbuf, packet, write) {
+    if !reframe(&mut mbuf, packet, packets.replacement(place), write) {
         stages.counters.drop(DropReason::NoBuffer);
         return false;
     }
@@ -90,6 +93,7 @@ fn send(
 fn reframe(
     mbuf: &mut Mbuf,
     packet: &Packet,
+    new: Replacement,
     write: impl FnOnce(&mut [u8; Rewrite::ROOM], &Ipv4, &[u8]) -> u16,
 ) -> bool {
     mbuf.reframe(packet.l3, packet.length, |room, rest| {
@@ -98,6 +102,9 @@ fn reframe(
             header.set_tos(packet.tos);
         }
         header.decrement_ttl();
+        if let Some(end) = packet.translation {
+            translate(header, payload, end, new);
+        }
         Some(write(room, header, payload))
     })
 }

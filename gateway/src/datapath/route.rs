@@ -1,14 +1,16 @@
 //! Routing: the VRF's table, and the one it leads to.
 
 use dpdk_bindings::Burst;
+use nvgw_types::VrfId;
 
-use super::lane::{Lane, Origin, Packets, append};
+use super::lane::{Lane, Origin, Packet, Packets, append};
 use super::meter::Meter;
 use super::output::Outputs;
 use super::pipeline::Stages;
+use super::refuse::refuse;
 use super::resolve::Plain;
 use crate::packet::ethernet;
-use crate::tables::entries::{ScopedAddress, Target, ipv4_mapped};
+use crate::tables::entries::{Rewrite, ScopedAddress, Target, ipv4_mapped};
 use crate::tables::exchange::Punt;
 use crate::tables::{ReadSection, prefetch};
 use crate::telemetry::DropReason;
@@ -19,19 +21,42 @@ pub(super) fn look_up(stages: &Stages<'_>, packets: &mut Packets, lane: &Lane<u8
     for &place in lane {
         let packet = &mut packets[place];
         packet.leaf = stages.tables.routes.lookup(packet.vrf, packet.destination);
-        if let Target::Vrf(vrf) = Target::decode(packet.leaf) {
+        if let Target::Vrf(vrf) | Target::Translate(vrf) = Target::decode(packet.leaf) {
             stages.tables.routes.prefetch(vrf, packet.destination);
         }
     }
 }
 
 /// The lanes that leave the routing stage.
-#[derive(Default)]
 pub(super) struct Ways<'s> {
     /// By an external network's next hop.
     pub(super) plain: Lane<Plain<'s>>,
     /// By a lookup record.
     pub(super) overlay: Lane<u8>,
+    /// Out of a tenant's VRF, to be translated.
+    pub(super) outbound: Lane<Leaving<'s>>,
+    /// To a public address, behind which translation finds a customer.
+    pub(super) inbound: Lane<u8>,
+    /// Counts what leaves by external networks.
+    pub(super) left: Meter<'s>,
+}
+
+/// A packet that leaves its tenant's VRF translated.
+pub(super) struct Leaving<'s> {
+    pub(super) place: u8,
+    /// The external network's VRF.
+    pub(super) external: VrfId,
+    pub(super) exit: Exit<'s>,
+}
+
+/// The way of a packet that leaves its tenant's VRF.
+pub(super) enum Exit<'s> {
+    /// By a next hop of the external network.
+    Plain(&'s Rewrite),
+    /// To a VM of another tenant, whose public prefix it is.
+    Overlay,
+    /// To another customer's public address.
+    Around,
 }
 
 /// Follows routes into other VRFs to their end and sorts the packets by the way they leave.
@@ -44,23 +69,33 @@ pub(super) fn decide<'s, S: ReadSection>(
     lane: &Lane<u8>,
     out: &mut Outputs,
 ) -> Ways<'s> {
-    let mut ways = Ways::default();
+    let mut ways = Ways {
+        plain: Lane::new(),
+        overlay: Lane::new(),
+        outbound: Lane::new(),
+        inbound: Lane::new(),
+        left: Meter::new(stages.counters, |vrf| &vrf.tx),
+    };
     let tables = stages.tables;
-    let mut entered = Meter::new(stages.counters, |vrf| &vrf.rx);
-    let mut left = Meter::new(stages.counters, |vrf| &vrf.tx);
+    let mut entered = Meter::new(stages.counters, |vrf| &vrf.rx).only_if(stages.fresh);
     for &place in lane {
         let packet = &mut packets[place];
         let mut target = Target::decode(packet.leaf);
         // The longest way: a tenant's VRF, the shared external network's, another tenant's public prefix. What came
         // from outside has one step less, or a hand-off network would lead into other tenants.
         let most = if packet.origin == Origin::Outside { 1 } else { 2 };
+        let translated = matches!(target, Target::Translate(_)) && packet.origin == Origin::Tenant;
+        let mut external = packet.vrf;
         let mut hops = 0;
-        while let Target::Vrf(vrf) = target {
+        while let Target::Vrf(vrf) | Target::Translate(vrf) = target {
             if hops == most {
                 break;
             }
-            if hops == 0 && packet.origin == Origin::Outside {
-                entered.count(packet.vrf, packet.length);
+            if hops == 0 {
+                external = vrf;
+                if packet.origin == Origin::Outside {
+                    entered.count(packet.vrf, packet.length);
+                }
             }
             hops += 1;
             packet.vrf = vrf;
@@ -72,46 +107,110 @@ pub(super) fn decide<'s, S: ReadSection>(
                 out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
                 continue;
             }
-            (Target::Local, Origin::Outside) => {
+            (Target::Local, Origin::Outside) if !packet.around => {
                 out.punt(stages.counters, burst, place, 0, Punt::Local { interface: packet.interface });
                 continue;
             }
             // For the gateway itself time to live does not count; from here on it does.
-            (Target::Adjacency(_) | Target::Subnet | Target::Via(_), _) if packet.ttl <= 1 => {
+            (Target::Adjacency(_) | Target::Subnet | Target::Via(_) | Target::Public, _)
+                if packet.ttl <= 1 =>
+            {
                 DropReason::TtlExpired
             }
             // Two steps lead into another tenant's VRF, and its own external network is its alone.
             (Target::Adjacency(adjacency), Origin::Tenant) if hops < 2 => {
-                if hops > 0 {
-                    left.count(packet.vrf, packet.length);
-                }
                 let way = tables.adjacencies.get(section, adjacency.0);
                 prefetch(way);
+                if translated {
+                    append(&mut ways.outbound, Leaving { place, external, exit: Exit::Plain(way) });
+                    continue;
+                }
+                if hops > 0 {
+                    ways.left.count(packet.vrf, packet.length);
+                }
                 append(&mut ways.plain, Plain { place, way });
                 continue;
             }
-            (Target::Adjacency(_), _) => DropReason::Transit,
             (Target::Subnet | Target::Via(_), _) => {
-                packet.next = match target {
-                    Target::Via(via) => tables.vias.get(section, via.0).address as u32,
-                    _ => packet.destination,
-                };
-                let key = ScopedAddress { scope: packet.vrf.0, address: ipv4_mapped(packet.next) };
-                packet.hash = tables.records.hash(&key);
-                tables.records.prefetch(packet.hash);
+                packet.next = next(stages, section, target, packet);
+                if translated {
+                    append(&mut ways.outbound, Leaving { place, external, exit: Exit::Overlay });
+                    continue;
+                }
+                ask_for_record(stages, packet);
                 append(&mut ways.overlay, place);
                 continue;
             }
+            (Target::Public, Origin::Outside) if hops == 0 => {
+                if !packet.around {
+                    entered.count(packet.vrf, packet.length);
+                }
+                append(&mut ways.inbound, place);
+                continue;
+            }
+            // A private address must not reach another tenant; what is routed publicly is no secret there.
+            (Target::Public, Origin::Tenant)
+                if hops == 1 && (translated || is_routed(stages, external, packet)) =>
+            {
+                append(&mut ways.outbound, Leaving { place, external, exit: Exit::Around });
+                continue;
+            }
+            (Target::Adjacency(_) | Target::Public | Target::Local, _) => DropReason::Transit,
             (Target::Discard, _) => DropReason::MulticastUnsupported,
-            (Target::Public, _) => DropReason::NatNoSession,
             (Target::Vrf(_) | Target::Translate(_), _) => DropReason::VirtualRouteMissing,
             (Target::Missing, Origin::Tenant) if hops == 0 => DropReason::VirtualRouteMissing,
             (Target::Missing, Origin::Outside) if hops > 0 => DropReason::VirtualRouteMissing,
             (Target::Missing, _) => DropReason::ExternalRouteMissing,
         };
-        stages.counters.drop(reason);
+        refuse(stages, packets, burst, place, reason, out);
     }
     entered.flush();
-    left.flush();
     ways
+}
+
+impl Ways<'_> {
+    /// Routes a packet in a tenant's VRF to one of its VMs.
+    #[inline(always)]
+    pub(super) fn deliver<S: ReadSection>(
+        &mut self,
+        stages: &Stages<'_>,
+        section: &S,
+        packets: &mut Packets,
+        burst: &mut Burst,
+        place: u8,
+        out: &mut Outputs,
+    ) {
+        let packet = &mut packets[place];
+        let target = Target::decode(stages.tables.routes.lookup(packet.vrf, packet.destination));
+        if let Target::Subnet | Target::Via(_) = target {
+            packet.next = next(stages, section, target, packet);
+            ask_for_record(stages, packet);
+            append(&mut self.overlay, place);
+        } else {
+            refuse(stages, packets, burst, place, DropReason::VirtualRouteMissing, out);
+        }
+    }
+}
+
+/// The customer address whose record leads to a packet's destination.
+#[inline(always)]
+fn next<S: ReadSection>(stages: &Stages<'_>, section: &S, target: Target, packet: &Packet) -> u32 {
+    match target {
+        Target::Via(via) => stages.tables.vias.get(section, via.0).address as u32,
+        _ => packet.destination,
+    }
+}
+
+/// Asks ahead for the record of a packet's next customer address.
+#[inline(always)]
+pub(super) fn ask_for_record(stages: &Stages<'_>, packet: &mut Packet) {
+    let key = ScopedAddress { scope: packet.vrf.0, address: ipv4_mapped(packet.next) };
+    packet.hash = stages.tables.records.hash(&key);
+    stages.tables.records.prefetch(packet.hash);
+}
+
+/// Whether the external network routes a packet's source to the tenant that sent it.
+#[cold]
+fn is_routed(stages: &Stages<'_>, external: VrfId, packet: &Packet) -> bool {
+    Target::decode(stages.tables.routes.lookup(external, packet.source)) == Target::Vrf(packet.tenant)
 }

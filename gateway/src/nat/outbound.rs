@@ -5,7 +5,9 @@ use super::limits;
 use super::tcp::{FIN, RST, SYN};
 use super::{Context, Events, Flow, Nat, Segment};
 use crate::tables::ReadSection;
-use crate::tables::entries::{Binding, BindingKey, Direction, Endpoint, Filtering, NatPolicy, Protocol};
+use crate::tables::entries::{
+    Binding, BindingKey, Direction, Endpoint, Filtering, NatPolicy, Protocol, Target,
+};
 use crate::tables::exchange::{NatEvent, NatEventKind};
 use crate::telemetry::DropReason;
 
@@ -71,6 +73,11 @@ impl Nat {
         let policy = tables.policies.get(context.section, &flow.local.vrf).ok_or(DropReason::NatNoPool)?;
         if let Some(public) = bound(context, policy, flow.protocol, flow.local) {
             return Ok(public);
+        }
+        // A public address of the tenant's own, which the external network routes to it, is not translated.
+        let way = tables.routes.lookup(policy.external, flow.local.address);
+        if Target::decode(way) == Target::Vrf(flow.local.vrf) {
+            return Ok(Endpoint { vrf: policy.external, ..flow.local });
         }
         self.begin_mapping(context, policy, flow, segment, events)
     }

@@ -51,6 +51,40 @@ pub const fn replace(checksum: u16, old: u16, new: u16) -> u16 {
     !fold(!checksum as u64 + !old as u64 + new as u64)
 }
 
+/// What a change of words does to checksums that cover them (RFC 1624, equation 3).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Delta(u32);
+
+impl Delta {
+    /// Notes that a 16-bit word has changed.
+    #[inline(always)]
+    #[must_use]
+    pub const fn word(self, old: u16, new: u16) -> Self {
+        Self(self.0 + !old as u32 + new as u32)
+    }
+
+    /// Notes that a 32-bit word, on an even place, has changed.
+    #[inline(always)]
+    #[must_use]
+    pub const fn long(self, old: u32, new: u32) -> Self {
+        self.word((old >> 16) as u16, (new >> 16) as u16).word(old as u16, new as u16)
+    }
+
+    /// The changes of both.
+    #[inline(always)]
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
+    /// The checksum after the changes.
+    #[inline(always)]
+    #[must_use]
+    pub const fn mend(self, checksum: u16) -> u16 {
+        !fold(!checksum as u64 + self.0 as u64)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +108,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn changed_words_are_summed_as_from_the_start(mut bytes: [u8; 20], long: u32, word: u16) {
+            bytes[19] |= 1;
+            let before = !naive(&bytes);
+            let at = |bytes: &[u8; 20], at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+            let old = u32::from(at(&bytes, 4)) << 16 | u32::from(at(&bytes, 6));
+            let delta = Delta::default().long(old, long).word(at(&bytes, 12), word);
+            bytes[4..8].copy_from_slice(&long.to_be_bytes());
+            bytes[12..14].copy_from_slice(&word.to_be_bytes());
+            prop_assert_eq!(delta.mend(before), !naive(&bytes));
+        }
+
         #[test]
         fn sums_as_word_by_word(bytes: Vec<u8>) {
             prop_assert_eq!(sum(&bytes), naive(&bytes));

@@ -13,6 +13,12 @@ pub const ECHO_REQUEST: u8 = 8;
 pub const ECHO_REPLY: u8 = 0;
 /// Type of a destination-unreachable message.
 pub const UNREACHABLE: u8 = 3;
+/// Code of a destination-unreachable message: there is no route.
+pub const NET_UNREACHABLE: u8 = 0;
+/// Code of a destination-unreachable message: the host cannot be reached.
+pub const HOST_UNREACHABLE: u8 = 1;
+/// Code of a destination-unreachable message: nobody is behind the port.
+pub const PORT_UNREACHABLE: u8 = 3;
 /// Code of a destination-unreachable message: the packet was too big and must not be fragmented.
 pub const FRAGMENTATION_NEEDED: u8 = 4;
 /// Type of a time-exceeded message.
@@ -50,14 +56,21 @@ impl Echo {
 /// An echo request, whole.
 #[must_use]
 pub fn echo_request(identifier: u16, sequence: u16, payload: &[u8]) -> Vec<u8> {
-    let header = Echo {
-        kind: ECHO_REQUEST,
-        code: 0,
-        checksum: U16::ZERO,
-        identifier: U16::new(identifier),
-        sequence: U16::new(sequence),
-    };
-    let mut message = [header.as_bytes(), payload].concat();
+    message(ECHO_REQUEST, 0, [identifier, sequence], payload)
+}
+
+/// An error about the packet that `quoted` starts, whole. `mtu` is what the packet should have fitted, in bytes
+/// (RFC 1191 §4); 0 where that was not its fault.
+#[must_use]
+pub fn error(kind: u8, code: u8, mtu: u16, quoted: &[u8]) -> Vec<u8> {
+    message(kind, code, [0, mtu], quoted)
+}
+
+/// A message with its checksum. What an echo has as identifier and sequence number, others name otherwise.
+fn message(kind: u8, code: u8, words: [u16; 2], rest: &[u8]) -> Vec<u8> {
+    let [identifier, sequence] = words.map(U16::new);
+    let header = Echo { kind, code, checksum: U16::ZERO, identifier, sequence };
+    let mut message = [header.as_bytes(), rest].concat();
     let checksum = !checksum::sum(&message);
     message[2..4].copy_from_slice(&checksum.to_be_bytes());
     message
@@ -175,6 +188,15 @@ mod tests {
         assert_eq!(read_answer(&no_host), Some(Answer::Unreachable { code: 1, mtu: 0, quoted: b"abcd" }));
         let expired = [11, 0, 0x30, 0x39, 0, 0, 0, 0, 0x61, 0x62, 0x63, 0x64];
         assert_eq!(read_answer(&expired), Some(Answer::TimeExceeded { quoted: b"abcd" }));
+    }
+
+    #[test]
+    fn writes_errors_as_another_implementation_does() {
+        // scapy: ICMP(type=3, code=4, nexthopmtu=1400)/b"abcd", ICMP(type=11)/b"abc"
+        let too_big = [3, 4, 0x32, 0xbd, 0, 0, 5, 0x78, 0x61, 0x62, 0x63, 0x64];
+        assert_eq!(error(UNREACHABLE, FRAGMENTATION_NEEDED, 1400, b"abcd"), too_big);
+        let expired = [11, 0, 0x30, 0x9d, 0, 0, 0, 0, 0x61, 0x62, 0x63];
+        assert_eq!(error(TIME_EXCEEDED, IN_TRANSIT, 0, b"abc"), expired);
     }
 
     #[test]

@@ -112,6 +112,13 @@ impl Ipv4 {
         zerocopy::transmute_ref!(self)
     }
 
+    /// The IP version that the header claims.
+    #[inline(always)]
+    #[must_use]
+    pub const fn version(&self) -> u8 {
+        self.version_ihl >> 4
+    }
+
     /// Header length in bytes, options included.
     #[inline(always)]
     #[must_use]
@@ -131,6 +138,27 @@ impl Ipv4 {
     #[must_use]
     pub const fn is_fragment(&self) -> bool {
         self.fragment.get() & 0x3fff != 0
+    }
+
+    /// Whether routers must not fragment it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn dont_fragment(&self) -> bool {
+        self.fragment.get() & DONT_FRAGMENT != 0
+    }
+
+    /// Whether it is a fragment that does not begin the packet.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_later_fragment(&self) -> bool {
+        self.fragment.get() & 0x1fff != 0
+    }
+
+    /// What fragments of a packet have in common, and no other packet of the same flow has for a while.
+    #[inline(always)]
+    #[must_use]
+    pub const fn identification(&self) -> u16 {
+        self.identification.get()
     }
 
     /// What follows.
@@ -162,6 +190,32 @@ impl Ipv4 {
         // sum over the whole header would have it.
         let sum = u32::from(self.checksum.get()) + 0x0100;
         self.checksum = U16::new((sum + u32::from(sum >= 0xffff)) as u16);
+    }
+
+    /// Changes the source (host byte order) and mends the checksum. Returns what the change does to checksums that
+    /// cover the address.
+    #[inline(always)]
+    pub fn set_source(&mut self, address: u32) -> checksum::Delta {
+        let delta = checksum::Delta::default().long(self.source.get(), address);
+        self.source = U32::new(address);
+        self.checksum = U16::new(delta.mend(self.checksum.get()));
+        delta
+    }
+
+    /// As [`Self::set_source`], for the destination.
+    #[inline(always)]
+    pub fn set_destination(&mut self, address: u32) -> checksum::Delta {
+        let delta = checksum::Delta::default().long(self.destination.get(), address);
+        self.destination = U32::new(address);
+        self.checksum = U16::new(delta.mend(self.checksum.get()));
+        delta
+    }
+
+    /// The header checksum as it stands.
+    #[inline(always)]
+    #[must_use]
+    pub const fn checksum(&self) -> u16 {
+        self.checksum.get()
     }
 
     /// Changes DSCP and ECN and mends the checksum (RFC 1624, equation 3).
@@ -252,6 +306,21 @@ mod tests {
         let mut header = Ipv4::new([10, 0, 1, 5].into(), [203, 0, 113, 9].into(), UDP, 64, 8);
         header.allow_fragments(1);
         assert_eq!(header.as_bytes(), &UDP_HEADER[..HEADER]);
+    }
+
+    #[test]
+    fn tells_fragments_apart() {
+        let with = |flags_and_offset: [u8; 2]| {
+            let mut packet = UDP_HEADER;
+            packet[6..8].copy_from_slice(&flags_and_offset);
+            let (header, _) = Ipv4::read_from_prefix(&packet).expect("long enough");
+            (header.is_fragment(), header.is_later_fragment(), header.dont_fragment())
+        };
+        assert_eq!(with([0, 0]), (false, false, false));
+        assert_eq!(with([0x40, 0]), (false, false, true));
+        assert_eq!(with([0x20, 0]), (true, false, false), "the first one: more fragments");
+        assert_eq!(with([0x20, 1]), (true, true, false));
+        assert_eq!(with([0x1f, 0xff]), (true, true, false), "the last one");
     }
 
     #[test]

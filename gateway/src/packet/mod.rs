@@ -9,3 +9,5 @@ pub mod ethernet;
 pub mod gre;
 pub mod icmp;
 pub mod ipv4;
+pub mod translation;
+pub mod transport;

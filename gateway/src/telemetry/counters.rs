@@ -130,6 +130,10 @@ pub struct Counters {
     pub consumed: Counter,
     /// Frames that the gateway itself made.
     pub originated: Counter,
+    /// ICMP errors that told a packet's sender why it was dropped; among [`Self::originated`].
+    pub icmp_errors_sent: Counter,
+    /// ICMP errors that would have been right, but were too many, or did not find their way.
+    pub icmp_errors_suppressed: Counter,
     /// Packets whose sender no lookup record vouches for, forwarded because the check only logs.
     pub sender_unverified: Counter,
     /// Polls that found packets.
@@ -153,6 +157,8 @@ impl Counters {
             punted: Counter::default(),
             consumed: Counter::default(),
             originated: Counter::default(),
+            icmp_errors_sent: Counter::default(),
+            icmp_errors_suppressed: Counter::default(),
             sender_unverified: Counter::default(),
             bursts: Counter::default(),
             idle_polls: Counter::default(),

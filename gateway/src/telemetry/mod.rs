@@ -5,6 +5,7 @@
 pub mod counters;
 mod drop_reason;
 pub mod nat;
+pub mod nat_totals;
 pub mod prometheus;
 mod stage;
 pub mod view;

@@ -1,9 +1,13 @@
 //! `/metrics`: the counters in Prometheus' text format.
 //!
-//! A scrape is bounded: every label but `vrf` takes its values from a fixed set or from ports and cores, and
+//! A scrape is bounded: every label but `vrf`, `tenant` and `pool` takes its values from a fixed set or from ports and cores, and
 //! [`VrfMetrics`] keeps at most [`VrfMetrics::MAX`] VRFs apart. With 65,536 VRFs the first 1,000 (in the order of
 //! their numbers, so that a series never changes its meaning while the configuration stays) have series of their
 //! own, and all others together are `kind="other"` with an empty `vrf`. `nvgw show vrfs` tells every one apart.
+
+mod nat;
+
+pub use nat::{LogMetrics, NatMetrics, PoolMetrics};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -44,6 +48,8 @@ pub struct MetricsSnapshot {
     pub events: Vec<(&'static str, u64)>,
     /// How often the gateway's objects have changed.
     pub generation: u64,
+    /// Address translation.
+    pub nat: NatMetrics,
 }
 
 /// How often each of a few words was counted.
@@ -110,6 +116,7 @@ pub fn render(
     vrfs(&mut families, &snapshot.vrfs);
     workers(&mut families, &snapshot.stats.workers);
     control(&mut families, snapshot);
+    nat::families(&mut families, &snapshot.nat);
     // The encoder refuses families without series, such as those of the tables before any is made.
     families.retain(|family: &MetricFamily| !family.get_metric().is_empty());
     TextEncoder::new().encode_to_string(&families)
@@ -175,6 +182,16 @@ fn totals(to: &mut Vec<MetricFamily>, stats: &StatsView, drops: &[DropView]) {
             stats.consumed,
         ),
         ("nvgw_originated_packets_total", "Frames that the gateway itself made.", stats.originated),
+        (
+            "nvgw_icmp_errors_total",
+            "ICMP errors that told a packet's sender why it was dropped.",
+            stats.icmp_errors_sent,
+        ),
+        (
+            "nvgw_icmp_errors_suppressed_total",
+            "ICMP errors not sent because they were too many, or did not find their way.",
+            stats.icmp_errors_suppressed,
+        ),
         ("nvgw_punted_packets_total", "Packets handed to the control thread.", stats.punted),
         (
             "nvgw_sender_unverified_packets_total",

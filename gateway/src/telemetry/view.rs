@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::counters::{Counters, TrafficTotal};
+use super::nat_totals::NatTable;
 use super::{DropReason, Stage};
 
 /// Declares an enum of words: what the JSON, the metrics and the tables for people write is the same.
@@ -159,12 +160,18 @@ pub struct WorkerView {
     pub packets_per_burst: f64,
     /// How much of its time since the start went into polls that found packets.
     pub busy_percent: f64,
+    /// Entries of its table of address translation: sessions, and ports that rest.
+    pub nat_entries: u64,
+    /// The most entries there were at a time.
+    pub nat_most_entries: u64,
+    /// Entries there is room for.
+    pub nat_capacity: u64,
 }
 
 impl WorkerView {
     /// The view of a worker that has run for so many time-stamp counter cycles.
     #[must_use]
-    pub fn new(stats: &WorkerStats, queues: Vec<QueueView>, elapsed_cycles: u64) -> Self {
+    pub fn new(stats: &WorkerStats, queues: Vec<QueueView>, elapsed_cycles: u64, nat: NatTable) -> Self {
         Self {
             worker: stats.worker,
             core: stats.core,
@@ -175,6 +182,9 @@ impl WorkerView {
             idle_polls: stats.idle_polls,
             packets_per_burst: ratio(stats.rx_packets, stats.bursts),
             busy_percent: (100.0 * ratio(stats.busy_cycles, elapsed_cycles)).min(100.0),
+            nat_entries: nat.entries,
+            nat_most_entries: nat.most,
+            nat_capacity: nat.capacity,
         }
     }
 }
@@ -263,6 +273,10 @@ pub struct StatsView {
     pub consumed: u64,
     /// Frames that the gateway itself made.
     pub originated: u64,
+    /// ICMP errors that told a packet's sender why it was dropped; among those originated.
+    pub icmp_errors_sent: u64,
+    /// ICMP errors that would have been right, but were too many, or did not find their way.
+    pub icmp_errors_suppressed: u64,
     /// Packets handed to the control thread.
     pub punted: u64,
     /// Packets dropped, for whatever reason.
@@ -284,6 +298,8 @@ impl StatsView {
             forwarded: sum(|c| c.forwarded.get()),
             consumed: sum(|c| c.consumed.get()),
             originated: sum(|c| c.originated.get()),
+            icmp_errors_sent: sum(|c| c.icmp_errors_sent.get()),
+            icmp_errors_suppressed: sum(|c| c.icmp_errors_suppressed.get()),
             punted: sum(|c| c.punted.get()),
             dropped: sum(Counters::dropped_total),
             sender_unverified: sum(|c| c.sender_unverified.get()),

@@ -99,6 +99,9 @@ fn question(model: &Model, frame: &Frame) -> Option<ExplainRequest> {
         dst: ip(destination),
         provider_address,
         network: network.map(|number| format!("external{number}")),
+        protocol: None,
+        src_port: None,
+        dst_port: None,
     })
 }
 

@@ -4,12 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use dpdk_bindings::{Burst, Eal, EalOptions, Hugepages, Mbuf, Mempool, MempoolOptions, Qsbr};
 use gateway::control::{Control, ControlError, PortHardware, table_limits};
-use gateway::datapath::{Options, Outputs, Pipeline, QsbrGrace, QsbrReaders};
-use gateway::tables::exchange::Punt;
-use gateway::tables::set::tables;
+use gateway::datapath::{Options, Outputs, Pipeline, QsbrGrace, QsbrReaders, Translator};
+use gateway::nat::share::Division;
+use gateway::nat::{Nat, NatOptions};
+use gateway::tables::exchange::{Millis, Punt};
+use gateway::tables::set::{TableLimits, tables};
 use gateway::telemetry::counters::Counters;
+use gateway::telemetry::nat::NatCounters;
 use nvgw_config::Config;
-use nvgw_types::{MacAddr, PortId};
+use nvgw_types::{MacAddr, PortId, WorkerId};
 
 use crate::wire::Mac;
 
@@ -58,6 +61,17 @@ pub(crate) struct Worker {
     scratch: Vec<u8>,
 }
 
+/// Translation for one worker.
+fn translator(limits: &TableLimits, pool: &Mempool) -> Translator {
+    let division = Division::new(1, 7);
+    let counters = Arc::new(NatCounters::new(limits.vrfs, limits.publics));
+    let options =
+        NatOptions { sessions: 4096, publics: limits.publics, division, worker: WorkerId(0), seed: 7 };
+    let all = [Arc::clone(&counters)];
+    let nat = Nat::new(options, Arc::clone(&counters), all.into()).expect("memory");
+    Translator::new(nat, counters, division, WorkerId(0), pool.clone())
+}
+
 impl Gateway {
     /// Puts a configuration with two ports to work.
     pub(crate) fn new(config: Config) -> Result<Self, ControlError> {
@@ -70,11 +84,17 @@ impl Gateway {
         let hardware = PORTS.map(|mac| PortHardware { mac: MacAddr(mac), check_mac: true });
         let control = Control::new(config, hardware.to_vec(), writers, QsbrGrace::new(qsbr))?;
         let shape = MempoolOptions { mbufs: 255, cache: 0, data_room: 4096, socket: None };
+        let pool = Mempool::new(eal(), "frames", &shape).expect("a pool");
         let worker = Worker {
-            pipeline: Pipeline::new(readers, Arc::clone(&counters), Options { allow_reserved_vsids }),
+            pipeline: Pipeline::new(
+                readers,
+                Arc::clone(&counters),
+                Options { allow_reserved_vsids },
+                translator(&limits, &pool),
+            ),
             readers: QsbrReaders::new(reader),
             counters,
-            pool: Mempool::new(eal(), "frames", &shape).expect("a pool"),
+            pool,
             first_segment: usize::MAX,
             burst: Burst::new(),
             out: Outputs::new(PORTS.len()),
@@ -97,7 +117,7 @@ impl Worker {
             }
             self.burst.push(mbuf).expect("a burst of at most 64 frames");
         }
-        self.pipeline.process(&self.readers.section(), port, &mut self.burst, &mut self.out);
+        self.pipeline.process(&self.readers.section(), Millis(0), port, &mut self.burst, &mut self.out);
         self.readers.quiescent();
         let mut show = |output, mbuf: &Mbuf| {
             self.scratch.clear();
@@ -110,6 +130,10 @@ impl Worker {
             }
         }
         for punted in self.out.punts.drain(..) {
+            // A dropped packet that its sender hears of was counted as a drop.
+            if matches!(punted.punt, Punt::Error { .. }) {
+                continue;
+            }
             show(Output::Punted(punted.punt), &punted.mbuf);
         }
     }

@@ -18,6 +18,9 @@ REASONS = frozenset("""
     destination-ca-pa-mismatch virtual-route-missing provider-route-missing external-route-missing ttl-expired
     mtu-exceeded congestion-mark neighbor-unresolved hold-queue-full transit multicast-unsupported arp-ignored
     local-unsupported outer-protocol-unknown oversized-frame
+    nat-no-pool nat-pool-exhausted nat-ports-exhausted nat-session-limit nat-port-limit nat-rate-limit nat-table-full
+    nat-no-session nat-filtered nat-unsolicited nat-protocol nat-malformed nat-fragment nat-icmp-error nat-log-full
+    hand-over-full
 """.split())
 
 # What is wrong with the outer packet or its GRE header, whoever sent it and whatever the policy is.
@@ -94,8 +97,15 @@ class ReplayTest(unittest.TestCase):
         self.assertEqual(left, {}, "drops that were not expected")
 
     def assert_dropped(self, frames: list, reasons: Reasons, config: Optional[Config] = None,
-                       port: str = "wire0") -> None:
-        """Every one of the frames is dropped for the reason, and nothing is sent for them."""
+                       port: str = "wire0", told: tuple = ()) -> None:
+        """Every one of the frames is dropped for the reason. Nothing is sent for them but ICMP errors to their
+        senders, by the port that they came in by: these frames."""
         run = self.replay({port: frames}, config)
-        self.assert_nothing_sent(run)
+        for each in run.frames:
+            self.assert_frames(run.sent(each), told if each == port else [])
         self.assert_drops(run, {reasons: len(frames)})
+        self.assert_errors(run, len(told))
+
+    def assert_errors(self, run: Run, sent: int, suppressed: int = 0) -> None:
+        """So many ICMP errors were sent, and so many would have been right but were not."""
+        self.assertEqual(run.report["icmp_errors"], {"sent": sent, "suppressed": suppressed})

@@ -55,6 +55,8 @@ class Run:
     files: dict[str, bytes]
     frames: dict[str, list[Frame]]
     report_text: str
+    # The lines of `nat.jsonl`.
+    nat_log: list[dict]
 
     @property
     def report(self) -> dict:
@@ -108,6 +110,7 @@ def replay(inputs: dict[str, Input], config: Optional[Config] = None, options: t
         done = execute([*arguments, "--out", out, *options], folder)
         written = sorted(out.glob("*.pcap"))
         report = out / "report.json"
+        nat_log = out / "nat.jsonl"
         return Run(
             status=done.returncode,
             stdout=done.stdout,
@@ -115,4 +118,5 @@ def replay(inputs: dict[str, Input], config: Optional[Config] = None, options: t
             files={path.stem: path.read_bytes() for path in written},
             frames={path.stem: captures.read_pcap(path) for path in written} if done.returncode == 0 else {},
             report_text=report.read_text() if report.is_file() else "",
+            nat_log=[json.loads(line) for line in nat_log.read_text().splitlines()] if nat_log.is_file() else [],
         )

@@ -14,6 +14,9 @@ BROADCAST = "ff:ff:ff:ff:ff:ff"
 IPV4, ARP_TYPE, VLAN = 0x0800, 0x0806, 0x8100
 GRE_PROTOCOL = 47
 TRANSPARENT_ETHERNET = 0x6558
+# Types and codes of ICMP errors (RFC 792).
+UNREACHABLE, TIME_EXCEEDED = 3, 11
+NET, HOST, TOO_BIG = 0, 1, 4
 Bytes = Union[bytes, Packet]
 
 
@@ -124,6 +127,28 @@ def expect_encap(ip: Bytes, vm: Vm, tos: Optional[int] = None, **more) -> bytes:
     outer type of service is the inner one's unless `tos` says otherwise."""
     packet = routed(ip)
     return encapsulated(packet, vm, tos=packet[1] if tos is None else tos, **more)
+
+
+def icmp_error(ip: Bytes, src: str, kind: int, code: int = 0, mtu: int = 0) -> bytes:
+    """What a router at `src` tells the sender of an IP packet (RFC 1812 section 4.3.2): with precedence 6, as much of
+    the packet as 576 bytes hold, and nothing beyond its total length."""
+    data = bytes(ip)
+    quoted = data[:min(IP(data).len, 576 - 20 - 8)]
+    error = ICMP(type=kind, code=code, nexthopmtu=mtu) if (kind, code) == (UNREACHABLE, TOO_BIG) else ICMP(
+        type=kind, code=code, unused=0)
+    return bytes(IP(src=src, dst=IP(data).src, tos=0xC0, id=0, flags="DF", ttl=64) / error / Raw(quoted))
+
+
+def error_to_vm(ip: Bytes, vm: Vm, kind: int, code: int = 0, mtu: int = 0) -> bytes:
+    """The frame that tells a VM, or who is behind it, of its packet's end: from its subnet's gateway address."""
+    return encapsulated(icmp_error(ip, vm.gateway, kind, code, mtu), vm, tos=0xC0)
+
+
+def error_to_outside(ip: Bytes, network: Network, kind: int, code: int = 0, mtu: int = 0,
+                     next_hop_mac: Optional[str] = None) -> bytes:
+    """The frame that tells a host outside of its packet's end: from the gateway's address on the network."""
+    packet = icmp_error(ip, network.address, kind, code, mtu)
+    return ethernet(packet, network.mac, next_hop_mac or network.router_mac, network.vlan)
 
 
 def ethertype_offset(frame: bytes) -> int:

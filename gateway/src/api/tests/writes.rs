@@ -149,6 +149,9 @@ fn explain_and_doctor_are_told_what_is_asked() {
         dst: "192.0.2.1".parse().expect("an address"),
         provider_address: Some("100.64.10.2".parse().expect("an address")),
         network: None,
+        protocol: None,
+        src_port: None,
+        dst_port: None,
     };
     assert_eq!(asked.explained, [expected]);
 }

@@ -1,8 +1,10 @@
 //! The gateway on captures: the same datapath, the same control side, one thread, virtual time.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use dpdk_bindings::{BURST, Burst, Eal, Mempool, Qsbr};
 use nvgw_config::Config;
 use nvgw_types::{MacAddr, PortId};
@@ -10,12 +12,16 @@ use nvgw_types::{MacAddr, PortId};
 use super::capture::{Frame, Writer};
 use super::changes::{Answer, Scheduled};
 use super::{Error, Totals};
+use crate::app::translation::{Sizes, translators};
 use crate::control::{Beginning, Control, Egress, Nanos, PortHardware, table_limits};
-use crate::datapath::{Options, Outputs, Pipeline, QsbrGrace, QsbrReaders};
+use crate::datapath::{Handed, Options, Outputs, Pipeline, QsbrGrace, QsbrReaders};
+use crate::nat_log::ReplayLog;
+use crate::tables::exchange::{Millis, NatEvent, NatOrder};
 use crate::tables::hash::mix;
 use crate::tables::set::tables;
 use crate::telemetry::DropReason;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::nat::NatCounters;
 
 /// The secret of the hash tables: fixed, so that two runs are the same to the last byte.
 const SEED: u64 = 0x6e76_6777_7265_706c;
@@ -30,6 +36,11 @@ pub(super) struct Engine {
     longest: Vec<usize>,
     burst: Burst,
     out: Outputs,
+    /// Packets that workers have handed over, oldest first.
+    handed: VecDeque<Handed>,
+    /// What the translation log is told.
+    events: Vec<NatEvent>,
+    log: ReplayLog,
     /// What ports count before a worker sees a frame.
     refused: Counters,
     /// What came of the changes so far.
@@ -37,11 +48,21 @@ pub(super) struct Engine {
     now: Nanos,
 }
 
+/// The control side's time as workers know it, and the other way round.
+fn millis(now: Nanos) -> Millis {
+    Millis(now.0 / 1_000_000)
+}
+
+fn nanos(time: Millis) -> Nanos {
+    Nanos(time.0.saturating_mul(1_000_000))
+}
+
 /// A worker that shares the one thread.
 struct VirtualWorker {
     pipeline: Pipeline,
     readers: QsbrReaders,
     counters: Arc<Counters>,
+    nat: Arc<NatCounters>,
 }
 
 /// The output captures.
@@ -85,6 +106,7 @@ impl Engine {
         eal: &Eal,
         pool: Mempool,
         writers: Vec<Writer>,
+        log: ReplayLog,
     ) -> Result<Self, Error> {
         let hardware = config.ports.iter().enumerate().map(|(number, port)| PortHardware {
             mac: port.mac.unwrap_or_else(|| address(number)),
@@ -99,12 +121,20 @@ impl Engine {
         let (table_writers, table_readers) = tables(limits, SEED)?;
         let qsbr = Qsbr::new(eal, config.system.worker_cores.len() as u32)?;
         let mut workers = Vec::new();
-        for number in 0..config.system.worker_cores.len() {
+        let sizes = Sizes {
+            workers: config.system.worker_cores.len(),
+            vrfs: limits.vrfs,
+            publics: limits.publics,
+            sessions: config.system.limits.nat_sessions,
+            seed: SEED,
+        };
+        for (number, (translator, nat)) in translators(sizes, &pool)?.into_iter().enumerate() {
             let counters = Arc::new(Counters::new(ports, limits.vrfs));
             workers.push(VirtualWorker {
-                pipeline: Pipeline::new(table_readers.clone(), Arc::clone(&counters), options),
+                pipeline: Pipeline::new(table_readers.clone(), Arc::clone(&counters), options, translator),
                 readers: QsbrReaders::new(qsbr.register(number as u32)?),
                 counters,
+                nat,
             });
         }
         let beginning = Beginning { check_addresses: cold_start, ..Beginning::default() };
@@ -117,6 +147,9 @@ impl Engine {
             longest,
             burst: Burst::new(),
             out: Outputs::new(ports),
+            handed: VecDeque::new(),
+            events: Vec::new(),
+            log,
             refused: Counters::new(ports, 0),
             answers: Vec::new(),
             now: Nanos(0),
@@ -151,8 +184,9 @@ impl Engine {
                 break;
             }
         }
-        while let Some(due) = self.control.next_due().filter(|due| due.since(self.now) <= settle) {
-            self.tick(due);
+        while let Some(due) = self.next_end().filter(|due| due.since(self.now) <= settle) {
+            // What is due may be done a moment later: time goes on.
+            self.let_pass(due.max(self.now.after(Duration::from_millis(1))));
         }
         match self.wires.failed.take() {
             Some(error) => Err(error),
@@ -162,10 +196,26 @@ impl Engine {
 
     /// Does what is due until then, then's instant included.
     fn let_pass(&mut self, then: Nanos) {
-        while let Some(due) = self.control.next_due().filter(|due| *due <= then) {
+        while let Some(due) = self.wakeup().filter(|due| *due <= then) {
             self.tick(due);
         }
         self.advance(then);
+    }
+
+    /// When something may be due.
+    fn wakeup(&self) -> Option<Nanos> {
+        let workers = self.workers.iter().filter_map(|worker| worker.pipeline.translator().wakeup());
+        workers.map(nanos).chain(self.control.next_due()).min()
+    }
+
+    /// When something is due.
+    fn next_end(&mut self) -> Option<Nanos> {
+        let ends = self.workers.iter_mut().filter_map(|VirtualWorker { pipeline, readers, .. }| {
+            let end = pipeline.next_end(&readers.section());
+            readers.rest();
+            end
+        });
+        ends.map(nanos).chain(self.control.next_due()).min()
     }
 
     fn advance(&mut self, now: Nanos) {
@@ -176,6 +226,39 @@ impl Engine {
     fn tick(&mut self, due: Nanos) {
         self.advance(due);
         self.control.tick(self.now, &mut self.wires);
+        let now = millis(self.now);
+        for worker in 0..self.workers.len() {
+            while self.workers[worker].pipeline.translator().is_due(now) {
+                let VirtualWorker { pipeline, readers, .. } = &mut self.workers[worker];
+                pipeline.tend(&readers.section(), now, &mut self.out);
+                readers.rest();
+                self.deliver(worker);
+            }
+        }
+        self.sweep();
+    }
+
+    /// Lets workers end the sessions that the tables do not allow any more, and the control side forget what they used.
+    fn sweep(&mut self) {
+        let (wanted, now) = (self.control.nat_sweep(), millis(self.now));
+        for worker in 0..self.workers.len() {
+            let VirtualWorker { pipeline, readers, nat, .. } = &mut self.workers[worker];
+            if nat.swept.get() >= wanted {
+                continue;
+            }
+            pipeline.translator_mut().order(NatOrder::Sweep(wanted));
+            while pipeline.translator().is_ordered() {
+                pipeline.tend(&readers.section(), now, &mut self.out);
+                self.events.extend(self.out.events.drain(..));
+            }
+            readers.rest();
+            self.deliver(worker);
+        }
+        let workers = &self.workers;
+        let blocks = |id| {
+            workers.iter().filter_map(|worker| worker.nat.public(id)).map(|public| public.blocks.get()).sum()
+        };
+        self.control.nat_swept(wanted, blocks);
     }
 
     /// The worker whose queue a NIC would choose: by addresses and what follows them, the same for all packets of a
@@ -205,21 +288,57 @@ impl Engine {
                 return Err(Error::OutOfBuffers);
             }
         }
-        let VirtualWorker { pipeline, readers, counters } = &mut self.workers[worker];
-        pipeline.process(&readers.section(), port, &mut self.burst, &mut self.out);
+        let now = millis(self.now);
+        let VirtualWorker { pipeline, readers, .. } = &mut self.workers[worker];
+        pipeline.process(&readers.section(), now, port, &mut self.burst, &mut self.out);
         readers.rest();
-        for (number, batch) in self.out.transmit.iter_mut().enumerate() {
-            for mbuf in batch.drain() {
-                counters.forwarded.add(1);
-                self.wires.send(PortId(number as u16), mbuf.data());
-            }
-        }
-        for punted in self.out.punts.drain(..) {
-            self.control.handle_punt(self.now, punted.punt, punted.mbuf.data(), &mut self.wires);
+        self.deliver(worker);
+        let mut one = ArrayVec::new();
+        while let Some(handed) = self.handed.pop_front() {
+            let worker = handed.to.index();
+            one.push(handed);
+            let VirtualWorker { pipeline, readers, .. } = &mut self.workers[worker];
+            pipeline.resume(&readers.section(), now, &mut one, &mut self.burst, &mut self.out);
+            readers.rest();
+            self.deliver(worker);
         }
         // What the packets brought about right now, such as an answer's held packets, is due now.
         self.let_pass(self.now);
         Ok(())
+    }
+
+    /// Gives everybody what a worker's burst became.
+    fn deliver(&mut self, worker: usize) {
+        for (number, batch) in self.out.transmit.iter_mut().enumerate() {
+            for mbuf in batch.drain() {
+                self.workers[worker].counters.forwarded.add(1);
+                self.wires.send(PortId(number as u16), mbuf.data());
+            }
+        }
+        self.handed.extend(self.out.handed.drain(..));
+        self.events.extend(self.out.events.drain(..));
+        self.out.answers.clear();
+        for punted in self.out.punts.drain(..) {
+            self.control.handle_punt(self.now, punted.punt, punted.mbuf.data(), &mut self.wires);
+        }
+        self.write_down();
+    }
+
+    /// Logs what translation did.
+    fn write_down(&mut self) {
+        if self.events.is_empty() {
+            return;
+        }
+        let names = self.control.vrf_names().into_iter().map(|(vrf, name, _)| (vrf, name));
+        if let Err(source) = self.log.write(names, self.events.drain(..)) {
+            let path = self.log.path().to_owned();
+            self.wires.failed.get_or_insert(Error::Output { path, source });
+        }
+    }
+
+    /// Fragments that wait for the first one of their packet.
+    fn waiting(&self) -> usize {
+        self.workers.iter().map(|worker| worker.pipeline.translator().waiting()).sum()
     }
 
     fn change(&mut self, change: &Scheduled) -> Result<(), Error> {
@@ -241,13 +360,17 @@ impl Engine {
             counters,
             sent: &self.wires.sent,
             answers: &self.answers,
-            buffers_in_use: self.pool.in_use(),
+            nat: self.workers.iter().map(|worker| &*worker.nat).collect(),
+            waiting: self.waiting(),
+            buffers_in_use: self.pool.in_use() - self.waiting() as u32,
             now: self.now,
         }
     }
 
-    /// Finishes the output captures.
-    pub(super) fn finish(self) -> Result<(), Error> {
+    /// Finishes the output captures and the log.
+    pub(super) fn finish(mut self) -> Result<(), Error> {
+        let finished = self.log.finish();
+        finished.map_err(|source| Error::Output { path: self.log.path().to_owned(), source })?;
         self.wires.writers.into_iter().try_for_each(|writer| Ok(writer.finish()?))
     }
 }

@@ -3,6 +3,7 @@
 mod capture;
 mod changes;
 mod engine;
+mod nat;
 mod report;
 
 use std::fs;
@@ -19,8 +20,10 @@ use self::engine::Engine;
 use crate::cli::ReplayOptions;
 use crate::control::{Control, ControlError, Nanos};
 use crate::datapath::QsbrGrace;
+use crate::nat_log::{Moment, ReplayLog};
 use crate::tables::OutOfMemory;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::nat::NatCounters;
 
 /// Why a replay was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +71,11 @@ struct Totals<'e> {
     sent: &'e [(u64, u64)],
     /// What came of the changes.
     answers: &'e [Answer],
+    /// What each worker's translation counts.
+    nat: Vec<&'e NatCounters>,
+    /// Fragments that wait for the first one of their packet.
+    waiting: usize,
+    /// Packet buffers that are lost: those of packets that wait aside.
     buffers_in_use: u32,
     now: Nanos,
 }
@@ -97,7 +105,10 @@ pub fn replay(options: &ReplayOptions) -> Result<(), Error> {
     let writers = writers.collect::<Result<_, _>>()?;
 
     let (eal, pool) = buffers(&config)?;
-    let mut engine = Engine::new(config, options.cold_start, &eal, pool, writers)?;
+    // Captures have microseconds, the log milliseconds.
+    let start = Moment::of_unix_ms((traffic.start.0 / 1_000_000) as i64);
+    let log = ReplayLog::create(&options.out, start).map_err(output(options.out.clone()))?;
+    let mut engine = Engine::new(config, options.cold_start, &eal, pool, writers, log)?;
     engine.run(&traffic.frames, &changes, options.settle)?;
 
     let totals = engine.totals();

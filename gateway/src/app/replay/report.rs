@@ -37,7 +37,7 @@ impl Balance {
             received: ports.map(|port| traffic(totals, PortId(port as u16)).packets).sum(),
             forwarded: sum(|c| c.forwarded.get()),
             consumed: sum(|c| c.consumed.get()),
-            held: totals.control.held() as u64,
+            held: (totals.control.held() + totals.waiting) as u64,
             dropped: sum(Counters::dropped_total),
             originated: sum(|c| c.originated.get()),
         }
@@ -99,7 +99,7 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         .filter(|(_, count)| *count > 0)
         .map(|(reason, count)| (reason.name().to_owned(), count.into()))
         .collect();
-    let unverified: u64 = totals.counters.iter().map(|c| c.sender_unverified.get()).sum();
+    let sum = |of: fn(&Counters) -> u64| totals.counters.iter().map(|c| of(c)).sum::<u64>();
     let doctor = doctor(totals);
     let events: Vec<&Event> = totals.control.events().after(0).collect();
     json!({
@@ -108,7 +108,7 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         "external": external,
         "drops": drops,
         "neighbors": neighbors(totals),
-        "nat": {},
+        "nat": super::nat::report(totals),
         "provider_addresses": provider_addresses(totals),
         "generation": totals.control.generation(),
         "changes": totals.answers,
@@ -116,7 +116,11 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         "alarms": alarms(&doctor),
         "doctor": doctor,
         "packets": balance,
-        "sender_unverified": unverified,
+        "icmp_errors": {
+            "sent": sum(|c| c.icmp_errors_sent.get()),
+            "suppressed": sum(|c| c.icmp_errors_suppressed.get()),
+        },
+        "sender_unverified": sum(|c| c.sender_unverified.get()),
         "accounted": balance.holds(totals),
     })
 }
@@ -146,7 +150,7 @@ fn provider_addresses(totals: &Totals<'_>) -> Vec<ProviderAddressView> {
 fn doctor(totals: &Totals<'_>) -> DoctorReport {
     let ports = totals.control.config().ports.iter();
     let facts = ports.map(|port| PortFacts { name: port.name.clone(), rx_queues: 1, inner_hash: false });
-    totals.control.doctor(totals.now, &facts.collect::<Vec<_>>())
+    super::nat::doctor(totals, totals.control.doctor(totals.now, &facts.collect::<Vec<_>>()))
 }
 
 /// What of the doctor's findings the running gateway would raise an alarm for.

@@ -7,20 +7,20 @@ pub const MOST: usize = 100;
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) health: Health,
-    pub(super) object: String,
-    pub(super) message: String,
-    pub(super) cure: String,
+pub(crate) struct Fault {
+    pub(crate) health: Health,
+    pub(crate) object: String,
+    pub(crate) message: String,
+    pub(crate) cure: String,
 }
 
 /// What all checks found.
 #[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(crate) struct Findings(Vec<Finding>);
 
 impl Findings {
     /// Adds a check: its faults, or where there is none the one thing that is good. `object` is what it looks at.
-    pub(super) fn check(
+    pub(crate) fn check(
         &mut self,
         check: &str,
         object: &str,
@@ -52,7 +52,7 @@ impl Findings {
     }
 
     /// The report: all findings in the order of the checks.
-    pub(super) fn report(self) -> DoctorReport {
+    pub(crate) fn report(self) -> DoctorReport {
         let health = self.0.iter().map(|finding| finding.health).max().unwrap_or(Health::Green);
         DoctorReport { health, findings: self.0 }
     }

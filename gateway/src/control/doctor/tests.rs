@@ -30,7 +30,7 @@ fn of<'r>(report: &'r DoctorReport, check: &str) -> Vec<&'r Finding> {
 }
 
 /// Health, object and message of a check's only finding.
-fn only<'r>(report: &'r DoctorReport, check: &str) -> (Health, &'r str, &'r str) {
+pub(super) fn only<'r>(report: &'r DoctorReport, check: &str) -> (Health, &'r str, &'r str) {
     let [finding] = &of(report, check)[..] else { panic!("{:#?}", report.findings) };
     assert_eq!(finding.cure.is_none(), finding.health == Health::Green);
     (finding.health, &finding.object, &finding.message)
@@ -64,6 +64,8 @@ fn a_healthy_gateway_is_green_check_by_check() {
             "duplicate-address",
             "empty-vsid",
             "external-network",
+            "nat-customer",
+            "nat-external",
             "table-saturation",
             "inner-hash",
             "flapping-record",

@@ -57,6 +57,9 @@ event_kinds! {
     ChangesApplied = "changes-applied", Info, "A batch of changes is in force.";
     ReloadApplied = "reload-applied", Info, "A configuration file is in force.";
     ChangeSuspended = "change-suspended", Warning, "An earlier change does not fit the configuration file and is out of force.";
+    // Address translation.
+    NatLogFailed = "nat-log-failed", Warning, "The log of address translation cannot be written; its lines wait.";
+    NatLogRestored = "nat-log-restored", Info, "The log of address translation is written again.";
     // Next hops.
     NextHopLost = "next-hop-lost", Warning, "A next hop does not answer ARP any more.";
     NextHopResolved = "next-hop-resolved", Info, "A next hop's Ethernet address is known.";

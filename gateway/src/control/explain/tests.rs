@@ -8,17 +8,29 @@ fn ready() -> Control<LocalGrace> {
     control(fixture::config()).expect("fits").0
 }
 
-fn from_vm(vsid: u32, src: &str, dst: &str) -> ExplainRequest {
-    let src = Some(ip(src));
-    ExplainRequest { vsid: Some(vsid), src, dst: ip(dst), provider_address: None, network: None }
+fn question(vsid: Option<u32>, src: IpAddr, dst: IpAddr, network: Option<String>) -> ExplainRequest {
+    ExplainRequest {
+        vsid,
+        src: Some(src),
+        dst,
+        provider_address: None,
+        network,
+        protocol: None,
+        src_port: None,
+        dst_port: None,
+    }
 }
 
-fn from_outside(network: Option<&str>, dst: &str) -> ExplainRequest {
+pub(super) fn from_vm(vsid: u32, src: &str, dst: &str) -> ExplainRequest {
+    question(Some(vsid), ip(src), ip(dst), None)
+}
+
+pub(super) fn from_outside(network: Option<&str>, dst: &str) -> ExplainRequest {
     let network = network.map(str::to_owned);
-    ExplainRequest { vsid: None, src: Some(ip("9.9.9.9")), dst: ip(dst), provider_address: None, network }
+    question(None, ip("9.9.9.9"), ip(dst), network)
 }
 
-fn explained(control: &Control<LocalGrace>, request: &ExplainRequest) -> (Vec<String>, Verdict) {
+pub(super) fn explained(control: &Control<LocalGrace>, request: &ExplainRequest) -> (Vec<String>, Verdict) {
     let Explanation { steps, verdict } = control.explain(request).expect("a packet");
     (steps.into_iter().map(|step| format!("{}: {}", step.step, step.finding)).collect(), verdict)
 }

@@ -9,6 +9,7 @@ use super::super::desired::Hop;
 use super::super::fabric::mapped;
 use super::super::frames;
 use super::super::neighbors::{State, interface_of_hosts};
+use super::nat::Flow;
 use super::obstacle::Obstacle;
 use crate::control::Control;
 use crate::diagnosis::ExplainStep;
@@ -52,15 +53,23 @@ pub(in crate::control) struct Way {
 
 /// The steps so far.
 pub(in crate::control) struct Walk<'c, G: Grace> {
-    control: &'c Control<G>,
+    pub(super) control: &'c Control<G>,
+    /// `None`: of a packet that the gateway makes, which is never translated.
+    pub(super) flow: Option<Flow>,
     pub(in crate::control) steps: Vec<ExplainStep>,
 }
 
 type Walked<T> = Result<T, Obstacle>;
 
 impl<'c, G: Grace> Walk<'c, G> {
+    /// For what the gateway sends itself.
     pub(in crate::control) const fn new(control: &'c Control<G>) -> Self {
-        Self { control, steps: Vec::new() }
+        Self { control, flow: None, steps: Vec::new() }
+    }
+
+    /// For a packet that came in.
+    pub(super) const fn of(control: &'c Control<G>, flow: Flow) -> Self {
+        Self { control, flow: Some(flow), steps: Vec::new() }
     }
 
     /// Notes a decision.
@@ -77,8 +86,9 @@ impl<'c, G: Grace> Walk<'c, G> {
             Side::Outside => 1,
         };
         let control = self.control;
-        let (mut vrf, mut hops, mut shared) = (vrf, 0, None);
+        let (home, mut to, mut vrf, mut hops, mut shared) = (vrf, to, vrf, 0, None);
         let mut target = self.look_up(vrf, to);
+        let translated = side == Side::Tenant && matches!(target, Target::Translate(_));
         while let Target::Vrf(next) | Target::Translate(next) = target
             && hops < most
         {
@@ -88,6 +98,30 @@ impl<'c, G: Grace> Walk<'c, G> {
             target = self.look_up(vrf, to);
         }
         let inside = (side == Side::Tenant) == (hops == 0);
+        let leads_on = match target {
+            Target::Adjacency(_) => hops < 2,
+            Target::Subnet | Target::Via(_) | Target::Public => true,
+            _ => false,
+        };
+        if translated && leads_on {
+            self.translate(home, shared.unwrap_or(vrf))?;
+        }
+        if target == Target::Public {
+            match side {
+                Side::Outside if hops > 0 => return Err(self.transit(side, vrf, to)),
+                Side::Tenant if !translated && !self.is_routed(home, vrf) => {
+                    return Err(self.private(home, to));
+                }
+                _ => {}
+            }
+            let customer = self.customer_behind(vrf, to)?;
+            (vrf, to) = (customer.vrf, customer.address);
+            shared = shared.or(Some(vrf));
+            target = self.look_up(vrf, to);
+            if !matches!(target, Target::Subnet | Target::Via(_)) {
+                return Err(control.no_route(DropReason::VirtualRouteMissing, vrf, to));
+            }
+        }
         let way = match target {
             Target::Local => return Ok(End::Local),
             Target::Adjacency(id) if side == Side::Tenant && hops < 2 => {
@@ -111,12 +145,8 @@ impl<'c, G: Grace> Walk<'c, G> {
                 format!("{to} is the network or the broadcast address of its subnet"),
                 "send to a host's address",
             )),
-            Target::Public => Err(Obstacle::new(
-                DropReason::NatNoSession,
-                format!("{to} is a public address that packets are translated to"),
-                "ask nvgw nat sessions who uses it",
-            )),
-            Target::Vrf(_) | Target::Translate(_) => Err(Obstacle::new(
+            // Whoever is behind a public address is in a subnet, or behind a VM.
+            Target::Vrf(_) | Target::Translate(_) | Target::Public => Err(Obstacle::new(
                 DropReason::VirtualRouteMissing,
                 format!("the way to {to} leads through more VRFs than a packet may pass"),
                 "a packet passes a tenant, a shared external network and another tenant at most: route it shorter",
@@ -153,9 +183,12 @@ impl<'c, G: Grace> Walk<'c, G> {
                 },
                 None => "leads nowhere".to_owned(),
             },
+            Target::Vrf(next) if control.is_exempt(vrf, next) => {
+                format!("leads on to {}, untranslated: it is exempt", control.vrf_words(next))
+            }
             Target::Vrf(next) => format!("leads on to {}", control.vrf_words(next)),
             Target::Translate(next) => format!("leads on to {}, translated", control.vrf_words(next)),
-            Target::Public => "is a public address that packets are translated to".to_owned(),
+            Target::Public => "is public: translation decides".to_owned(),
             Target::Discard => "is a network or broadcast address".to_owned(),
         };
         let prefix = Ipv4Net::new_assert(Ipv4Addr::from(network), length);
@@ -177,6 +210,21 @@ impl<'c, G: Grace> Walk<'c, G> {
                 "another tenant's external network is its alone: send by the own one",
             ),
         }
+    }
+
+    /// A tenant's own address would show at a public one.
+    fn private(&self, tenant: VrfId, to: Ipv4Addr) -> Obstacle {
+        let from = self.flow.and_then(|flow| flow.from).map_or_else(String::new, |from| format!(" {from}"));
+        Obstacle::new(
+            DropReason::Transit,
+            format!(
+                "the private address{from} is not translated on the way to {to}, and must not be seen there"
+            ),
+            format!(
+                "translate for {} in the configuration file (nat), without {to} among what is exempt",
+                self.control.vrf_words(tenant)
+            ),
+        )
     }
 
     /// On by the lookup record of a customer address.
@@ -238,6 +286,11 @@ pub(in crate::control) fn link_of(frame: &[u8]) -> Option<(MacAddr, u16)> {
 }
 
 impl<G: Grace> Control<G> {
+    /// Whether what a tenant's VRF leads to another one for is kept from translation.
+    fn is_exempt(&self, tenant: VrfId, next: VrfId) -> bool {
+        self.fabric.writers.policies.get(&tenant).is_some_and(|policy| policy.external == next)
+    }
+
     /// The next hop of a way out; `to` is the host that it leads to where it serves all hosts of a network.
     pub(in crate::control) fn hop_of_way(&self, rewrite: &Rewrite, to: Ipv4Addr) -> Option<Hop> {
         let Some(interface) = interface_of_hosts(rewrite.neighbor()) else {

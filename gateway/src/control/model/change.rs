@@ -197,6 +197,7 @@ impl Model {
             sender_check: new.sender_check,
             external,
             public_prefixes: prefixes.collect::<Judged<_>>()?,
+            nat: None,
         };
         self.public_prefixes(&new.name, &value)?;
         let after = Some(Owned::new(value, owner));

@@ -1,6 +1,6 @@
 //! One object's change, which can be made and taken back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use nvgw_types::{MacAddr, VrfId, Vsid};
@@ -149,9 +149,21 @@ impl Model {
     /// Notes that the tables hold what the model says: identifiers of VRFs that are gone are free again.
     pub(in crate::control) fn settle(&mut self) {
         for vrf in std::mem::take(&mut self.leaving).into_values() {
-            self.index.vrfs.remove(&vrf);
-            self.index.vrfs_from = self.index.vrfs_from.min(vrf.0);
+            self.release(vrf);
         }
+    }
+}
+
+impl Model {
+    /// Notes VRFs that are gone, but whose identifiers workers may still know.
+    pub(in crate::control) fn keep(&mut self, gone: &BTreeSet<VrfId>) {
+        self.index.vrfs.extend(gone);
+    }
+
+    /// Notes that no worker knows the identifier of a VRF any more that is gone.
+    pub(in crate::control) fn release(&mut self, vrf: VrfId) {
+        self.index.vrfs.remove(&vrf);
+        self.index.vrfs_from = self.index.vrfs_from.min(vrf.0);
     }
 }
 
@@ -163,6 +175,15 @@ impl Index {
         }
         if let Some(domain) = &tenant.routing_domain {
             put(&mut self.domains, domain.to_ascii_lowercase(), name.to_owned(), comes);
+        }
+        if let (Some(nat), Some(external)) = (&tenant.nat, tenant.external) {
+            for pool in &nat.pools {
+                count(&mut self.pools, (external, pool.first, pool.last), comes);
+            }
+            let single = nat.statics.iter().map(|one| one.public);
+            for public in single.chain(nat.forwards.iter().map(|forward| forward.public)) {
+                count(&mut self.publics, (external, public), comes);
+            }
         }
         if comes && tenant.external.is_none() {
             self.inside.insert(name.to_owned());

@@ -1,6 +1,6 @@
 //! From the file to the model, and back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -18,14 +18,18 @@ use crate::control::desired::{Customer, Hop, VrfKey};
 use crate::control::owner::Owner;
 
 impl Model {
-    /// The model of a file. A VRF that `known` has keeps its identifier; new ones get the lowest that `known` does not
-    /// use, so that no identifier changes its meaning while a packet is on its way. What the file does not have of
-    /// them is free again once [other owners' objects](Self::restore) have come back.
+    /// The model of a file. A VRF that `known` has keeps its identifier; new ones get the lowest that neither `known`
+    /// nor `gone` has, so that no identifier changes its meaning while a packet is on its way. What the file does not
+    /// have of those known is free again once [other owners' objects](Self::restore) have come back.
     ///
     /// # Errors
     /// An IPv6 address.
-    pub fn of_file(mut config: Config, known: &BTreeMap<VrfKey, VrfId>) -> Result<Self, Ipv6Unsupported> {
-        let mut ids = Identifiers::new(known);
+    pub fn of_file(
+        mut config: Config,
+        known: &BTreeMap<VrfKey, VrfId>,
+        gone: &BTreeSet<VrfId>,
+    ) -> Result<Self, Ipv6Unsupported> {
+        let mut ids = Identifiers::new(known, gone);
         let tenants = std::mem::take(&mut config.tenants);
         let neighbors = std::mem::take(&mut config.neighbors);
         let routes = std::mem::take(&mut config.provider.routes);
@@ -41,7 +45,7 @@ impl Model {
         // Those that the file does not have may be tenants of other owners, and keep theirs.
         let leaving = known.iter().filter(|(key, _)| !ids.taken.contains_key(key));
         let leaving: BTreeMap<_, _> = leaving.map(|(key, id)| (key.clone(), *id)).collect();
-        let vrfs = ids.taken.values().chain(leaving.values()).copied().collect();
+        let vrfs = ids.taken.values().chain(leaving.values()).chain(gone).copied().collect();
         let index = Index { vrfs, ..Index::default() };
         let mut model = Self {
             frame: config,
@@ -111,7 +115,11 @@ impl Model {
             sender_check: tenant.sender_check,
             external: tenant.external,
             public_prefixes: prefixes.collect::<Result<_, _>>()?,
+            nat: tenant.nat.map(Box::new),
         };
+        for exempt in value.nat.iter().flat_map(|nat| &nat.exempt) {
+            v4_net(*exempt)?;
+        }
         let owned = Some(Owned::new(value, Owner::Config));
         self.put(Edit::Tenant(Swap::of(&self.tenants, tenant.name.clone(), owned)));
         for subnet in tenant.subnets {
@@ -200,7 +208,7 @@ impl Model {
                 .collect(),
             external: tenant.external,
             public_prefixes: tenant.public_prefixes.iter().map(|prefix| IpNet::V4(*prefix)).collect(),
-            nat: None,
+            nat: tenant.nat.as_deref().cloned(),
         }
     }
 
@@ -272,9 +280,8 @@ struct Identifiers<'k> {
 }
 
 impl<'k> Identifiers<'k> {
-    fn new(known: &'k BTreeMap<VrfKey, VrfId>) -> Self {
-        let mut used: Vec<_> = known.values().copied().collect();
-        used.sort_unstable();
+    fn new(known: &'k BTreeMap<VrfKey, VrfId>, gone: &BTreeSet<VrfId>) -> Self {
+        let used: BTreeSet<_> = known.values().chain(gone).copied().collect();
         let mut used = used.into_iter().peekable();
         let fresh = (0..).map(VrfId).filter(move |id| used.next_if_eq(id).is_none());
         Self { known, fresh: Box::new(fresh), taken: BTreeMap::new() }

@@ -170,6 +170,12 @@ impl Model {
             let message = format!("{what} {address} is the gateway's own address");
             return Err(Refusal::new(field, message, "write the address of another station on the network"));
         }
+        if let NetworkRef::External(external) = network
+            && self.is_translated_to(external, address.into())
+        {
+            let message = format!("{what} {address} is a public address that tenants are translated to");
+            return Err(Refusal::new(field, message, "write the address of another station on the network"));
+        }
         let prefixes = self.prefixes_of(network);
         match prefixes.iter().find(|prefix| prefix.contains(&address)) {
             Some(prefix) => check_not_edge(what, address, *prefix).at(field),
@@ -309,6 +315,15 @@ impl Model {
         check_not_connected(prefix, self.connected_in(vrf).chain(subnet)).at("prefix")
     }
 
+    /// Whether tenants are translated to an address of a prefix, on an external network.
+    fn is_translated_to(&self, external: ExternalIndex, prefix: Ipv4Net) -> bool {
+        let (first, last) = (prefix.network(), prefix.broadcast());
+        let single = || self.index.publics.range((external, first)..=(external, last)).next().is_some();
+        let pools = ..=(external, last, Ipv4Addr::BROADCAST);
+        let pool = self.index.pools.range(pools).next_back().map(|(pool, _)| *pool);
+        pool.is_some_and(|(of, _, end)| of == external && first <= end) || single()
+    }
+
     /// The public prefix that shares an address with another one. All are disjoint: it holds the other's first
     /// address, or begins inside it.
     fn public_prefix_meeting(&self, prefix: &Ipv4Net) -> Option<&(Ipv4Net, String)> {
@@ -344,6 +359,11 @@ impl Model {
             if let Some(other) = connected.find(|p| meet(p, prefix)) {
                 let message = format!("public prefix {prefix} overlaps {other}, which is connected");
                 return Err(Refusal::new(field, message, "write a prefix that is routed to the gateway"));
+            }
+            let networks = 0..self.frame.external.len();
+            if networks.map(ExternalIndex).any(|network| self.is_translated_to(network, *prefix)) {
+                let message = format!("public prefix {prefix} has addresses that tenants are translated to");
+                return Err(Refusal::new(field, message, "write a prefix without them"));
             }
             let mut routes = self.frame.external[external].routes.iter();
             if routes.any(|route| super::ipv4(route.prefix) == Some(*prefix)) {

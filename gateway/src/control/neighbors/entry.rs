@@ -104,15 +104,6 @@ impl Entry {
     }
 }
 
-impl Frame {
-    /// Fills in the destination Ethernet address.
-    pub(super) fn address_to(&mut self, mac: MacAddr) {
-        if let Some(destination) = self.bytes.first_chunk_mut() {
-            *destination = mac.0;
-        }
-    }
-}
-
 impl serde::Serialize for State {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())

@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::snapshot::{self, Probes};
-use super::variants;
+use super::{sweep, variants};
 use crate::control::fixture::{self, Sent, control, ip, mac, net, record, subnet, vsid};
 use crate::control::model::Stored;
 use crate::control::*;
@@ -96,6 +96,7 @@ proptest! {
             let before = (changed.model.essence(), changed.needs.clone(), changed.generation());
             let outcome = changed.change(&set(batch), Owner::Api, NOW, &mut Sent::default());
             changed.tick(NOW, &mut Sent::default());
+            sweep(&mut changed);
             if outcome.is_err() {
                 prop_assert_eq!((changed.model.essence(), changed.needs.clone(), changed.generation()), before);
                 continue;

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::snapshot::{self, Probes};
+use super::sweep;
 use super::variants;
 use crate::control::fixture::{self, Sent, control, ip, net, record};
 use crate::control::*;
@@ -39,6 +40,7 @@ proptest! {
         let (mut reloaded, tables) = control(configs[0].clone()).expect("fits");
         for config in &configs[1..] {
             reload(&mut reloaded, config.clone()).expect("fits");
+            sweep(&mut reloaded);
             let (fresh, fresh_tables) = control(config.clone()).expect("fits");
             let (got, wanted) =
                 (snapshot::take(&reloaded, &tables, &probes), snapshot::take(&fresh, &fresh_tables, &probes));

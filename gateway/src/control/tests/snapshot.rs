@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use nvgw_types::{MacAddr, VrfId, Vsid};
+use nvgw_types::{MacAddr, PublicId, VrfId, Vsid};
 
 use crate::control::Control;
 use crate::control::desired::Desired;
 use crate::control::fabric::mapped;
+use crate::tables::Keyed;
 use crate::tables::entries::{
-    Inner, InterfaceKind, Reach, Rewrite, ScopedAddress, SenderMode, Target, to_ip,
+    Binding, Direction, Endpoint, Inner, InterfaceKind, NatPolicy, NatSettings, Protocol, Public, Reach,
+    Rewrite, ScopedAddress, SenderMode, Target, to_ip,
 };
 use crate::tables::grace::LocalGrace;
-use crate::tables::set::{LocalAddress, TableReaders};
+use crate::tables::set::{LocalAddress, NAT_SETTINGS, TableReaders};
 
 /// What to look up: every key that one of some configurations has.
 #[derive(Default)]
@@ -67,8 +69,16 @@ pub(super) struct Snapshot {
     subnets: BTreeMap<Vsid, (String, u128, u128, MacAddr, SenderMode)>,
     records: BTreeMap<(String, Ipv4Addr), (Vsid, MacAddr, u128, Way)>,
     routes: BTreeMap<(String, Ipv4Addr), Found>,
-    sizes: [usize; 6],
+    /// Each with whose it is one to one.
+    publics: BTreeMap<(String, u32), (Public, Option<String>)>,
+    bindings: BTreeMap<(Direction, Option<Protocol>, Named), Named>,
+    policies: BTreeMap<String, (String, NatPolicy)>,
+    settings: NatSettings,
+    sizes: [usize; 9],
 }
+
+/// An endpoint, its VRF by name.
+type Named = (String, u32, u16);
 
 pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes: &Probes) -> Snapshot {
     let grace = LocalGrace::new();
@@ -133,6 +143,26 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
         }
     }
     let writers = &control.fabric.writers;
+    let unnamed = VrfId(u32::MAX);
+    let publics = writers.publics.iter().map(|public| {
+        let found = readers.publics.get(section, &public.key()).expect("readers see what is written");
+        let customer = found.customer.map(|(_, address)| (unnamed, address));
+        let told = Public { external: unnamed, id: PublicId(0), customer, ..*found };
+        let key = (names[&found.external].clone(), found.address);
+        (key, (told, found.customer.map(|(vrf, _)| names[&vrf].clone())))
+    });
+    let named = |end: Endpoint| (names[&end.vrf].clone(), end.address, end.port);
+    let bindings = writers.bindings.iter().map(|binding| {
+        let Binding { key, to } = readers.bindings.get(section, &binding.key).expect("readers see it");
+        ((key.direction, key.protocol, named(key.from)), named(*to))
+    });
+    let policies = writers.policies.iter().map(|policy| {
+        let found = readers.policies.get(section, &policy.vrf).expect("readers see it");
+        let told = NatPolicy { vrf: unnamed, external: unnamed, ..*found };
+        (names[&found.vrf].clone(), (names[&found.external].clone(), told))
+    });
+    let (publics, bindings, policies) = (publics.collect(), bindings.collect(), policies.collect());
+    let settings = *readers.settings.get(section, NAT_SETTINGS);
     let sizes = [
         writers.interfaces.len(),
         writers.locals.len(),
@@ -140,6 +170,10 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
         writers.records.len(),
         writers.routes.len(),
         writers.adjacencies.len() + writers.vias.len(),
+        writers.publics.len(),
+        writers.bindings.len(),
+        writers.policies.len(),
     ];
-    Snapshot { interfaces, locals, subnets: subnets.collect(), records, routes, sizes }
+    let subnets = subnets.collect();
+    Snapshot { interfaces, locals, subnets, records, routes, publics, bindings, policies, settings, sizes }
 }

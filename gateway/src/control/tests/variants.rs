@@ -1,14 +1,20 @@
 //! Random configurations that share enough to have something in common, and differ enough to need every operation.
 
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
 use nvgw_config::{
-    Config, CustomerRoute, EcnMode, ExternalIndex, ExternalRoute, FlowIdMode, NetworkRef, ProviderRoute,
-    SenderCheck, SiteIndex, Tenant, TenantIndex,
+    Config, CustomerRoute, EcnMode, ExternalIndex, ExternalRoute, Filtering, FlowIdMode, ForwardProtocol,
+    NatFiltering, NatLimits, NetworkRef, PortForward, ProviderRoute, RemovedAddresses, SenderCheck,
+    SiteIndex, StaticNat, Tenant, TenantIndex, TenantNat,
 };
 use nvgw_types::{CustomerAddr, PortId};
 use proptest::collection::{btree_map, vec};
+use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 
-use crate::control::fixture::{self, external, ip, mac, neighbor, net, record, site, subnet, tenant};
+use crate::control::fixture::{self, external, ip, mac, neighbor, net, pool, record, site, subnet, tenant};
 
 /// Tenants that a configuration may have.
 const TENANTS: [&str; 4] = ["amber", "blue", "coral", "denim"];
@@ -24,36 +30,58 @@ struct TenantVariant {
     isolated: bool,
     log_only: bool,
     gateway_mac: u8,
+    nat: Option<NatVariant>,
+}
+
+/// Translation of a tenant: pools among all there are, a customer of the first subnet with a 1:1 address, forwards.
+#[derive(Debug, Clone)]
+struct NatVariant {
+    pools: [bool; 3],
+    one_to_one: Option<u8>,
+    forwards: Vec<(bool, u16, u8)>,
+    exempt: bool,
+    limit: Option<u32>,
+    filtering: Filtering,
+}
+
+fn nat_variant() -> impl Strategy<Value = NatVariant> {
+    let filtering = select(vec![Filtering::EndpointIndependent, Filtering::AddressDependent]);
+    let forwards = vec((any::<bool>(), 1..4_u16, 2..8_u8), 0..3);
+    (any::<[bool; 3]>(), option::of(2..8_u8), forwards, any::<bool>(), option::of(1..3_u32), filtering)
+        .prop_map(|(pools, one_to_one, forwards, exempt, limit, filtering)| NatVariant {
+            pools,
+            one_to_one,
+            forwards,
+            exempt,
+            limit,
+            filtering,
+        })
 }
 
 fn tenant_variant() -> impl Strategy<Value = TenantVariant> {
     (
         1..3_usize,
         vec((0..3_usize, 2..8_u8, 1..3_u8, 0..PEERS.len()), 0..6),
-        proptest::option::of(2..8_u8),
+        option::of(2..8_u8),
         any::<[bool; 3]>(),
         1..3_u8,
+        option::of(nat_variant()),
     )
-        .prop_map(|(subnets, records, via, [public, isolated, log_only], gateway_mac)| TenantVariant {
-            subnets,
-            records,
-            via,
-            public,
-            isolated,
-            log_only,
-            gateway_mac,
+        .prop_map(|(subnets, records, via, [public, isolated, log_only], gateway_mac, nat)| {
+            TenantVariant { subnets, records, via, public, isolated, log_only, gateway_mac, nat }
         })
 }
 
 /// A valid configuration.
 pub(super) fn config() -> impl Strategy<Value = Config> {
     let tenants = btree_map(0..TENANTS.len(), tenant_variant(), 0..4);
-    let uplink = proptest::option::of(any::<bool>());
+    let uplink = option::of(any::<bool>());
     // A VSID may belong to another tenant in another configuration.
     let shift = 0..2_usize;
-    let rest = (any::<[bool; 9]>(), 1..3_u8, 0..3_usize);
+    let rest = (any::<[bool; 10]>(), 1..3_u8, 0..3_usize);
     (tenants, shift, uplink, rest).prop_map(|(tenants, shift, uplink, (flags, ttl, statics))| {
-        let [second_site, gateway, route, zero, compatible, small, moved, first_static, last_address] = flags;
+        let [second_site, gateway, route, zero, compatible, small, moved, first_static, last_address, cut] =
+            flags;
         let mut config = fixture::config();
         let first = &mut config.provider.sites[0];
         first.gateway = gateway.then(|| ip("100.64.20.1"));
@@ -78,6 +106,8 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
         encapsulation.ttl = ttl;
         encapsulation.flow_id = if zero { FlowIdMode::Zero } else { FlowIdMode::Hash };
         encapsulation.ecn = if compatible { EcnMode::Compatible } else { EcnMode::Normal };
+        config.nat.removed_addresses = if cut { RemovedAddresses::Cut } else { RemovedAddresses::Drain };
+        config.nat.timeouts.udp = Duration::from_secs(300 * u64::from(ttl));
         config.tenants = tenants.iter().map(|(number, variant)| build(*number, shift, variant)).collect();
         config.external.truncate(1);
         if moved {
@@ -125,8 +155,38 @@ fn build(number: usize, shift: usize, variant: &TenantVariant) -> Tenant {
         let next_hop = CustomerAddr(ip(&format!("10.0.0.{host}")));
         tenant.routes = vec![CustomerRoute { prefix: net("172.16.0.0/16"), next_hop }];
     }
+    tenant.nat = variant.nat.as_ref().filter(|_| !variant.isolated).map(|nat| translation(number, nat));
     if variant.public {
         tenant.public_prefixes = vec![net(&format!("203.0.113.{}/28", 16 * number))];
     }
     tenant
+}
+
+/// Pools that tenants share: some routed to the gateway, some among the hosts of the network.
+const POOLS: [(&str, &str); 3] =
+    [("198.51.100.16", "198.51.100.19"), ("198.51.100.20", "198.51.100.22"), ("198.18.0.5", "198.18.0.6")];
+
+fn translation(number: usize, variant: &NatVariant) -> TenantNat {
+    let pools = POOLS.iter().zip(variant.pools).filter(|(_, has)| *has);
+    let customer = |host| Ipv4Addr::new(10, 0, 0, host);
+    let own = number as u8;
+    let one = |host| StaticNat { public: Ipv4Addr::new(198, 51, 100, 32 + own), customer: customer(host) };
+    // On an address of the first pool, or on one that is for forwards alone; each tenant has ports of its own.
+    let forward = |(at, (pooled, ports, host)): (u16, &(bool, u16, u8))| PortForward {
+        public: Ipv4Addr::new(198, 51, 100, if *pooled { 17 } else { 48 }),
+        protocol: if *pooled { ForwardProtocol::Tcp } else { ForwardProtocol::Udp },
+        first: 8000 + 100 * u16::from(own) + 10 * at,
+        last: 8000 + 100 * u16::from(own) + 10 * at + ports - 1,
+        customer: customer(*host),
+        to: 80 + 10 * at,
+    };
+    TenantNat {
+        pools: pools.map(|((first, last), _)| pool(first, last)).collect(),
+        statics: variant.one_to_one.into_iter().map(one).collect(),
+        forwards: (0..).zip(&variant.forwards).map(forward).collect(),
+        exempt: if variant.exempt { vec![net("172.31.0.0/16")] } else { vec![] },
+        filtering: NatFiltering { udp: variant.filtering, ..NatFiltering::default() },
+        limits: NatLimits { sessions: variant.limit, ..NatLimits::default() },
+        limits_per_address: NatLimits::default(),
+    }
 }

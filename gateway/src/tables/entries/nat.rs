@@ -71,7 +71,7 @@ pub struct Endpoint {
 }
 
 /// Which ports of a public address are handed out to customers, in blocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PortRange {
     /// The first port.
     pub first: u16,
@@ -146,7 +146,7 @@ impl TableKey for InVrf {
 }
 
 /// The direction in which a binding translates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// From customer to public.
     Outbound,
@@ -156,7 +156,7 @@ pub enum Direction {
 
 /// The key of a binding: what is translated, and in which direction. A customer's whole address is bound under port 0
 /// and no protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BindingKey {
     /// The direction.
     pub direction: Direction,

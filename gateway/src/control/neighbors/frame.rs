@@ -1,0 +1,78 @@
+//! Frames that wait for a neighbour.
+
+use std::collections::VecDeque;
+
+use nvgw_types::MacAddr;
+
+use super::Effect;
+use crate::telemetry::DropReason;
+
+/// What a held packet is, which decides how its end is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It came in on a port and goes on.
+    Transit,
+    /// It is the gateway's answer to a packet that came in.
+    Answer,
+    /// It is an ICMP error of the gateway's own: the packet that it is about was counted as dropped before.
+    Error,
+    /// It is the gateway's own probe of this number: no packet that came in stands behind it.
+    Probe(u16),
+}
+
+impl Origin {
+    /// Whether its end is that of a packet that came in.
+    const fn ends_a_packet(self) -> bool {
+        matches!(self, Self::Transit | Self::Answer)
+    }
+}
+
+/// A finished frame but for its destination Ethernet address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The bytes, from the Ethernet header on.
+    pub bytes: Vec<u8>,
+    /// What it is.
+    pub origin: Origin,
+}
+
+impl Frame {
+    /// Fills in the destination Ethernet address.
+    pub(super) fn address_to(&mut self, mac: MacAddr) {
+        if let Some(destination) = self.bytes.first_chunk_mut() {
+            *destination = mac.0;
+        }
+    }
+
+    /// The frame's end for a reason.
+    pub(super) fn refused(self, reason: DropReason) -> Effect {
+        match self.origin {
+            Origin::Transit | Origin::Answer => Effect::Dropped(reason, 1),
+            Origin::Error => Effect::Untold,
+            Origin::Probe(number) => Effect::Unsent(number, reason),
+        }
+    }
+}
+
+/// Frames that are held, counted.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// All of them.
+    pub(super) frames: usize,
+    /// Those whose end is that of a packet that came in.
+    pub(super) packets: usize,
+}
+
+impl Waiting {
+    /// Counts one that waits from now on.
+    pub(super) fn begins(&mut self, frame: &Frame) {
+        self.frames += 1;
+        self.packets += usize::from(frame.origin.ends_a_packet());
+    }
+
+    /// Counts those that wait no longer.
+    pub(super) fn end(&mut self, held: &VecDeque<Frame>) {
+        self.frames -= held.len();
+        self.packets -= held.iter().filter(|frame| frame.origin.ends_a_packet()).count();
+    }
+}

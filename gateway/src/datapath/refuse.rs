@@ -1,0 +1,101 @@
+//! Drops that a packet's sender is to hear of (RFC 792, RFC 1812 §4.3).
+
+use dpdk_bindings::Burst;
+use zerocopy::FromBytes;
+
+use super::handed::Behind;
+use super::lane::{Origin, Packets};
+use super::output::Outputs;
+use super::pipeline::Stages;
+use crate::packet::ipv4::Ipv4;
+use crate::packet::translation::{End, Replacement, translate};
+use crate::tables::exchange::{IcmpError, Ingress, Punt};
+use crate::telemetry::DropReason;
+
+/// How many packets of one burst the control thread hears of: it answers few of them anyway, and a flood of them must
+/// not fill its queue.
+const ERRORS: usize = 4;
+
+/// Counts a routed packet as dropped, and hands it to the control thread where its sender is to be told. Its bytes are
+/// still as they came.
+#[cold]
+#[inline(never)]
+pub(super) fn refuse(
+    stages: &Stages<'_>,
+    packets: &Packets,
+    burst: &mut Burst,
+    place: u8,
+    reason: DropReason,
+    out: &mut Outputs,
+) {
+    let error = match reason {
+        DropReason::TtlExpired => IcmpError::TimeExceeded,
+        DropReason::VirtualRouteMissing | DropReason::ExternalRouteMissing => IcmpError::NetUnreachable,
+        DropReason::DestinationRecordMissing
+        | DropReason::ProviderRouteMissing
+        | DropReason::NatPoolExhausted
+        | DropReason::NatPortsExhausted
+        | DropReason::NatSessionLimit
+        | DropReason::NatPortLimit
+        | DropReason::NatRateLimit
+        | DropReason::NatTableFull
+        | DropReason::NatLogFull => IcmpError::HostUnreachable,
+        _ => return stages.counters.drop(reason),
+    };
+    tell(stages, packets, burst, place, reason, error, out);
+}
+
+/// Counts a packet as dropped that does not fit the way out, and hands it to the control thread unless it could have
+/// been fragmented.
+#[cold]
+#[inline(never)]
+pub(super) fn refuse_size(
+    stages: &Stages<'_>,
+    packets: &Packets,
+    burst: &mut Burst,
+    place: u8,
+    mtu: u16,
+    out: &mut Outputs,
+) {
+    let l3 = usize::from(packets[place].l3);
+    let bytes = burst.get(usize::from(place)).and_then(|mbuf| mbuf.data().get(l3..));
+    match bytes.map(Ipv4::ref_from_prefix) {
+        Some(Ok((header, _))) if header.dont_fragment() => {
+            let error = IcmpError::FragmentationNeeded { mtu };
+            tell(stages, packets, burst, place, DropReason::MtuExceeded, error, out);
+        }
+        _ => stages.counters.drop(DropReason::MtuExceeded),
+    }
+}
+
+fn tell(
+    stages: &Stages<'_>,
+    packets: &Packets,
+    burst: &mut Burst,
+    place: u8,
+    reason: DropReason,
+    error: IcmpError,
+    out: &mut Outputs,
+) {
+    let packet = &packets[place];
+    stages.counters.drop(reason);
+    let sender = packets.sender(place).filter(|_| packet.around);
+    let ingress = match (packet.origin, sender) {
+        (Origin::Tenant, _) => Ingress::Tenant(packet.tenant),
+        (Origin::Outside, Some(sender)) => Ingress::Tenant(sender.tenant),
+        (Origin::Outside, None) => Ingress::Outside(packet.interface),
+    };
+    let errors = out.punts.iter().filter(|punted| matches!(punted.punt, Punt::Error { .. })).count();
+    if errors < ERRORS
+        && let Some(mut mbuf) = burst.take(usize::from(place))
+        && mbuf.adj(packet.l3)
+    {
+        if let Some(Behind { address, port, .. }) = sender
+            && let Ok((header, after)) = Ipv4::mut_from_prefix(mbuf.data_mut())
+        {
+            // The sender knows the packet as it was before translation.
+            translate(header, after, End::Source, Replacement { address, port });
+        }
+        out.report(mbuf, Punt::Error { error, ingress });
+    }
+}

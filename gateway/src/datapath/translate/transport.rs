@@ -1,0 +1,99 @@
+//! What translation reads of a packet beyond its IP header.
+
+use zerocopy::FromBytes;
+
+use crate::nat::Segment;
+use crate::packet::icmp;
+use crate::packet::ipv4::Ipv4;
+use crate::packet::transport::{self, Ports, TCP_HEADER, Tcp};
+use crate::tables::entries::Protocol;
+
+/// Length of a UDP header.
+const UDP_HEADER: usize = 8;
+
+/// What a packet carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transport {
+    /// Something with ports, or an ICMP query, whose identifier is both of its ports.
+    Ports {
+        /// The protocol.
+        protocol: Protocol,
+        /// Where it comes from.
+        source: u16,
+        /// Where it goes.
+        destination: u16,
+        /// What TCP says.
+        segment: Segment,
+        /// Whether it may begin a session, as everything but the answer to an ICMP query may.
+        begins: bool,
+    },
+    /// A fragment without its transport header.
+    LaterFragment,
+    /// An ICMP error about another packet.
+    IcmpError,
+    /// A protocol without ports.
+    Other,
+    /// A transport header that is cut off.
+    Malformed,
+}
+
+/// Reads a packet whose IP header was checked; `bytes` is its first segment from there on.
+#[inline(always)]
+pub(super) fn read(header: &Ipv4, bytes: &[u8]) -> Transport {
+    if header.is_later_fragment() {
+        return Transport::LaterFragment;
+    }
+    let end = header.total_length().min(bytes.len());
+    let Some(payload) = bytes.get(header.header_length()..end) else { return Transport::Malformed };
+    let Some(protocol) = Protocol::of(header.protocol()) else { return Transport::Other };
+    match protocol {
+        Protocol::Udp => match Ports::ref_from_prefix(payload) {
+            Ok((ports, _)) if payload.len() >= UDP_HEADER => Transport::Ports {
+                protocol,
+                source: ports.source(),
+                destination: ports.destination(),
+                segment: Segment::default(),
+                begins: true,
+            },
+            _ => Transport::Malformed,
+        },
+        Protocol::Tcp => {
+            let Ok((tcp, _)) = Tcp::ref_from_prefix(payload) else { return Transport::Malformed };
+            let headers = header.header_length() + tcp.header_length();
+            if tcp.header_length() < TCP_HEADER || headers > header.total_length() {
+                return Transport::Malformed;
+            }
+            Transport::Ports {
+                protocol,
+                source: tcp.ports.source(),
+                destination: tcp.ports.destination(),
+                segment: Segment {
+                    flags: tcp.flags,
+                    sequence: tcp.sequence(),
+                    acknowledgment: tcp.acknowledgment(),
+                    length: (header.total_length() - headers) as u32,
+                },
+                begins: true,
+            }
+        }
+        Protocol::Icmp => message(payload),
+    }
+}
+
+#[cold]
+fn message(payload: &[u8]) -> Transport {
+    let Ok((message, _)) = icmp::Echo::ref_from_prefix(payload) else { return Transport::Malformed };
+    if transport::is_error(message.kind) {
+        return Transport::IcmpError;
+    }
+    if !transport::is_query(message.kind) {
+        return Transport::Other;
+    }
+    Transport::Ports {
+        protocol: Protocol::Icmp,
+        source: message.identifier(),
+        destination: message.identifier(),
+        segment: Segment::default(),
+        begins: transport::asks(message.kind),
+    }
+}

@@ -201,7 +201,7 @@ impl Entry {
         noted && self.lives(settings, now)
     }
 
-    /// The protocol.
+    /// The protocol. Free entries have none, and nobody asks them.
     pub(super) const fn protocol(&self) -> Protocol {
         match Protocol::of(self.protocol) {
             Some(protocol) => protocol,

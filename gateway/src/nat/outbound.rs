@@ -257,6 +257,8 @@ impl Nat {
             return Err(DropReason::NatLogFull);
         }
         let grant = self.grants.grant(context, policy, customer, flow, events)?;
+        let outside = self.sessions.hash(Direction::Inbound, flow.protocol, grant.public);
+        self.sessions.prefetch(Direction::Inbound, outside);
         let mapping = self.sessions.map(flow.protocol, flow.local, grant.public, grant.block);
         let mapping = mapping.ok_or(DropReason::NatTableFull)?;
         let entry = &mut self.sessions[mapping];
@@ -268,6 +270,7 @@ impl Nat {
         }
         entry.note_own_remote(context.time());
         self.begin(mapping, context, events);
+        self.sessions.expose(mapping, outside);
         Ok(grant.public)
     }
 

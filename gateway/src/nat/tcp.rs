@@ -4,6 +4,9 @@
 //! Windows are not tracked. Segments of the customer are believed. Those from outside count only if they acknowledge
 //! what the customer sent and was not told of before, which a blind attacker does not know (compare RFC 5961).
 
+#[cfg(test)]
+mod tests;
+
 use zerocopy::FromZeros;
 
 use super::Segment;

@@ -249,7 +249,7 @@ class NvgwNat(Nvgw):
         """Waits until every flow has its session."""
         super().wait_for_packets(timeout)
         deadline = time.monotonic() + timeout
-        while (made := sessions(self.sample())) < self.bench.rung.flows:
+        while (made := self._sessions()) < self.bench.rung.flows:
             if time.monotonic() > deadline:
                 raise Failed(f"{made} of {self.bench.rung.flows} sessions in {timeout:g} s; drops: {self._drops()}")
             time.sleep(0.05)
@@ -260,27 +260,28 @@ class NvgwNat(Nvgw):
 
     def public_ends(self):
         """The (server, public address, public port) of every session, addresses as numbers."""
-        rows = self._ask("nat", "sessions", "--all", timeout=600)["sessions"]
+        rows = self._ask("nat", "sessions", "--all", timeout=600)["nat_sessions"]
         return [(int(ipaddress.ip_address(row["remote"])), int(ipaddress.ip_address(row["public"])),
                  row["public_port"]) for row in rows]
 
-    def measure_new_sessions(self):
+    def measure_new_sessions(self, timeout=120.0):
         """Sessions made in a second of the worker's CPU time, while it makes one with every packet."""
-        samples = []
-        while not samples or sessions(samples[-1]) < self.bench.rung.flows:
+        looks, deadline = [], time.monotonic() + timeout
+        while not looks or looks[-1].packets < self.bench.rung.flows:
             if self._child.poll() is not None:
                 raise Failed(f"{self.name} ended with status {self._child.returncode}:\n{self.log()[-3000:]}")
-            sample = self.sample()
-            if sample and sessions(sample):
-                samples.append(sample)
-        # The last sample is of a time in which there was nothing left to make.
-        if len(samples) < 3:
+            if time.monotonic() > deadline:
+                raise Failed(f"{looks[-1].packets if looks else 0} sessions in {timeout:g} s; drops: {self._drops()}")
+            if made := self._sessions():
+                looks.append(Sample(made, time.monotonic(), self.threads()))
+        # When the last look came, there was nothing left to make.
+        if len(looks) < 3:
             raise Failed("all sessions were made between two looks: more flows are needed")
-        first, last = samples[0], samples[-2]
+        first, last = looks[0], looks[-2]
         worked = first.worker_seconds(last)
-        return {"pps": (sessions(last) - sessions(first)) / worked, "core_share": worked / (last.at - first.at)}
+        return {"pps": (last.packets - first.packets) / worked, "core_share": worked / (last.at - first.at)}
 
-
-def sessions(sample):
-    """Sessions by the gateway's count."""
-    return sum(worker["nat_entries"] for worker in sample.stats["workers"])
+    def _sessions(self):
+        """Sessions by the gateway's count; 0 before it can say."""
+        workers = self._ask("show", "workers")
+        return sum(worker["nat_entries"] for worker in workers["workers"]) if workers else 0

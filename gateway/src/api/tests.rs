@@ -98,6 +98,8 @@ fn pages_are_cut_and_filters_narrow_them() {
     let drops = running.admin("GET", "/v1/drops?offset=1&limit=2").json();
     assert_eq!(drops["drops"][0]["reason"], DropReason::ALL[1].name());
     assert_eq!((drops["drops"].as_array().expect("a list").len(), &drops["next"]), (2, &3.into()));
+    let sessions = running.admin("GET", "/v1/nat/sessions?tenant=red&offset=1&limit=1").json();
+    assert_eq!((&sessions["nat_sessions"][0]["protocol"], &sessions["next"]), (&"udp".into(), &2.into()));
     let events = running.admin("GET", "/v1/events?after=1").json();
     assert_eq!(events["events"][0]["sequence"], 2);
     let none = running.admin("GET", "/v1/routes?prefix=10.0.0.0%2F8").json();
@@ -112,6 +114,13 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
         ("lookup?tennant=red", 400, "unknown field `tennant`, expected one of `tenant`, `vsid`, `address`"),
         ("ports?name=wire0", 400, "query: name: unknown field `name`"),
         ("generation?page=1", 400, "unknown field `page`"),
+        ("nat/sessions?tenant=green", 404, "there is no such tenant"),
+        ("nat/sessions?public=198.51.100.16:x", 400, "write ADDRESS or ADDRESS:PORT"),
+        ("nat/sessions?protocol=gre", 400, "unknown variant `gre`"),
+        ("nat/lookup", 400, "missing field `public`"),
+        ("nat/lookup?public=198.51.100.16", 400, "198.51.100.16 has no port"),
+        ("nat/lookup?public=198.51.100.16:1&at=noon", 400, "write date, time and zone"),
+        ("nat/lookup?public=198.51.100.16:1&at=2026-11-22T10:00:00Z", 404, "logs to no file"),
         ("explain?vsid=5001", 400, "missing field `dst`"),
         ("doctor?probe=maybe", 400, "probe: provided string was not `true` or `false`"),
         ("lookup?limit=0", 400, "limit is 0"),

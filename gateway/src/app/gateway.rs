@@ -69,6 +69,14 @@ impl Origin {
     }
 }
 
+/// Where it is written down what happened.
+pub(super) struct Books {
+    /// Changes.
+    pub(super) journal: Journal,
+    /// Address translation.
+    pub(super) log: NatLog,
+}
+
 /// How often next hops that are not known are asked for, so that one that does not answer is an alarm before a packet
 /// is lost to it.
 const ASK_EVERY: Duration = Duration::from_secs(30);
@@ -108,12 +116,11 @@ impl Gateway {
         workers: Vec<WorkerHandle>,
         ports: Vec<OpenPort>,
         file: PathBuf,
-        journal: Journal,
+        books: Books,
         out: Injector,
-        log: NatLog,
     ) -> Self {
         Self {
-            desk: Desk::new(log, origin.wall, workers.len()),
+            desk: Desk::new(books.log, origin.wall, workers.len()),
             control,
             workers,
             ports,
@@ -123,7 +130,7 @@ impl Gateway {
             started_tsc: origin.tsc,
             ask_at: Nanos::default(),
             out,
-            work: Work::new(journal),
+            work: Work::new(books.journal),
             scratch: Vec::new(),
         }
     }

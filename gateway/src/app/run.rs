@@ -18,7 +18,7 @@ use signal_hook::flag;
 use tracing::info;
 
 use super::devices::{Queues, open_ports, pool, start_dpdk};
-use super::gateway::{Gateway, Injector, Origin, WorkerHandle};
+use super::gateway::{Books, Gateway, Injector, Origin, WorkerHandle};
 use super::translation::{Sizes, translators};
 use super::worker::{Clock, Inject, NatDesk, Worker};
 use crate::api::view::VersionView;
@@ -131,8 +131,8 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     let mut control = Control::begin(config, beginning, hardware, writers, QsbrGrace::new(qsbr.clone()))?;
     control.seed_probes(RandomState::new().hash_one(()));
     let out = Injector::new(pool, injects);
-    let mut gateway =
-        Gateway::new(origin, control, handles, ports, options.config.clone(), journal, out, log);
+    let books = Books { journal, log };
+    let mut gateway = Gateway::new(origin, control, handles, ports, options.config.clone(), books, out);
 
     let (sender, questions) = channel::bounded(QUESTIONS);
     let version =

@@ -1,6 +1,7 @@
 //! Commands against a running server, and what people see.
 
 mod diagnosis;
+mod nat;
 mod writes;
 
 use std::io::{self, Write};

@@ -289,7 +289,7 @@ impl<G: Grace> Fabric<G> {
             Goal::Hop(hop) => Target::Adjacency(adjacency(AdjacencyKey::Hop(hop))?),
             Goal::Connected(interface) => Target::Adjacency(adjacency(AdjacencyKey::Connected(interface))?),
         };
-        self.yield_to(key, goal);
+        self.yield_to(key, goal)?;
         self.write_route(key, target)?;
         self.current.routes.insert(key, goal);
         Ok(())

@@ -3,7 +3,7 @@
 //! A write that takes something away asks for a sweep: each worker ends the sessions that the tables do not allow any
 //! more. Until all have, the identifiers of public addresses and VRFs that are gone rest, so that no session of the old
 //! ones is taken for one of the new. A pool's address that goes drains first, unless it is to be cut: it stays, for its
-//! sessions alone, until no worker has ports of it in use.
+//! sessions, until no worker has ports of it in use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub(super) struct Draining {
 pub(super) struct Leftovers {
     /// The number of the last sweep that was asked for.
     sweep: u64,
-    /// Public addresses that drain. None of them is configured.
+    /// Public addresses that drain: those in no pool any more. They may have forwards.
     pub(super) draining: BTreeMap<PublicKey, Draining>,
     /// Where to go on looking at them.
     next: Option<PublicKey>,
@@ -147,7 +147,9 @@ impl<G: Grace> Control<G> {
             return;
         }
         for key in self.fabric.nat.drained(done, blocks) {
-            self.fabric.cut_public(key);
+            if let Err(error) = self.fabric.end_draining(key) {
+                tracing::debug!(address = %key.address, %error, "goes with a later turn");
+            }
         }
         for vrf in self.fabric.nat.swept(done) {
             self.model.release(vrf);

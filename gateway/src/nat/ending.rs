@@ -125,11 +125,12 @@ impl Nat {
     fn leave<S: ReadSection>(&mut self, mapping: u32, context: &Context<'_, S>) {
         let entry = &self.sessions[mapping];
         match entry.kind {
-            Kind::Mapping if entry.class == Class::Idle => {
-                // Permissions end with the mapping, connections keep it.
-                if entry.children == 0 || entry.protocol() != Protocol::Tcp {
-                    self.rest(mapping, context);
-                }
+            // Permissions end with the mapping, connections keep it.
+            Kind::Mapping
+                if entry.class == Class::Idle
+                    && (entry.children == 0 || entry.protocol() != Protocol::Tcp) =>
+            {
+                self.rest(mapping, context);
             }
             Kind::Resting if entry.children == 0 && !entry.has(Entry::LINKED) => self.wait(mapping, context),
             _ => {}

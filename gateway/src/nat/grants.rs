@@ -266,7 +266,8 @@ impl Grants {
         let Endpoint { vrf, address, .. } = request.flow.local;
         let customer = customer.or_else(|| self.customers.add(vrf, address));
         let customer = customer.ok_or(DropReason::NatTableFull)?;
-        let block = Block::new(public, first, range.block, customer, request.context.now);
+        let size = self.division.block_at(first, range.block);
+        let block = Block::new(public, first, size, customer, request.context.now);
         let index = self.ports.take(block).ok_or(DropReason::NatTableFull)?;
         let record = self.customers.get_mut(customer);
         record.pair(public.external, public.address, public.id);

@@ -80,7 +80,7 @@ const fn begun(rate: u64, second: u64) -> u64 {
 /// Counts a session that begins.
 pub(super) fn begin(tenant: &TenantNat, now: Millis) {
     let second = second(now);
-    tenant.rate.set(second << 32 | begun(tenant.rate.get(), second) + 1);
+    tenant.rate.set((second << 32) | (begun(tenant.rate.get(), second) + 1));
     tenant.sessions.raise(1);
     tenant.created.add(1);
 }

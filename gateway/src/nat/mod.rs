@@ -22,6 +22,9 @@ mod tcp;
 mod unsolicited;
 mod wheel;
 
+#[cfg(test)]
+mod tests;
+
 pub use flow::{BATCH, EVENTS, Events, Flow, HELD, Notice, Segment};
 
 use std::sync::Arc;

@@ -89,16 +89,16 @@ impl Nat {
         mapping: u32,
         flow: &Flow,
     ) -> Result<Endpoint, DropReason> {
-        let now = context.time();
-        if self.sessions[mapping].has(Entry::FILTERED) && self.sessions[mapping].remote().0 != flow.remote.0 {
-            self.permit_address(context, mapping, flow)?;
-        }
         let entry = &mut self.sessions[mapping];
-        if flow.protocol == Protocol::Udp && Class::of(flow.protocol, flow.remote.1) == Class::Udp {
+        if Class::of(flow.protocol, flow.remote.1) == Class::Udp {
             // From now on it is not for well-known ports only.
             entry.class = Class::Udp;
         }
-        entry.base = now;
+        if entry.has(Entry::FILTERED) && entry.remote().0 != flow.remote.0 {
+            self.permit_address(context, mapping, flow)?;
+        }
+        let entry = &mut self.sessions[mapping];
+        entry.base = context.time();
         Ok(entry.public())
     }
 

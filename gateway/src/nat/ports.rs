@@ -4,17 +4,16 @@ use nvgw_types::{PublicId, VrfId};
 use zerocopy::FromZeros;
 
 use super::random::Random;
-use super::share::{Division, Shard};
+use super::share::{self, Division, Shard};
 use crate::tables::entries::{PortRange, Protocol, Public};
 use crate::tables::exchange::Millis;
 use crate::tables::{HugeBox, NONE, OutOfMemory};
 
 /// Ports that are looked after together. No block is smaller.
-const UNIT: u32 = 64;
+const UNIT: u32 = share::SMALLEST_BLOCK as u32;
 const UNITS: usize = 65_536 / UNIT as usize;
 
-/// Ports below belong to well-known services, and only customers' ports of that kind become such (RFC 4787 REQ-3).
-const WELL_KNOWN_END: u32 = 1024;
+const WELL_KNOWN_END: u32 = share::WELL_KNOWN_END as u32;
 
 /// Which ports are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,13 +184,14 @@ impl Ports {
     ) -> Option<(u16, u16)> {
         let runs = Runs::new(&self.division, range, shard, choice.wanted);
         let taken = self.taken.get(self.tally(id, shard)).copied()?;
-        if runs.count() == 0 || u32::from(taken) * UNIT >= 2 * u32::from(self.division.stripe()) {
+        let most = 2 * u32::from(self.division.stripe()) + u32::from(self.division.well_known());
+        if runs.count() == 0 || u32::from(taken) * UNIT >= most {
             return None;
         }
         let start = choice.random.below(runs.count());
         (start..runs.count()).chain(0..start).find_map(|number| {
             let first = runs.nth(number);
-            let last = first + (u32::from(range.block) - 1);
+            let last = first + ((1 << runs.shift) - 1);
             let free = (first / UNIT..=last / UNIT).all(|unit| self.unit(id, unit).block == NONE);
             let port = free.then(|| self.choose(id, first, last, choice))??;
             Some((first as u16, port))
@@ -299,7 +299,7 @@ impl Ports {
     }
 }
 
-/// The blocks of a shard within a range: whole ones only, in two stripes.
+/// The blocks of a shard within a range: whole ones only, in its stripes.
 struct Runs {
     /// The first port of the first block, and how many blocks follow each other.
     runs: [(u32, u32); 2],
@@ -308,21 +308,24 @@ struct Runs {
 
 impl Runs {
     fn new(division: &Division, range: PortRange, shard: Shard, wanted: Wanted) -> Self {
-        let shift = range.block.trailing_zeros();
-        let runs = [0, 32_768].map(|half| {
-            let stripe = half + u32::from(shard.0) * u32::from(division.stripe());
-            let first = stripe.max(range.first.into());
-            let last = (stripe + u32::from(division.stripe()) - 1).min(range.last.into());
-            // From the first whole block to the end of the last one.
-            let begin = first.next_multiple_of(1 << shift);
-            let end = (last + 1) >> shift << shift;
-            if begin >= end {
-                return (0, 0);
+        let (number, stripe) = (u32::from(shard.0), u32::from(division.stripe()));
+        let well_known = u32::from(division.well_known());
+        let (stripes, block) = match wanted {
+            Wanted::WellKnown => {
+                let own = (number * well_known, ((number + 1) * well_known).min(WELL_KNOWN_END));
+                ([own, (0, 0)], division.block_at(0, range.block))
             }
-            // A block with a wanted port in it is of use.
-            let Some((from, to)) = wanted.part(begin, end - 1) else { return (0, 0) };
-            let begin = from >> shift << shift;
-            (begin, (to - begin >> shift) + 1)
+            Wanted::Others => {
+                let own = [0, 32_768].map(|half| half + number * stripe);
+                (own.map(|first| (first.max(WELL_KNOWN_END), first + stripe)), range.block)
+            }
+        };
+        let shift = block.trailing_zeros();
+        let runs = stripes.map(|(first, end)| {
+            let (first, end) = (first.max(range.first.into()), end.min(u32::from(range.last) + 1));
+            // From the first whole block to the end of the last one.
+            let (begin, end) = (first.next_multiple_of(1 << shift), end >> shift << shift);
+            if begin < end { (begin, (end - begin) >> shift) } else { (0, 0) }
         });
         Self { runs, shift }
     }
@@ -334,6 +337,10 @@ impl Runs {
     /// The first port of the block with a number.
     const fn nth(&self, number: u32) -> u32 {
         let [(first, count), (second, _)] = self.runs;
-        if number < count { first + (number << self.shift) } else { second + (number - count << self.shift) }
+        if number < count {
+            first + (number << self.shift)
+        } else {
+            second + ((number - count) << self.shift)
+        }
     }
 }

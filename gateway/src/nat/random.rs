@@ -19,7 +19,7 @@ impl Random {
     pub(super) const fn below(&mut self, bound: u32) -> u32 {
         self.count = self.count.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let number = mix(mix(self.count, self.seed), self.seed.rotate_left(32));
-        ((number >> 32) * bound as u64 >> 32) as u32
+        (((number >> 32) * bound as u64) >> 32) as u32
     }
 }
 

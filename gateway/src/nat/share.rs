@@ -15,6 +15,12 @@ const SHARDS: u32 = 8;
 /// The biggest port block, which never crosses from one shard's ports to another's.
 pub const BIGGEST_BLOCK: u16 = 4096;
 
+/// The smallest port block.
+pub const SMALLEST_BLOCK: u16 = 64;
+
+/// Ports below belong to well-known services, and only customers' ports of that kind become such (RFC 4787 REQ-3).
+pub const WELL_KNOWN_END: u16 = 1024;
+
 /// One part of all customers and of every public address's ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shard(pub u16);
@@ -56,11 +62,27 @@ impl Division {
         Shard((hash >> 32) as u16 & (self.shards() - 1))
     }
 
+    /// The well-known ports of one shard, which follow each other. Beyond sixteen shards not all have some.
+    #[must_use]
+    pub const fn well_known(&self) -> u16 {
+        let each = WELL_KNOWN_END >> self.shards;
+        if each < SMALLEST_BLOCK { SMALLEST_BLOCK } else { each }
+    }
+
+    /// How many ports the block of a port has, where blocks of `size` are handed out.
+    #[must_use]
+    pub const fn block_at(&self, port: u16, size: u16) -> u16 {
+        if port < WELL_KNOWN_END && size > self.well_known() { self.well_known() } else { size }
+    }
+
     /// The shard of a public port.
     #[inline(always)]
     #[must_use]
     pub const fn of_port(&self, port: u16) -> Shard {
-        Shard(port >> (15 - self.shards) & (self.shards() - 1))
+        // Well-known ports are few, and every shard is to have some of them.
+        let stripe =
+            if port < WELL_KNOWN_END { port / self.well_known() } else { port >> (15 - self.shards) };
+        Shard(stripe & (self.shards() - 1))
     }
 
     /// The worker of a shard.
@@ -80,6 +102,7 @@ mod tests {
         for workers in 1..=8 {
             let division = Division::new(workers, 7);
             assert_eq!((division.shards(), division.stripe()), (8, 4096));
+            assert_eq!(division.well_known(), 128);
             for port in 0..=u16::MAX {
                 assert_eq!(division.of_port(port), Division::new(1, 7).of_port(port));
                 assert!(division.worker(division.of_port(port)).0 < workers);
@@ -89,13 +112,24 @@ mod tests {
         assert_eq!(Division::new(64, 7).stripe(), 512);
     }
 
+    fn count(division: &Division, ports: impl Iterator<Item = u16>) -> Vec<usize> {
+        let mut counts = vec![0; usize::from(division.shards())];
+        ports.for_each(|port| counts[usize::from(division.of_port(port).0)] += 1);
+        counts
+    }
+
     #[test]
-    fn every_shard_has_the_same_number_of_ports_and_every_worker_some() {
+    fn every_shard_has_as_many_ports_as_the_others_and_every_worker_some() {
         for workers in [1, 2, 3, 8, 16, 33] {
             let division = Division::new(workers, 7);
-            let mut ports = vec![0; usize::from(division.shards())];
-            (0..=u16::MAX).for_each(|port| ports[usize::from(division.of_port(port).0)] += 1);
-            assert!(ports.iter().all(|count| *count == 65536 / ports.len()));
+            let shards = usize::from(division.shards());
+            // The first shards' ports below 1024 are divided among all, and counted apart.
+            let above = count(&division, WELL_KNOWN_END..=u16::MAX);
+            assert_eq!(above.iter().sum::<usize>(), 65_536 - 1024);
+            assert!(above.iter().all(|count| (65_536 / shards - 1024..=65_536 / shards).contains(count)));
+            let below = count(&division, 0..WELL_KNOWN_END);
+            assert_eq!(below.iter().filter(|count| **count > 0).count(), shards.min(16));
+            assert!(below.iter().all(|count| *count == 0 || *count == 1024 / shards.min(16)));
             let owners: std::collections::BTreeSet<_> =
                 (0..division.shards()).map(|shard| division.worker(Shard(shard))).collect();
             assert_eq!(owners.len(), usize::from(workers));
@@ -105,8 +139,12 @@ mod tests {
     #[test]
     fn no_block_crosses_shards() {
         let division = Division::new(8, 7);
-        for first in (0..=u16::MAX).step_by(usize::from(BIGGEST_BLOCK)) {
+        for first in (BIGGEST_BLOCK..=u16::MAX).step_by(usize::from(BIGGEST_BLOCK)) {
             let last = first + (BIGGEST_BLOCK - 1);
+            assert_eq!(division.of_port(first), division.of_port(last));
+        }
+        for first in (0..WELL_KNOWN_END).step_by(usize::from(division.well_known())) {
+            let last = first + (division.block_at(first, BIGGEST_BLOCK) - 1);
             assert_eq!(division.of_port(first), division.of_port(last));
         }
     }

@@ -147,6 +147,9 @@ pub struct Quoted {
     pub ports: Option<(u16, u16)>,
 }
 
+/// What an ICMP error carries at least of a packet's payload (RFC 792).
+const LEAST: usize = 8;
+
 /// Reads the packet that an ICMP error carries; `message` begins with the ICMP type. `None` where it is cut off, a later
 /// fragment, or itself no query but another ICMP message.
 #[must_use]
@@ -156,7 +159,7 @@ pub fn quoted(message: &[u8]) -> Option<Quoted> {
     if header.version() != 4 || header.header_length() < ipv4::HEADER || header.is_later_fragment() {
         return None;
     }
-    let payload = packet.get(header.header_length()..)?;
+    let payload = packet.get(header.header_length()..).filter(|payload| payload.len() >= LEAST)?;
     let word = |at: usize| payload.get(at..at + 2)?.first_chunk().map(|word| u16::from_be_bytes(*word));
     let ports = match header.protocol() {
         ipv4::TCP | ipv4::UDP => Some((word(0)?, word(2)?)),

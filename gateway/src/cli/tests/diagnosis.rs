@@ -246,6 +246,8 @@ fn a_gateway_that_does_not_answer_has_a_status_of_its_own() {
         ("nvgw ping --provider 10.0.0.1", 2),
         ("nvgw traceroute --provider 10.0.0.1", 2),
         ("nvgw explain --dst 10.0.0.1", 2),
+        ("nvgw nat lookup 198.51.100.16:1", 2),
+        ("nvgw nat sessions", 1),
         ("nvgw tenant list", 1),
     ] {
         let line = format!("{line} --socket /nonexistent/admin.sock");

@@ -262,8 +262,8 @@ fn objects_are_listed() {
     let running = Running::start(Fixture::new());
     for (line, expected) in [
         ("tenant list", "\
-TENANT  GATEWAY MAC        SENDER CHECK  EXTERNAL  SUBNETS  RECORDS  OWNER   PUBLIC PREFIXES                 ROUTING DOMAIN
-red     02:00:5e:00:00:01  learn         internet        1        3  config  203.0.113.0/28 203.0.113.64/28  {6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}
+TENANT  GATEWAY MAC        SENDER CHECK  EXTERNAL  SUBNETS  RECORDS  NAT SESSIONS  NAT PORTS  OWNER   PUBLIC PREFIXES                 ROUTING DOMAIN
+red     02:00:5e:00:00:01  learn         internet        1        3             3          3  config  203.0.113.0/28 203.0.113.64/28  {6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}
 "),
         ("subnet list --tenant red", "\
 TENANT  VSID  PREFIX       GATEWAY   OWNER

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use nvgw_config::RemovedAddresses;
-use nvgw_types::VrfId;
+use nvgw_types::{PublicId, VrfId};
 
 use super::{Fabric, Written};
 use crate::control::desired::{Goal, InterfaceKey, Public, PublicKey, Role, RouteKey, Settings};
@@ -43,8 +43,10 @@ impl<G: Grace> Fabric<G> {
         let all = external.into_iter().flat_map(|external| {
             let key = |address| PublicKey { external, address };
             let all = key(Ipv4Addr::UNSPECIFIED)..=key(Ipv4Addr::BROADCAST);
-            let draining = self.nat.draining.range(all.clone()).map(|(key, _)| key.address);
-            draining.chain(self.current.publics.range(all).map(|(key, _)| key.address))
+            let configured = &self.current.publics;
+            let draining = self.nat.draining.range(all.clone()).map(|(key, _)| *key);
+            let draining = draining.filter(|key| !configured.contains_key(key));
+            draining.chain(configured.range(all).map(|(key, _)| *key)).map(|key| key.address)
         });
         all.filter(move |address| self.speaks_for(interface, *address))
     }
@@ -76,39 +78,54 @@ impl<G: Grace> Fabric<G> {
         self.current.settings = settings;
         if settings.removed == RemovedAddresses::Cut {
             let draining: Vec<_> = self.nat.draining.keys().copied().collect();
-            draining.into_iter().for_each(|key| self.cut_public(key));
+            draining.into_iter().try_for_each(|key| self.end_draining(key))?;
         }
         Ok(())
     }
 
     pub(in crate::control) fn put_public(&mut self, key: PublicKey, public: Public) -> Written {
         let old = self.public(key).copied();
-        let kept = self.kept(key, &public, self.current.settings.removed).map(|kept| kept.id);
-        let id = kept.unwrap_or_else(|| self.nat.take_id());
-        let value = entries::Public {
-            external: key.external,
-            address: key.address.into(),
-            id,
-            ports: public.ports,
-            state: PublicState::Active,
-            forwards: public.forwards,
-            customer: public.customer.map(|customer| (customer.vrf, customer.address.into())),
+        let kept = self.kept(key, &public, self.current.settings.removed).copied();
+        let id = kept.map_or_else(|| self.nat.take_id(), |kept| kept.id);
+        // In no pool any more, but with forwards: what the pool has handed out drains.
+        let drains = kept.and_then(|old| old.ports).filter(|_| public.ports.is_none());
+        let written = match drains {
+            Some(ports) => {
+                self.write_public(key, id, &Public { ports: Some(ports), ..public }, PublicState::Draining)
+            }
+            None => self.write_public(key, id, &public, PublicState::Active),
         };
-        if let Err(error) = self.writers.publics.upsert(value, &self.grace) {
+        if let Err(error) = written {
             if kept.is_none() {
                 self.nat.untake_id(id);
             }
-            return Err(error.into());
+            return Err(error);
         }
         match old {
             Some(old) if kept.is_none() => self.nat.rest(key.external, old.id),
             Some(_) => self.nat.take_away(),
             None => {}
         }
-        if self.nat.draining.remove(&key).is_some() {
+        if drains.is_some() {
+            self.nat.drain(key, id);
+        } else if self.nat.draining.remove(&key).is_some() {
             self.nat.revived.push(route_of(key));
         }
         self.current.publics.insert(key, public);
+        Ok(())
+    }
+
+    fn write_public(&mut self, key: PublicKey, id: PublicId, public: &Public, state: PublicState) -> Written {
+        let value = entries::Public {
+            external: key.external,
+            address: key.address.into(),
+            id,
+            ports: public.ports,
+            state,
+            forwards: public.forwards,
+            customer: public.customer.map(|customer| (customer.vrf, customer.address.into())),
+        };
+        self.writers.publics.upsert(value, &self.grace)?;
         Ok(())
     }
 
@@ -116,12 +133,12 @@ impl<G: Grace> Fabric<G> {
     pub(in crate::control) fn drop_public(&mut self, key: PublicKey) -> Written {
         let cut = self.current.settings.removed == RemovedAddresses::Cut;
         let old = self.public(key).copied();
-        match old.filter(|old| !cut && old.customer.is_none()) {
+        match old.filter(|old| !cut && old.ports.is_some()) {
             Some(old) => {
                 // The pool's route may be about to go.
                 self.write_route(route_of(key), Target::Public)?;
-                let value = entries::Public { state: PublicState::Draining, forwards: false, ..old };
-                self.writers.publics.upsert(value, &self.grace)?;
+                let alone = Public { ports: old.ports, ..Public::default() };
+                self.write_public(key, old.id, &alone, PublicState::Draining)?;
                 self.nat.drain(key, old.id);
             }
             None => self.cut_public(key),
@@ -130,8 +147,22 @@ impl<G: Grace> Fabric<G> {
         Ok(())
     }
 
+    /// Leaves an address that drains what the configuration says of it, which may be nothing.
+    pub(in crate::control) fn end_draining(&mut self, key: PublicKey) -> Written {
+        let Some(draining) = self.nat.draining.get(&key).copied() else { return Ok(()) };
+        let Some(public) = self.current.publics.get(&key).copied() else {
+            self.cut_public(key);
+            return Ok(());
+        };
+        self.write_public(key, draining.id, &public, PublicState::Active)?;
+        self.nat.draining.remove(&key);
+        self.nat.take_away_in(key.external);
+        self.erase_unless_configured(route_of(key));
+        Ok(())
+    }
+
     /// Takes a public address away at once.
-    pub(in crate::control) fn cut_public(&mut self, key: PublicKey) {
+    fn cut_public(&mut self, key: PublicKey) {
         let table_key = entries::Public::key_of(key.external, key.address.into());
         let id = self.writers.publics.get(&table_key).map(|public| public.id);
         self.writers.publics.remove(&table_key, &self.grace);
@@ -144,15 +175,16 @@ impl<G: Grace> Fabric<G> {
     }
 
     /// Ends the draining of addresses that a route leads elsewhere from now on.
-    pub(super) fn yield_to(&mut self, route: RouteKey, goal: Goal) {
+    pub(super) fn yield_to(&mut self, route: RouteKey, goal: Goal) -> Written {
         let elsewhere =
             matches!(goal, Goal::Vrf(_)) || (route.prefix.prefix_len() == 32 && goal != Goal::Public);
         if elsewhere && !self.nat.draining.is_empty() {
             let key = |address| PublicKey { external: route.vrf, address };
             let within = key(route.prefix.network())..=key(route.prefix.broadcast());
             let draining: Vec<_> = self.nat.draining.range(within).map(|(key, _)| *key).collect();
-            draining.into_iter().for_each(|key| self.cut_public(key));
+            draining.into_iter().try_for_each(|key| self.end_draining(key))?;
         }
+        Ok(())
     }
 
     /// Whether a route in the table is that of a draining address.

@@ -192,7 +192,7 @@ fn what_is_quoted_is_read() {
     let ports = Some((1030, 53));
     assert_eq!(read, Quoted { protocol: 17, source: PUBLIC.address, destination: 0xc000_0209, ports });
     assert_eq!(quoted(ERRORS[4].outside).expect("readable").ports, Some((1030, 1030)));
-    for length in 0..8 + 20 + 4 {
+    for length in 0..8 + 20 + 8 {
         assert_eq!(quoted(&ERRORS[0].outside[..length]), None, "{length} bytes");
     }
 }

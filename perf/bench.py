@@ -94,22 +94,24 @@ def line_up(direction, rung, directory, options, binary, pages):
     io, csum = references(routed)
     if direction in traffic.ROUTED:
         return [io, *([lambda: Nvgw(routed, binary)] if binary else []), csum]
-    more = answers(bench("out.pcap", "translate-out"), translating, options, binary) if direction == "translate-in" \
+    more = answers(directory / "out.pcap", translating, options, binary) if direction == "translate-in" \
         else {}
     return [io, lambda: Nvgw(routed, binary), lambda: NvgwNat(translating, binary, **more), csum]
 
 
-def answers(outward, inward, options, binary):
-    """Writes the capture of answers to public ports, as a gateway of the same randomness chooses them; returns how to
-    make such a gateway."""
-    traffic.write_outbound(outward.capture, outward.rung, options.seed)
-    library = outward.directory / "same_random.so"
+def answers(customers, inward, options, binary):
+    """Writes the capture of answers to public ports, as a gateway of the same randomness chooses them; returns what
+    such a gateway is made with."""
+    inward.capture.unlink(missing_ok=True)
+    traffic.write_outbound(customers, inward.rung, options.seed)
+    library = inward.directory / "same_random.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, HERE / "same_random.c"], check=True)
-    with NvgwNat(outward, binary, library) as chooser:
+    same = {"randomness": library, "customers": customers}
+    with NvgwNat(inward, binary, **same) as chooser:
         chooser.wait_for_packets()
         ends = chooser.public_ends()
     traffic.write_answers(inward.capture, ends, options.seed)
-    return {"randomness": library, "customers": outward.capture}
+    return same
 
 
 def compare(programs, options):

@@ -1,12 +1,15 @@
 """The programs under measurement: each forwards from a capture that never ends into a port that takes everything."""
 
+import contextlib
 import ipaddress
 import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 
@@ -176,6 +179,11 @@ class Nvgw(Program):
         self._former_drops = {}
         super().__init__(bench)
 
+    def __enter__(self):
+        # Nothing of an earlier run: one start is like another.
+        shutil.rmtree(self.bench.directory / "state", ignore_errors=True)
+        return super().__enter__()
+
     def devices(self):
         """The devices of the provider's and the external port."""
         devices = (self.bench.source, self.bench.sink)
@@ -220,13 +228,37 @@ class Nvgw(Program):
         return {"stages": stages}
 
 
+class Player:
+    """Plays a capture once, through a pipe, as fast as new customers may come."""
+
+    FRAMES, PAUSE = 256, 0.005
+
+    def __init__(self, path, capture):
+        self.path = path
+        self._capture = capture
+
+    def start(self):
+        self.path.unlink(missing_ok=True)
+        os.mkfifo(self.path)
+        threading.Thread(target=self._play, daemon=True).start()
+
+    def _play(self):
+        record = traffic.RECORD_BYTES * self.FRAMES
+        with contextlib.suppress(BrokenPipeError), open(self._capture, "rb") as source, \
+                open(self.path, "wb", buffering=0) as pipe:
+            pipe.write(source.read(traffic.HEADER_BYTES))
+            while frames := source.read(record):
+                pipe.write(frames)
+                time.sleep(self.PAUSE)
+
+
 class NvgwNat(Nvgw):
     """The gateway, by which every customer is translated.
 
     Which public ports there are is its secret until it has chosen them, and captures are read at the start. So for
     answers from outside one gateway is asked what it chose, and another one, which gets the same packets in the same
-    order and the same `randomness` (a library in front of libc), chooses the same. Its provider port plays
-    `customers`, a capture of their packets, once, and is silent from then on.
+    order and the same `randomness` (a library in front of libc), chooses the same. The provider port of both plays
+    `customers`, a capture of their packets, once and so slowly that none is refused, and is silent from then on.
     """
 
     name = "nvgw-nat"
@@ -235,12 +267,19 @@ class NvgwNat(Nvgw):
     def __init__(self, bench, binary, randomness=None, customers=None):
         self._randomness = randomness
         self._customers = customers
+        self._player = Player(bench.directory / "customers", customers) if customers else None
         super().__init__(bench, binary)
 
+    def __enter__(self):
+        if self._player:
+            self._player.start()
+        return super().__enter__()
+
     def devices(self):
-        if self._customers:
-            return f"net_pcap1,rx_pcap={self._customers}", self.bench.source
-        return super().devices()
+        if not self._customers:
+            return super().devices()
+        outside = self.bench.source if self.bench.capture.exists() else self.bench.sink
+        return f"net_pcap1,rx_pcap={self._player.path}", outside
 
     def environment(self):
         return {"LD_PRELOAD": str(self._randomness)} if self._randomness else {}
@@ -249,38 +288,38 @@ class NvgwNat(Nvgw):
         """Waits until every flow has its session."""
         super().wait_for_packets(timeout)
         deadline = time.monotonic() + timeout
-        while (made := sessions(self.sample())) < self.bench.rung.flows:
+        while (made := self._sessions()) < self.bench.rung.flows:
             if time.monotonic() > deadline:
                 raise Failed(f"{made} of {self.bench.rung.flows} sessions in {timeout:g} s; drops: {self._drops()}")
             time.sleep(0.05)
-        if self._customers:
-            # Answers that came before their sessions.
-            time.sleep(0.2)
-            self._former_drops = self._drops()
+        # What was dropped until then: answers without a session, new customers that came faster than the log.
+        time.sleep(0.2)
+        self._former_drops = self._drops()
 
     def public_ends(self):
         """The (server, public address, public port) of every session, addresses as numbers."""
-        rows = self._ask("nat", "sessions", "--all", timeout=600)["sessions"]
+        rows = self._ask("nat", "sessions", "--all", timeout=600)["nat_sessions"]
         return [(int(ipaddress.ip_address(row["remote"])), int(ipaddress.ip_address(row["public"])),
                  row["public_port"]) for row in rows]
 
-    def measure_new_sessions(self):
+    def measure_new_sessions(self, timeout=120.0):
         """Sessions made in a second of the worker's CPU time, while it makes one with every packet."""
-        samples = []
-        while not samples or sessions(samples[-1]) < self.bench.rung.flows:
+        looks, deadline = [], time.monotonic() + timeout
+        while not looks or looks[-1].packets < self.bench.rung.flows:
             if self._child.poll() is not None:
                 raise Failed(f"{self.name} ended with status {self._child.returncode}:\n{self.log()[-3000:]}")
-            sample = self.sample()
-            if sample and sessions(sample):
-                samples.append(sample)
-        # The last sample is of a time in which there was nothing left to make.
-        if len(samples) < 3:
+            if time.monotonic() > deadline:
+                raise Failed(f"{looks[-1].packets if looks else 0} sessions in {timeout:g} s; drops: {self._drops()}")
+            if made := self._sessions():
+                looks.append(Sample(made, time.monotonic(), self.threads()))
+        # When the last look came, there was nothing left to make.
+        if len(looks) < 3:
             raise Failed("all sessions were made between two looks: more flows are needed")
-        first, last = samples[0], samples[-2]
+        first, last = looks[0], looks[-2]
         worked = first.worker_seconds(last)
-        return {"pps": (sessions(last) - sessions(first)) / worked, "core_share": worked / (last.at - first.at)}
+        return {"pps": (last.packets - first.packets) / worked, "core_share": worked / (last.at - first.at)}
 
-
-def sessions(sample):
-    """Sessions by the gateway's count."""
-    return sum(worker["nat_entries"] for worker in sample.stats["workers"])
+    def _sessions(self):
+        """Sessions by the gateway's count; 0 before it can say."""
+        workers = self._ask("show", "workers")
+        return sum(worker["nat_entries"] for worker in workers["workers"]) if workers else 0

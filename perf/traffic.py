@@ -23,6 +23,9 @@ SUBNETS_PER_HOST = 8
 
 INNER_FRAME_BYTES = 60
 OVERHEAD_BYTES = 42
+# Of a capture, and of one frame from a tenant in it.
+HEADER_BYTES = 24
+RECORD_BYTES = 16 + INNER_FRAME_BYTES + OVERHEAD_BYTES
 
 ROUTED = ("decapsulate", "encapsulate")
 # The same ways with translation between, and how fast sessions are made.

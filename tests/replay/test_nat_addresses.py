@@ -43,12 +43,6 @@ class Arp(NatTest):
         run = self.replay({"wire1": [arp_request(RED_UPLINK, "198.18.1.77", ASKER_MAC, HERE[0])]}, document())
         self.assertEqual(self.answers(run), [])
 
-    def test_they_are_announced_at_the_start(self):
-        run = self.replay({"wire1": []}, document(), ("--cold-start", "--settle", "10"))
-        announced = {Ether(frame.data)[ARP].psrc for frame in run.arp("wire1")
-                     if Ether(frame.data)[ARP].psrc == Ether(frame.data)[ARP].pdst}
-        self.assertLessEqual({*HERE, STATIC, FORWARD}, announced)
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -380,30 +380,25 @@ mod tests {
 
     #[test]
     fn the_blocks_of_all_shards_are_all_whole_blocks_of_a_range() {
-        for (first, last) in
-            [(1, 65_535), (0, 65_535), (1024, 65_535), (5000, 5300), (64, 127), (65_472, 65_535)]
-        {
-            for block in [64, 512, 4096] {
-                let mut found: Vec<_> = (0..8)
-                    .flat_map(|shard| {
-                        let of = |wanted| {
-                            all_of(&Runs::new(&division(), range(first, last, block), Shard(shard), wanted))
-                        };
-                        let (low, high) = (of(Wanted::WellKnown), of(Wanted::Others));
-                        assert!(low.iter().all(|&begin| begin < 1024));
-                        assert!(high.iter().all(|&begin| begin + u32::from(block) > 1024));
-                        let all: BTreeSet<_> = low.into_iter().chain(high).collect();
-                        let shard_of = |port: u32| division().of_port(port as u16);
-                        assert!(all.iter().all(|&begin| shard_of(begin) == Shard(shard)));
-                        all
-                    })
-                    .collect();
-                found.sort_unstable();
-                let whole = (0..65_536).step_by(block.into()).filter(|&begin| {
-                    begin >= u32::from(first) && begin + u32::from(block) - 1 <= u32::from(last)
-                });
-                assert!(whole.eq(found), "{first}-{last} {block}");
-            }
+        let ranges = [(1, 65_535), (0, 65_535), (1024, 65_535), (5000, 5300), (64, 127), (65_472, 65_535)];
+        let sizes = [64, 512, 4096];
+        for ((first, last), size) in ranges.into_iter().flat_map(|range| sizes.map(|size| (range, size))) {
+            let found = |wanted| {
+                let of_shard = |shard| {
+                    let blocks = all_of(&Runs::new(&division(), range(first, last, size), shard, wanted));
+                    assert!(blocks.iter().all(|&begin| division().of_port(begin as u16) == shard));
+                    blocks
+                };
+                (0..8).map(Shard).flat_map(of_shard).collect::<BTreeSet<_>>()
+            };
+            let whole = |from: u32, to: u32, size: u16| {
+                let within = move |begin: &u32| {
+                    *begin >= u32::from(first) && begin + u32::from(size) - 1 <= u32::from(last)
+                };
+                (from..to).filter(move |begin| begin.is_multiple_of(size.into())).filter(within)
+            };
+            assert!(whole(0, 1024, 64).eq(found(Wanted::WellKnown)), "{first}-{last} {size}");
+            assert!(whole(1024, 65_536, size).eq(found(Wanted::Others)), "{first}-{last} {size}");
         }
     }
 

@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from lib import topology
+from lib import topology, translation
 from lib.assertions import ReplayTest, difference
 from lib.captures import Frame, read_foreign, read_pcap, write_pcap, write_pcapng
 from lib.packets import (IP, Ether, checksum_is_right, expect_decap, expect_encap, flow_id, from_vm, gre_offset,
@@ -88,6 +88,35 @@ class Captures(unittest.TestCase):
         self.assertRaises(ValueError, read_pcap, self.path)
         write_pcap(self.path, [self.FRAMES[0]._replace(original_length=99)])
         self.assertRaises(ValueError, read_pcap, self.path)
+
+
+class Translation(unittest.TestCase):
+    """UDP from 10.0.1.5:4000 to 198.51.100.80:5000 as a customer sends it, and by 198.51.100.16:33333; checksums by
+    hand as RFC 1624 mends them."""
+
+    CUSTOMER = bytes.fromhex("45000020 00010000 40114544 0a000105 c6336450 0fa01388 000cc854 70696e67")
+    PUBLIC = bytes.fromhex("45000020 00010000 40112605 c6336410 c6336450 82351388 000c3680 70696e67")
+    ENDPOINT = translation.Endpoint("198.51.100.16", 33333)
+
+    def test_source(self):
+        self.assertEqual(translation.from_public(self.CUSTOMER, self.ENDPOINT), self.PUBLIC)
+
+    def test_destination(self):
+        """Source and destination swapped add up to the same checksums."""
+        def swapped(packet):
+            return packet[:12] + packet[16:20] + packet[12:16] + packet[22:24] + packet[20:22] + packet[24:]
+        self.assertEqual(translation.to_customer(swapped(self.PUBLIC), translation.Endpoint("10.0.1.5", 4000)),
+                         swapped(self.CUSTOMER))
+
+    def test_what_has_no_checksum_gets_none(self):
+        without = [packet[:26] + b"\0\0" + packet[28:] for packet in (self.CUSTOMER, self.PUBLIC)]
+        self.assertEqual(translation.from_public(without[0], self.ENDPOINT), without[1])
+
+    def test_an_error(self):
+        error = translation.icmp_error("192.0.2.1", "10.0.1.5", self.CUSTOMER[:28], 3, 1)
+        self.assertEqual(error[20:28].hex(), "0301117600000000")
+        self.assertEqual(error[28:], self.CUSTOMER[:28])
+        self.assertEqual(translation.source_of(bytes(12) + b"\x08\0" + self.PUBLIC), self.ENDPOINT)
 
 
 class Assertions(ReplayTest):

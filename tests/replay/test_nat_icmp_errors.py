@@ -191,7 +191,7 @@ class OfTheGateway(NatTest):
 
     def test_a_packet_of_a_customer_too_big_for_the_outside(self):
         flow = Flow(remote=SERVER)
-        packet = flow.out(size=1480, flags="DF")
+        packet = flow.out(size=1480, df=True)
         run = self.replay({"wire0": [from_vm(BLUE_WEB, packet)]}, config())
         self.assert_out(run, [])
         self.assert_drops(run, {"mtu-exceeded": 1})
@@ -218,7 +218,7 @@ class OfTheGateway(NatTest):
         flow, document = Flow(), config()
         document["provider"]["sites"][0]["mtu"] = 1400
         (public,) = self.learn([flow.sends(0)], document)
-        big = {"size": 1400, "flags": "DF"}
+        big = {"size": 1400, "df": True}
         run = self.replay({"wire0": [flow.sends(0)], "wire1": [flow.answers(1, public, **big)]}, document)
         self.assert_drops(run, {"mtu-exceeded": 1})
         message = self.assert_told_outside(run, flow, flow.back(public, **big), UNREACHABLE, 4)

@@ -81,7 +81,7 @@ class Headers(NatTest):
         self.assert_in(run, [flow.expect_back(public, **fields)])
 
     def test_type_of_service_identification_and_df_stay(self):
-        self.assert_passes(UDP, tos=0xB8, id=0xABCD, flags="DF")
+        self.assert_passes(UDP, tos=0xB8, id=0xABCD, df=True)
 
     def test_options_stay(self):
         self.assert_passes(UDP, options=b"\x01\x01\x01\x01\x94\x04\x00\x00")

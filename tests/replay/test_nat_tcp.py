@@ -67,7 +67,7 @@ class Opening(TcpTest):
                               (2, True, "A", 101, 501, b"")) + REQUEST)
 
     def test_connections_of_one_port_are_apart(self):
-        """Two connections share the mapping; closing one of them leaves the other, and its far end is let in no more."""
+        """Two connections share the mapping. Closing one of them leaves the other; its far end is let in no more."""
         other, document = WEB.to(OTHER_SERVER), config(pool(filtering={"tcp": "address-dependent"}))
         frames = [WEB.sends(0), other.sends(0.5, flags="S", seq=900), WEB.sends(2, flags="A", seq=1, ack=501),
                   other.sends(2.5, flags="A", seq=901, ack=701), WEB.sends(3, flags="FA", seq=1, ack=501)]

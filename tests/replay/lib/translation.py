@@ -110,21 +110,27 @@ class Flow:
     def customer(self) -> Endpoint:
         return Endpoint(self.vm.address, self.port)
 
-    def out(self, mark: int = 0, flags: str = "S", **more) -> bytes:
-        """The VM's IP packet: of UDP, an echo request, or a TCP segment."""
-        if self.protocol == "udp":
-            return udp(self.vm.address, self.remote, mark, sport=self.port, dport=self.remote_port, **more)
-        if self.protocol == "icmp":
-            return query(self.vm.address, self.remote, self.port, sequence=mark, **more)
-        return segment(self.vm.address, self.remote, flags, self.port, self.remote_port, **{"id": mark, **more})
+    def out(self, mark: int = 0, flags: Optional[str] = None, **more) -> bytes:
+        """The VM's IP packet: of UDP, an echo request, or a TCP segment, a SYN unless its `flags` say otherwise."""
+        return self._packet(self.customer, Endpoint(self.remote, self.remote_port), mark, ECHO,
+                            "S" if flags is None else flags, **more)
 
-    def back(self, public: Endpoint, mark: int = 0, flags: str = "SA", **more) -> bytes:
-        """The far end's IP packet to the public address and port."""
+    def back(self, public: Endpoint, mark: int = 0, flags: Optional[str] = None, **more) -> bytes:
+        """The far end's IP packet to the public address and port, of TCP a SYN and ACK."""
+        return self._packet(Endpoint(self.remote, self.remote_port), public, mark, ECHO_REPLY,
+                            "SA" if flags is None else flags, **more)
+
+    def _packet(self, source: Endpoint, destination: Endpoint, mark: int, kind: int, flags: str,
+                df: bool = False, **more) -> bytes:
+        ports = {"sport": source.port, "dport": destination.port}
+        if self.protocol == "tcp":
+            return segment(source.address, destination.address, flags, **ports, **{"id": mark, **more})
+        if df:
+            more["flags"] = "DF"
         if self.protocol == "udp":
-            return udp(self.remote, public.address, mark, sport=self.remote_port, dport=public.port, **more)
-        if self.protocol == "icmp":
-            return query(self.remote, public.address, public.port, ECHO_REPLY, sequence=mark, **more)
-        return segment(self.remote, public.address, flags, self.remote_port, public.port, **{"id": mark, **more})
+            return udp(source.address, destination.address, mark, **ports, **more)
+        identifier = source.port if kind == ECHO else destination.port
+        return query(source.address, destination.address, identifier, kind, mark, **more)
 
     def sends(self, seconds: float, *args, **more) -> Frame:
         """The VM's packet on the provider network, at its moment."""

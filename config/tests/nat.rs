@@ -133,7 +133,8 @@ fn what_is_left_out_has_the_defaults() {
     let red = nat("nat: { pools: [{ addresses: 198.51.100.7 }] }");
     assert_eq!(red.pools, [pool("198.51.100.7", "198.51.100.7", (1024, 65535), 512)]);
     assert!(red.statics.is_empty() && red.forwards.is_empty() && red.exempt.is_empty());
-    assert_eq!((red.limits, red.limits_per_address), (NatLimits::default(), NatLimits::default()));
+    let per_address = NatLimits { sessions: Some(16_384), ..NatLimits::default() };
+    assert_eq!((red.limits, red.limits_per_address), (NatLimits::default(), per_address));
     assert_eq!(red.filtering, NatFiltering::default());
     let text = TWO.replace("RED", "nat: off").replace("BLUE", "nat: off");
     assert_eq!(config(&text).nat, Nat::default());

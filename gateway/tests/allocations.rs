@@ -75,6 +75,13 @@ tenants:
       - { vsid: 5001, address: 10.0.1.5, mac: 02:15:5d:00:00:05, provider-address: 100.64.20.30 }
       - { vsid: 5002, address: 203.0.113.5, mac: 02:15:5d:00:00:06, provider-address: 100.64.20.31 }
     public-prefixes: [203.0.113.0/28]
+  - name: blue
+    gateway-mac: 02:00:5e:00:01:01
+    subnets:
+      - { vsid: 6001, prefix: 10.0.1.0/24, gateway: 10.0.1.1 }
+    records:
+      - { vsid: 6001, address: 10.0.1.5, mac: 02:15:5d:00:00:05, provider-address: 100.64.20.30 }
+    nat: { pools: [{ addresses: 198.51.100.16/28, block-size: 64 }] }
 neighbors:
   - { network: site, address: 100.64.20.30, mac: 02:00:00:00:20:1e }
   - { network: internet, address: 198.18.0.1, mac: 02:00:00:00:30:01 }
@@ -120,6 +127,29 @@ fn bursts() -> [(PortId, Vec<Vec<u8>>); 2] {
     [(PortId(0), burst(&vm)), (PortId(1), burst(&outside))]
 }
 
+/// Bursts of translated packets: customers' ports by the hundred, each a session that comes and rests when the pool has
+/// no more, and packets from outside to public ports.
+fn translated() -> Vec<(PortId, Vec<Vec<u8>>)> {
+    let from_vm = |port: u16| {
+        let payload = [&port.to_be_bytes()[..], &[0, 80, 0, 28, 0, 0], &[7; 20]].concat();
+        let inner = Ip::new(VM, WEB, UDP).packet(&payload);
+        let inner = ethernet([2, 0, 0x5e, 0, 1, 1], [2, 0x15, 0x5d, 0, 0, 5], None, IPV4, &inner);
+        let outer =
+            Ip::new(u32::from_be_bytes([100, 64, 20, 30]), u32::from_be_bytes([100, 64, 20, 10]), GRE);
+        let outer = outer.packet(&gre(KEY_PRESENT, BRIDGED, 6001, 1, &inner));
+        ethernet(PORTS[0], [2, 0, 0, 0, 0x20, 0x1e], Some(20), IPV4, &outer)
+    };
+    let from_outside = |port: u16| {
+        let payload = [&[0, 80][..], &port.to_be_bytes(), &[0, 28, 0, 0], &[7; 20]].concat();
+        let packet = Ip::new(WEB, u32::from_be_bytes([198, 51, 100, 16]), UDP).packet(&payload);
+        ethernet(PORTS[1], [2, 0, 0, 0, 0x30, 1], None, IPV4, &packet)
+    };
+    let ports = |from: u16| from..from + 64;
+    let out = (0..64).map(|n| (PortId(0), ports(1024 + 64 * n).map(from_vm).collect()));
+    let back = (0..64).map(|n| (PortId(1), ports(1024 + 512 * n).map(from_outside).collect()));
+    out.chain(back).collect()
+}
+
 fn work(worker: &mut Worker, bursts: &[(PortId, Vec<Vec<u8>>)], rounds: u32) -> (u64, u64) {
     let (mut sent, mut punted) = (0, 0);
     for _ in 0..rounds {
@@ -158,5 +188,21 @@ fn forwarding_takes_nothing_from_the_heap() {
     ] {
         assert!(worker.counters.dropped(reason) > 0, "{}", reason.name());
     }
+    assert_eq!(worker.pool.in_use(), 0);
+}
+
+#[test]
+fn sessions_take_nothing_from_the_heap() {
+    let config = nvgw_config::parse(DOCUMENT, "document").expect("a right document");
+    let Gateway { control: _control, mut worker } = Gateway::new(config).expect("it fits");
+    // What the test itself needs to look at frames.
+    work(&mut worker, &bursts(), 10);
+    let bursts = translated();
+    let mut out = (0, 0);
+    // The very first sessions and their blocks are part of it.
+    let used = heap_use(|| out = work(&mut worker, &bursts, 50));
+    assert_eq!(used, Heap { allocations: 0, frees: 0 });
+    assert!(out.0 > 50 * 64, "{} were translated", out.0);
+    assert!(worker.counters.dropped(DropReason::NatNoSession) > 0);
     assert_eq!(worker.pool.in_use(), 0);
 }

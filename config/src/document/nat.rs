@@ -125,7 +125,7 @@ object! {
         "icmp" => icmp: OneOf<Filtering>, default("endpoint-independent");
     }
 
-    /// How much a tenant, and each of its customer addresses, may take; left out, as much as fits.
+    /// How much a tenant, and each of its customer addresses, may take; left out, as much as fits where no default is named.
     NatLimits {
         /// Sessions of the tenant at a time.
         "sessions" => sessions: Most, optional;
@@ -133,8 +133,8 @@ object! {
         "ports" => ports: Most, optional;
         /// New sessions of the tenant in any one second.
         "new-sessions-per-second" => new_sessions: Most, optional;
-        /// Sessions of one customer address at a time.
-        "sessions-per-address" => address_sessions: Most, optional;
+        /// Sessions of one customer address at a time: one customer must not use up the worker's table.
+        "sessions-per-address" => address_sessions: Most, default("16384");
         /// Public ports of one customer address at a time.
         "ports-per-address" => address_ports: Most, optional;
         /// New sessions of one customer address in any one second.

@@ -217,7 +217,7 @@ struct Setup<'a> {
 /// How many packets may be on their way from all workers to one.
 const HANDED: u32 = 2048;
 /// How much the log may still want to know of a worker's sessions. Port blocks are not handed out beyond it.
-const NAT_EVENTS: u32 = 4096;
+const NAT_EVENTS: u32 = 16_384;
 /// How many answers about sessions may wait.
 const NAT_ANSWERS: u32 = 1024;
 /// How many questions about sessions may wait.

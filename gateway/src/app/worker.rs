@@ -63,7 +63,7 @@ impl Clock {
 
     #[inline(always)]
     fn at(&self, tsc: u64) -> Millis {
-        Millis((u128::from(tsc.saturating_sub(self.origin)) * u128::from(self.scale) >> 64) as u64)
+        Millis(((u128::from(tsc.saturating_sub(self.origin)) * u128::from(self.scale)) >> 64) as u64)
     }
 }
 
@@ -134,8 +134,12 @@ impl Worker {
     /// Does what sessions are due for, and answers for them: a little in every turn. Whether there was anything to do.
     #[inline(always)]
     fn tend(&mut self, out: &mut Outputs) -> bool {
+        // What did not fit before goes first; the next answers and port blocks wait for it.
         if !out.events.is_empty() {
             self.desk.events.push_bulk(&mut out.events);
+        }
+        if !out.answers.is_empty() {
+            self.desk.answers.push_bulk(&mut out.answers);
         }
         // One order after the other: the next one stays in the ring meanwhile.
         if !self.pipeline.translator().is_ordered()
@@ -149,7 +153,6 @@ impl Worker {
         }
         self.pipeline.tend(&self.readers.section(), now, out);
         punt(&mut self.punts, out, &self.counters);
-        // What does not fit stays, and the next answers wait for it.
         self.desk.answers.push_bulk(&mut out.answers);
         true
     }

@@ -70,6 +70,8 @@ enum Step {
     Gone,
     /// It is not translated.
     Drop(DropReason),
+    /// The session table says so, and has counted it.
+    Refused(DropReason),
 }
 
 /// Whether a packet's port is replaced with its address.
@@ -178,32 +180,52 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
     ) {
         let leaving = std::mem::take(&mut ways.outbound);
         let mut asking = Lane::new();
-        for Leaving { place, external, exit } in leaving {
-            match self.first(Direction::Outbound, packets, burst, place, out) {
-                Step::Ask(flow, segment) => {
-                    self.ask(Direction::Outbound, place, flow, segment);
-                    append(&mut asking, Leaving { place, external, exit });
-                }
+        for leaving in leaving {
+            let place = leaving.place;
+            let step = self.first(Direction::Outbound, packets, burst, place, out);
+            if let Step::Ask(flow, segment) = step {
+                self.ask(Direction::Outbound, place, flow, segment);
+                append(&mut asking, leaving);
+                continue;
+            }
+            // Packets leave in the order they came.
+            self.outbound_asked(&mut asking, packets, burst, ways, out);
+            match step {
                 Step::Known(public, ports) => {
                     note(packets, place, End::Source, public, ports);
-                    self.leave(packets, burst, place, external, exit, ways, out);
+                    self.leave(leaving, packets, burst, ways, out);
                 }
-                Step::Done(_) => self.leave(packets, burst, place, external, exit, ways, out),
-                Step::Gone => {}
+                Step::Done(_) => self.leave(leaving, packets, burst, ways, out),
+                Step::Ask(..) | Step::Gone => {}
                 Step::Drop(reason) => {
                     self.translator.counters.failed(packets[place].tenant, reason);
                     refuse(self.stages, packets, burst, place, reason, out);
                 }
+                Step::Refused(reason) => refuse(self.stages, packets, burst, place, reason, out),
             }
         }
+        self.outbound_asked(&mut asking, packets, burst, ways, out);
+    }
+
+    /// Asks the session table about packets that leave, all at once, and lets them leave.
+    #[inline(always)]
+    fn outbound_asked(
+        &mut self,
+        asking: &mut Lane<Leaving<'s>>,
+        packets: &mut Packets,
+        burst: &mut Burst,
+        ways: &mut Ways<'s>,
+        out: &mut Outputs,
+    ) {
         let located = self.locate(Direction::Outbound, asking.iter().map(|leaving| leaving.place));
         let context = self.context();
-        for (Leaving { place, external, exit }, located) in asking.into_iter().zip(located) {
+        for (leaving, located) in asking.drain(..).zip(located) {
+            let place = leaving.place;
             let Asked { flow, segment, hash } = self.translator.asked[usize::from(place) % BURST];
             match self.translator.nat.outbound(&context, &flow, &segment, hash, located, &mut out.events) {
                 Ok(public) => {
                     note(packets, place, End::Source, public, Ports::Replaced);
-                    self.leave(packets, burst, place, external, exit, ways, out);
+                    self.leave(leaving, packets, burst, ways, out);
                 }
                 Err(reason) => refuse(self.stages, packets, burst, place, reason, out),
             }
@@ -222,23 +244,41 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         let arriving = std::mem::take(&mut ways.inbound);
         let mut asking = Lane::new();
         for place in arriving {
-            match self.first(Direction::Inbound, packets, burst, place, out) {
-                Step::Ask(flow, segment) => {
-                    self.ask(Direction::Inbound, place, flow, segment);
-                    append(&mut asking, place);
-                }
+            let step = self.first(Direction::Inbound, packets, burst, place, out);
+            if let Step::Ask(flow, segment) = step {
+                self.ask(Direction::Inbound, place, flow, segment);
+                append(&mut asking, place);
+                continue;
+            }
+            self.inbound_asked(&mut asking, packets, burst, ways, out);
+            match step {
                 Step::Known(customer, ports) => {
                     note(packets, place, End::Destination, customer, ports);
                     self.arrive(packets, burst, place, customer, ways, out);
                 }
                 Step::Done(customer) => self.arrive(packets, burst, place, customer, ways, out),
-                Step::Gone => {}
-                Step::Drop(reason) => refuse(self.stages, packets, burst, place, reason, out),
+                Step::Ask(..) | Step::Gone => {}
+                Step::Drop(reason) | Step::Refused(reason) => {
+                    refuse(self.stages, packets, burst, place, reason, out);
+                }
             }
         }
+        self.inbound_asked(&mut asking, packets, burst, ways, out);
+    }
+
+    /// Asks the session table about packets from outside, all at once, and routes them.
+    #[inline(always)]
+    fn inbound_asked(
+        &mut self,
+        asking: &mut Lane<u8>,
+        packets: &mut Packets,
+        burst: &mut Burst,
+        ways: &mut Ways<'s>,
+        out: &mut Outputs,
+    ) {
         let located = self.locate(Direction::Inbound, asking.iter().copied());
         let context = self.context();
-        for (place, located) in asking.into_iter().zip(located) {
+        for (place, located) in asking.drain(..).zip(located) {
             let Asked { flow, segment, hash } = self.translator.asked[usize::from(place) % BURST];
             match self.translator.nat.inbound(&context, &flow, &segment, hash, located) {
                 Ok(customer) => {
@@ -314,11 +354,9 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
     #[inline(always)]
     fn leave(
         &mut self,
+        Leaving { place, external, exit }: Leaving<'s>,
         packets: &mut Packets,
         burst: &mut Burst,
-        place: u8,
-        external: VrfId,
-        exit: Exit<'s>,
         ways: &mut Ways<'s>,
         out: &mut Outputs,
     ) {

@@ -176,6 +176,8 @@ impl Nat {
             }
             let Some(Sweep { number, at }) = self.orders.sweep else { return };
             if at >= self.sessions.end() {
+                // Whoever sees that it is done sees what was logged before.
+                std::sync::atomic::fence(std::sync::atomic::Ordering::Release);
                 self.counters.swept.set(number);
                 self.orders.sweep = None;
                 continue;

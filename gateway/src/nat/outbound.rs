@@ -153,8 +153,12 @@ impl Nat {
             self.sessions[connection].customer_segment(segment, now);
             return Ok(public);
         }
+        // A refusal of what came through the mapping begins nothing, and is no secret.
+        if segment.flags & RST != 0 {
+            return Ok(public);
+        }
         // One that answers a SYN from outside may begin a connection, too, since that came through the mapping.
-        if segment.flags & (SYN | RST | FIN) != SYN {
+        if segment.flags & (SYN | FIN) != SYN {
             return Err(DropReason::NatNoSession);
         }
         let own = &self.sessions[mapping];

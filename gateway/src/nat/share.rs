@@ -138,6 +138,15 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_allows_the_blocks_that_fit_a_stripe() {
+        for workers in 1..=512_u16 {
+            let biggest = nvgw_config::rules::biggest_block(workers.into());
+            let stripe = Division::new(workers, 7).stripe();
+            assert_eq!(biggest, stripe.clamp(SMALLEST_BLOCK, BIGGEST_BLOCK), "{workers} workers");
+        }
+    }
+
+    #[test]
     fn no_block_crosses_shards() {
         let division = Division::new(8, 7);
         for first in (BIGGEST_BLOCK..=u16::MAX).step_by(usize::from(BIGGEST_BLOCK)) {

@@ -144,7 +144,7 @@ fn limits(limits: &document::NatLimits) -> Option<(NatLimits, NatLimits)> {
         new_sessions: limits.new_sessions.optional()?.map(|most| most.0),
     };
     let of_address = NatLimits {
-        sessions: limits.address_sessions.optional()?.map(|most| most.0),
+        sessions: Some(limits.address_sessions.value()?.0),
         ports: limits.address_ports.optional()?.map(|most| most.0),
         new_sessions: limits.address_new_sessions.optional()?.map(|most| most.0),
     };

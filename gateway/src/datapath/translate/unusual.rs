@@ -53,8 +53,22 @@ impl<S: ReadSection> Translation<'_, '_, S> {
         }
         match owner {
             Some(owner) => self.hand_over(packets, burst, place, owner, key.map(|_| flow.local.port), out),
+            // The others of a fragmented packet may be in the same burst, and need the session.
+            None if key.is_some() => self.at_once(direction, flow, segment, out),
             None => Step::Ask(flow, segment),
         }
+    }
+
+    /// Asks the session table about one packet.
+    fn at_once(&mut self, direction: Direction, flow: Flow, segment: Segment, out: &mut Outputs) -> Step {
+        let (context, nat) = (self.context(), &mut self.translator.nat);
+        let hash = nat.hash(direction, &flow);
+        let located = nat.locate(direction, hash);
+        let said = match direction {
+            Direction::Outbound => nat.outbound(&context, &flow, &segment, hash, located, &mut out.events),
+            Direction::Inbound => nat.inbound(&context, &flow, &segment, hash, located),
+        };
+        said.map_or_else(Step::Refused, |end| Step::Known(end, Ports::Replaced))
     }
 
     /// A packet that begins no session.
@@ -107,8 +121,11 @@ impl<S: ReadSection> Translation<'_, '_, S> {
                 }
                 let external = tables.policies.get(self.section, &packet.tenant)?.external;
                 let routed = Target::decode(tables.routes.lookup(external, packet.source));
-                (routed == Target::Vrf(packet.tenant))
-                    .then(|| Step::Done(Endpoint { vrf: external, address: packet.source, port: 0 }))
+                (routed == Target::Vrf(packet.tenant)).then_some(Step::Done(Endpoint {
+                    vrf: external,
+                    address: packet.source,
+                    port: 0,
+                }))
             }
             Direction::Inbound => {
                 let key = Public::key_of(packet.vrf, packet.destination);

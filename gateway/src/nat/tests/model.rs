@@ -289,6 +289,10 @@ impl Model {
             if let Some((_, session)) = known {
                 session.sent(segment.flags, now);
             } else {
+                if segment.flags & RST != 0 {
+                    assert_eq!(said, Ok(mapping.public));
+                    return;
+                }
                 let expected = if segment.flags & SYN == 0 {
                     Err(DropReason::NatNoSession)
                 } else {

@@ -167,8 +167,10 @@ fn a_mapping_lets_connections_in_that_the_customer_accepts() {
     let inward = Flow { local: public, remote: peer, ..flow };
     assert_eq!(world.receive(inward, tcp(SYN, 77, 0)), Ok(flow.local));
     assert_eq!(world.in_use(BLUE), (1, 1));
-    // Only its answer makes a session.
-    assert_eq!(world.send(to(flow, peer), tcp(RST | ACK, 0, 78)), Err(DropReason::NatNoSession));
+    // Only its answer makes a session, and a refusal is none.
+    assert_eq!(world.send(to(flow, peer), tcp(ACK, 0, 78)), Err(DropReason::NatNoSession));
+    assert_eq!(world.send(to(flow, peer), tcp(RST | ACK, 0, 78)), Ok(public));
+    assert_eq!(world.in_use(BLUE), (1, 1));
     assert_eq!(world.send(to(flow, peer), tcp(SYN | ACK, 900, 78)), Ok(public));
     assert_eq!(world.in_use(BLUE), (2, 1));
     assert_eq!(world.receive(inward, tcp(ACK, 78, 901)), Ok(flow.local));

@@ -16,20 +16,24 @@ const FILE: &str = "nat.jsonl";
 #[derive(Debug)]
 pub struct ReplayLog {
     path: PathBuf,
-    file: BufWriter<fs::File>,
+    /// Made with the first line: most replays translate nothing.
+    file: Option<BufWriter<fs::File>>,
     clock: WallClock,
     names: Names,
 }
 
 impl ReplayLog {
-    /// An empty log, `nat.jsonl` in `folder`. Events' time is counted from `start`.
+    /// A log that will be `nat.jsonl` in `folder` once there is something to say; that of an earlier replay goes. Events'
+    /// time is counted from `start`.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file of an earlier replay cannot be removed.
     pub fn create(folder: &Path, start: Moment) -> io::Result<Self> {
         let path = folder.join(FILE);
-        let file = BufWriter::new(fs::File::create(&path)?);
-        Ok(Self { path, file, clock: WallClock::new(start), names: Names::default() })
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => Ok(Self { path, file: None, clock: WallClock::new(start), names: Names::default() }),
+        }
     }
 
     /// The file.
@@ -49,8 +53,12 @@ impl ReplayLog {
     ) -> io::Result<()> {
         self.names.learn(names);
         for event in events {
-            serde_json::to_writer(&mut self.file, &self.names.line(&self.clock, &event))?;
-            self.file.write_all(b"\n")?;
+            let file = match &mut self.file {
+                Some(file) => file,
+                none => none.insert(BufWriter::new(fs::File::create(&self.path)?)),
+            };
+            serde_json::to_writer(&mut *file, &self.names.line(&self.clock, &event))?;
+            file.write_all(b"\n")?;
         }
         Ok(())
     }
@@ -60,6 +68,6 @@ impl ReplayLog {
     /// # Errors
     /// The file cannot be written.
     pub fn finish(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.as_mut().map_or(Ok(()), BufWriter::flush)
     }
 }

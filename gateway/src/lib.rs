@@ -1,8 +1,8 @@
 //! nvgw: a multi-tenant NVGRE gateway (RFC 7637) on DPDK.
 //!
 //! The modules are the architecture, and arrows between them point one way:
-//! `packet` ← `tables` ← `telemetry` ← `nat` ← `datapath`, `control` ← `nat_log` ← `api` ← `cli` ← `app`. `datapath` and `control` do
-//! not know each other; they meet in `tables`.
+//! `packet` ← `tables` ← `telemetry` ← `nat` ← `datapath`, `control` ← `nat_log` ← `api` ← `cli` ← `app`. `datapath`
+//! and `control` do not know each other; they meet in `tables`.
 
 pub mod api;
 #[cfg(feature = "dpdk")]

@@ -10,8 +10,7 @@ mod nat;
 mod path;
 
 pub(super) use checkup::Checkups;
-pub use findings::MOST;
-pub(crate) use findings::{Fault, Findings};
+pub use findings::{Fault, Findings, MOST};
 
 use super::{Control, Nanos};
 use crate::diagnosis::DoctorReport;

@@ -152,7 +152,7 @@ impl Nat {
     pub(super) fn wait<S: ReadSection>(&mut self, index: u32, context: &Context<'_, S>) {
         let left = self.sessions[index].left(context.settings, context.time());
         let due = context.now.0 + u64::from(left.min(shortest(context.settings)));
-        self.wheel.put(&mut self.sessions, index, due);
+        self.wheel.put(&mut self.sessions, index, context.now.0, due);
     }
 
     /// The mapping that an entry is, or is part of.

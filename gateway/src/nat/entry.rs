@@ -184,7 +184,24 @@ impl Entry {
         self.base = now;
     }
 
-    /// The protocol.
+    /// Notes that the customer sends to the mapping's own remote end. With address-dependent filtering that lets the
+    /// address in, and the mapping may live longer by what is sent to others.
+    pub(super) const fn note_own_remote(&mut self, now: u32) {
+        if !matches!(self.protocol(), Protocol::Tcp) {
+            self.track = Track::stamp(now);
+        }
+    }
+
+    /// Whether the mapping's own session lets its remote address in.
+    pub(super) const fn permits_own_remote(&self, settings: &NatSettings, now: u32) -> bool {
+        let noted = match self.protocol() {
+            Protocol::Tcp => true,
+            _ => now.wrapping_sub(self.track.stamped()) < self.class.timeout(settings),
+        };
+        noted && self.lives(settings, now)
+    }
+
+    /// The protocol. Free entries have none, and nobody asks them.
     pub(super) const fn protocol(&self) -> Protocol {
         match Protocol::of(self.protocol) {
             Some(protocol) => protocol,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use nvgw_types::WorkerId;
+
 use super::customers::Customers;
 use super::ports::{Block, Choice, Ports, Wanted};
 use super::random::Random;
@@ -49,6 +51,7 @@ pub(super) struct Grants {
     randoms: Box<[Random]>,
     exhausted: Box<[Exhausted]>,
     division: Division,
+    worker: WorkerId,
     counters: Arc<NatCounters>,
 }
 
@@ -90,13 +93,14 @@ fn usable(public: &Public) -> Option<PortRange> {
 
 impl Grants {
     pub(super) fn new(options: &NatOptions, counters: Arc<NatCounters>) -> Result<Self, OutOfMemory> {
-        let NatOptions { sessions, publics, division, seed, .. } = *options;
+        let NatOptions { sessions, publics, division, worker, seed } = *options;
         Ok(Self {
             ports: Ports::new(publics, sessions, division)?,
             customers: Customers::new(sessions, seed)?,
             randoms: (0..division.shards()).map(|shard| Random::new(seed, shard.into())).collect(),
             exhausted: vec![Exhausted::default(); REMEMBERED].into_boxed_slice(),
             division,
+            worker,
             counters,
         })
     }
@@ -115,11 +119,12 @@ impl Grants {
         events: &mut Events,
     ) -> Result<Grant, DropReason> {
         let shard = self.division.of_customer(flow.local.vrf, flow.local.address);
+        debug_assert_eq!(self.division.worker(shard), self.worker, "another worker's customer");
         let random = self.randoms[usize::from(shard.0)];
         let mut request = Request { context, policy, flow, shard, random };
         let paired = customer.and_then(|index| Some((index, self.paired(&request, index)?)));
         let (block, port) = match paired {
-            Some((customer, public)) => self.more(&mut request, customer, &public, events)?,
+            Some((customer, public)) => self.more(&mut request, customer, public, events)?,
             None => self.first(&mut request, customer, events)?,
         };
         // Who gets nothing uses up no randomness: whether a search was made at all does not matter then.
@@ -130,7 +135,7 @@ impl Grants {
     }
 
     /// The public address that a customer has, if it is still one for new ports.
-    fn paired<S: ReadSection>(&self, request: &Request<'_, S>, customer: u32) -> Option<Public> {
+    fn paired<'r, S: ReadSection>(&self, request: &Request<'r, S>, customer: u32) -> Option<&'r Public> {
         let customer = self.customers.get(customer);
         let key = Public::key_of(request.policy.external, customer.public);
         let public = request.context.tables.publics.get(request.context.section, &key)?;
@@ -138,7 +143,7 @@ impl Grants {
             request.policy.pools().any(|range| address.wrapping_sub(range.first) < range.count)
         };
         let same = customer.external == request.policy.external.0 && customer.public_id() == public.id;
-        (same && usable(public).is_some() && in_pools(public.address)).then_some(*public)
+        (same && usable(public).is_some() && in_pools(public.address)).then_some(public)
     }
 
     /// One more port of the customer's own public address.
@@ -207,7 +212,7 @@ impl Grants {
                 continue;
             }
             if let Some((public, range, first, port)) = self.search(request, wanted) {
-                let block = self.take(request, customer, &public, range, first, events)?;
+                let block = self.take(request, customer, public, range, first, events)?;
                 return Ok((block, port));
             }
             self.exhausted[place] = mark;
@@ -216,11 +221,11 @@ impl Grants {
     }
 
     /// A free block of any address of the tenant's pools.
-    fn search<S: ReadSection>(
+    fn search<'r, S: ReadSection>(
         &self,
-        request: &mut Request<'_, S>,
+        request: &mut Request<'r, S>,
         wanted: Wanted,
-    ) -> Option<(Public, PortRange, u16, u16)> {
+    ) -> Option<(&'r Public, PortRange, u16, u16)> {
         let (context, policy) = (request.context, request.policy);
         for pool in policy.pools() {
             let start = request.random.below(pool.count);
@@ -231,7 +236,7 @@ impl Grants {
                 let shard = request.shard;
                 let mut choice = request.choice(public, wanted);
                 if let Some((first, port)) = self.ports.free_block(public.id, range, shard, &mut choice) {
-                    return Some((*public, range, first, port));
+                    return Some((public, range, first, port));
                 }
             }
         }
@@ -266,7 +271,7 @@ impl Grants {
         let Endpoint { vrf, address, .. } = request.flow.local;
         let customer = customer.or_else(|| self.customers.add(vrf, address));
         let customer = customer.ok_or(DropReason::NatTableFull)?;
-        let size = self.division.block_at(first, range.block);
+        let size = Division::block_at(first, range.block);
         let block = Block::new(public, first, size, customer, request.context.now);
         let index = self.ports.take(block).ok_or(DropReason::NatTableFull)?;
         let record = self.customers.get_mut(customer);

@@ -98,6 +98,9 @@ impl Nat {
             self.permit_address(context, mapping, flow)?;
         }
         let entry = &mut self.sessions[mapping];
+        if entry.remote().0 == flow.remote.0 {
+            entry.note_own_remote(context.time());
+        }
         entry.base = context.time();
         Ok(entry.public())
     }
@@ -221,7 +224,7 @@ impl Nat {
         address: u32,
     ) -> bool {
         let own = &self.sessions[mapping];
-        if own.remote().0 == address && own.lives(context.settings, context.time()) {
+        if own.remote().0 == address && own.permits_own_remote(context.settings, context.time()) {
             return true;
         }
         self.sessions.child(Kind::Permission, mapping, (address, ANY_PORT)).is_some_and(|permission| {
@@ -254,6 +257,8 @@ impl Nat {
             return Err(DropReason::NatLogFull);
         }
         let grant = self.grants.grant(context, policy, customer, flow, events)?;
+        let outside = self.sessions.hash(Direction::Inbound, flow.protocol, grant.public);
+        self.sessions.prefetch(Direction::Inbound, outside);
         let mapping = self.sessions.map(flow.protocol, flow.local, grant.public, grant.block);
         let mapping = mapping.ok_or(DropReason::NatTableFull)?;
         let entry = &mut self.sessions[mapping];
@@ -263,7 +268,9 @@ impl Nat {
             Protocol::Tcp => entry.connect(segment, flow.remote, context.time()),
             protocol => entry.start(Class::of(protocol, flow.remote.1), flow.remote, context.time()),
         }
+        entry.note_own_remote(context.time());
         self.begin(mapping, context, events);
+        self.sessions.expose(mapping, outside);
         Ok(grant.public)
     }
 

@@ -313,7 +313,7 @@ impl Runs {
         let (stripes, block) = match wanted {
             Wanted::WellKnown => {
                 let own = (number * well_known, ((number + 1) * well_known).min(WELL_KNOWN_END));
-                ([own, (0, 0)], division.block_at(0, range.block))
+                ([own, (0, 0)], Division::block_at(0, range.block))
             }
             Wanted::Others => {
                 let own = [0, 32_768].map(|half| half + number * stripe);
@@ -342,5 +342,143 @@ impl Runs {
         } else {
             second + ((number - count) << self.shift)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::tables::entries::PublicState;
+
+    const ID: PublicId = PublicId(1);
+
+    fn range(first: u16, last: u16, block: u16) -> PortRange {
+        PortRange { first, last, block }
+    }
+
+    fn address(ports: PortRange) -> Public {
+        Public {
+            external: VrfId(1),
+            address: 7,
+            id: ID,
+            ports: Some(ports),
+            state: PublicState::Active,
+            forwards: false,
+            customer: None,
+        }
+    }
+
+    fn division() -> Division {
+        Division::new(1, 1)
+    }
+
+    fn all_of(runs: &Runs) -> Vec<u32> {
+        (0..runs.count()).map(|number| runs.nth(number)).collect()
+    }
+
+    #[test]
+    fn the_blocks_of_all_shards_are_all_whole_blocks_of_a_range() {
+        let ranges = [(1, 65_535), (0, 65_535), (1024, 65_535), (5000, 5300), (64, 127), (65_472, 65_535)];
+        let sizes = [64, 512, 4096];
+        for ((first, last), size) in ranges.into_iter().flat_map(|range| sizes.map(|size| (range, size))) {
+            let found = |wanted| {
+                let of_shard = |shard| {
+                    let blocks = all_of(&Runs::new(&division(), range(first, last, size), shard, wanted));
+                    assert!(blocks.iter().all(|&begin| division().of_port(begin as u16) == shard));
+                    blocks
+                };
+                (0..8).map(Shard).flat_map(of_shard).collect::<BTreeSet<_>>()
+            };
+            let whole = |from: u32, to: u32, size: u16| {
+                let within = move |begin: &u32| {
+                    *begin >= u32::from(first) && begin + u32::from(size) - 1 <= u32::from(last)
+                };
+                (from..to).filter(move |begin| begin.is_multiple_of(size.into())).filter(within)
+            };
+            assert!(whole(0, 1024, 64).eq(found(Wanted::WellKnown)), "{first}-{last} {size}");
+            assert!(whole(1024, 65_536, size).eq(found(Wanted::Others)), "{first}-{last} {size}");
+        }
+    }
+
+    #[test]
+    fn every_port_of_a_block_is_chosen_once_and_in_no_order() {
+        let mut ports = Ports::new(2, 16, division()).expect("memory");
+        let block = ports.take(Block::new(&address(range(1024, 65_535, 256)), 4096, 256, 1, Millis(5)));
+        let block = block.expect("room");
+        let mut random = Random::new(1, 1);
+        let mut chosen = Vec::new();
+        loop {
+            let mut choice = Choice {
+                protocol: Protocol::Tcp,
+                wanted: Wanted::Others,
+                allowed: |port| port != 4100,
+                random: &mut random,
+            };
+            let Some(port) = ports.free_port(block, &mut choice) else { break };
+            ports.seize(block, Protocol::Tcp, port);
+            chosen.push(port);
+        }
+        assert!(!chosen.is_sorted());
+        let all: BTreeSet<_> = chosen.iter().copied().collect();
+        assert_eq!(chosen.len(), 255);
+        assert!(all.iter().copied().eq((4096..4352).filter(|&port| port != 4100)));
+        // Other protocols' ports are all free.
+        let mut choice = Choice {
+            protocol: Protocol::Udp,
+            wanted: Wanted::Others,
+            allowed: |_| true,
+            random: &mut random,
+        };
+        assert!(ports.free_port(block, &mut choice).is_some());
+        for (left, port) in chosen.iter().rev().enumerate().rev() {
+            assert_eq!(ports.is_last(block), left == 0);
+            assert_eq!(ports.release(block, Protocol::Tcp, *port), left == 0);
+        }
+    }
+
+    #[test]
+    fn blocks_of_a_shard_are_handed_out_once_whatever_their_size() {
+        let mut ports = Ports::new(2, 300, division()).expect("memory");
+        let mut random = Random::new(1, 1);
+        let mut taken = BTreeSet::new();
+        for size in [512, 64, 4096, 64] {
+            loop {
+                let range = range(1024, 65_535, size);
+                let mut choice = Choice {
+                    protocol: Protocol::Tcp,
+                    wanted: Wanted::Others,
+                    allowed: |_| true,
+                    random: &mut random,
+                };
+                let Some((first, port)) = ports.free_block(ID, range, Shard(3), &mut choice) else { break };
+                assert!((first..=first + (size - 1)).contains(&port));
+                let block = ports.take(Block::new(&address(range), first, size, 1, Millis(5))).expect("room");
+                let own = (0..size / 64).map(|unit| first / 64 + unit);
+                own.for_each(|unit| assert!(taken.insert(unit)));
+                assert_eq!((ports.owner(ID, first), ports.owner(ID, first + (size - 1))), (block, block));
+                if size == 512 && taken.len() > 64 {
+                    break;
+                }
+            }
+        }
+        // Two stripes of 64 units.
+        assert_eq!(taken.len(), 128);
+        assert_eq!(ports.owner(PublicId(0), 3 * 4096), NONE);
+        let before = ports.released();
+        let block = ports.owner(ID, 3 * 4096);
+        let (first, last) = (ports.block(block).first, ports.block(block).last);
+        ports.give_back(block);
+        assert_ne!(ports.released(), before);
+        assert_eq!((ports.owner(ID, first), ports.owner(ID, last)), (NONE, NONE));
+        let mut choice = Choice {
+            protocol: Protocol::Tcp,
+            wanted: Wanted::Others,
+            allowed: |_| true,
+            random: &mut random,
+        };
+        let again = ports.free_block(ID, range(1024, 65_535, last - first + 1), Shard(3), &mut choice);
+        assert_eq!(again.map(|(begin, _)| begin), Some(first));
     }
 }

@@ -111,7 +111,7 @@ impl Sessions {
         mix((mapping as u64) << 32 | remote.0 as u64, self.seed ^ (remote.1 as u64) << 32)
     }
 
-    /// Adds a mapping; `None` if there is no room.
+    /// Adds a mapping, which is found from inside; `None` if there is no room. It is to be [exposed](Self::expose).
     pub(super) fn map(
         &mut self,
         protocol: Protocol,
@@ -122,16 +122,25 @@ impl Sessions {
         let index = self.take()?;
         self[index].map(protocol, customer, public, owner);
         self.inside.insert(self.hash(Direction::Outbound, protocol, customer), index);
-        self.outside.insert(self.hash(Direction::Inbound, protocol, public), index);
         Some(index)
+    }
+
+    /// Makes a mapping one that is found from outside, too, by the hash of its public end. That is a look at far memory,
+    /// which is best [brought near](Self::prefetch) some work before.
+    pub(super) fn expose(&mut self, index: u32, hash: u64) {
+        self.outside.insert(hash, index);
     }
 
     /// Takes a mapping out of both indices: its port rests.
     pub(super) fn unmap(&mut self, index: u32) {
         let (protocol, customer, public) =
             (self[index].protocol(), self[index].customer(), self[index].public());
-        self.inside.remove(self.hash(Direction::Outbound, protocol, customer), index);
-        self.outside.remove(self.hash(Direction::Inbound, protocol, public), index);
+        let inside = self.hash(Direction::Outbound, protocol, customer);
+        let outside = self.hash(Direction::Inbound, protocol, public);
+        self.inside.prefetch(inside);
+        self.outside.prefetch(outside);
+        self.inside.remove(inside, index);
+        self.outside.remove(outside, index);
         self[index].kind = Kind::Resting;
     }
 
@@ -224,6 +233,8 @@ mod tests {
         let outside = sessions.hash(Direction::Inbound, Protocol::Udp, public);
         assert_eq!(sessions.locate(Direction::Outbound, inside), index);
         assert_eq!(sessions.inside(inside, Protocol::Udp, customer), Some(index));
+        assert_eq!(sessions.outside(outside, Protocol::Udp, public), None);
+        sessions.expose(index, outside);
         assert_eq!(sessions.outside(outside, Protocol::Udp, public), Some(index));
         assert_eq!(sessions.inside(inside, Protocol::Tcp, customer), None);
         assert_eq!(sessions.inside(inside, Protocol::Udp, end(3, 40_000)), None);

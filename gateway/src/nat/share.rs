@@ -69,10 +69,11 @@ impl Division {
         if each < SMALLEST_BLOCK { SMALLEST_BLOCK } else { each }
     }
 
-    /// How many ports the block of a port has, where blocks of `size` are handed out.
+    /// How many ports the block of a port has, where blocks of `size` are handed out: well-known ports go further in
+    /// small ones.
     #[must_use]
-    pub const fn block_at(&self, port: u16, size: u16) -> u16 {
-        if port < WELL_KNOWN_END && size > self.well_known() { self.well_known() } else { size }
+    pub const fn block_at(port: u16, size: u16) -> u16 {
+        if port < WELL_KNOWN_END { SMALLEST_BLOCK } else { size }
     }
 
     /// The shard of a public port.
@@ -143,8 +144,8 @@ mod tests {
             let last = first + (BIGGEST_BLOCK - 1);
             assert_eq!(division.of_port(first), division.of_port(last));
         }
-        for first in (0..WELL_KNOWN_END).step_by(usize::from(division.well_known())) {
-            let last = first + (division.block_at(first, BIGGEST_BLOCK) - 1);
+        for first in (0..WELL_KNOWN_END).step_by(usize::from(SMALLEST_BLOCK)) {
+            let last = first + (Division::block_at(first, BIGGEST_BLOCK) - 1);
             assert_eq!(division.of_port(first), division.of_port(last));
         }
     }

@@ -4,6 +4,9 @@
 //! Windows are not tracked. Segments of the customer are believed. Those from outside count only if they acknowledge
 //! what the customer sent and was not told of before, which a blind attacker does not know (compare RFC 5961).
 
+#[cfg(test)]
+mod tests;
+
 use zerocopy::FromZeros;
 
 use super::Segment;
@@ -100,6 +103,19 @@ impl Sent {
 pub(super) struct Track {
     customer: Sent,
     remote: Sent,
+}
+
+impl Track {
+    /// Of a mapping that is not TCP's, and so has nothing to follow: a time.
+    pub(super) const fn stamp(time: u32) -> Self {
+        let nothing = Sent { end: 0, acknowledged: 0 };
+        Self { customer: Sent { end: time, ..nothing }, remote: nothing }
+    }
+
+    /// That time.
+    pub(super) const fn stamped(&self) -> u32 {
+        self.customer.end
+    }
 }
 
 /// What was seen of a connection.

@@ -63,8 +63,13 @@ impl Wheel {
         self.cursor
     }
 
-    /// Lets an entry wait that is in no slot, until `due` or some time before.
-    pub(super) fn put(&mut self, sessions: &mut Sessions, index: u32, due: u64) {
+    /// Lets an entry wait that is in no slot, from `now` until `due` or some time before.
+    pub(super) fn put(&mut self, sessions: &mut Sessions, index: u32, now: u64, due: u64) {
+        if self.soonest == u64::MAX {
+            // Nobody turned the wheel while it was empty.
+            self.cursor = self.cursor.max(now);
+            self.second = self.cursor >> FINE_BITS;
+        }
         let due = due.clamp(self.cursor, self.cursor + LONGEST);
         let second = due >> FINE_BITS;
         let (slot, starts) = if second == self.second {
@@ -146,5 +151,118 @@ impl Wheel {
         let first = (self.cursor >> FINE_BITS).max(self.second + 1);
         let ahead = self.coarse_filled.rotate_right((first % COARSE) as u32).trailing_zeros();
         (first + u64::from(ahead)) << FINE_BITS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nat::random::Random;
+
+    /// A wheel whose entries have a time each, in a table by index.
+    struct Clock {
+        sessions: Sessions,
+        wheel: Wheel,
+        due: Vec<u64>,
+        now: u64,
+        /// How often an entry was looked at in vain.
+        looks: usize,
+    }
+
+    impl Clock {
+        fn new(entries: usize) -> Self {
+            let sessions = Sessions::new(entries, 1).expect("memory");
+            Self { sessions, wheel: Wheel::new(), due: vec![u64::MAX; entries + 1], now: 0, looks: 0 }
+        }
+
+        fn put(&mut self, index: u32, due: u64) {
+            self.due[index as usize] = due;
+            self.wheel.put(&mut self.sessions, index, self.now, due);
+        }
+
+        /// Those whose time has come by `now`; the others go back.
+        fn due(&mut self, now: u64) -> Vec<u32> {
+            self.now = now;
+            let mut over = Vec::new();
+            while let Some(index) = self.wheel.next(&mut self.sessions, now) {
+                assert!(!self.sessions[index].has(Entry::LINKED));
+                let due = self.due[index as usize];
+                if due <= now {
+                    over.push(index);
+                } else {
+                    self.wheel.put(&mut self.sessions, index, now, due);
+                    self.looks += 1;
+                }
+            }
+            over
+        }
+    }
+
+    #[test]
+    fn an_entry_comes_in_its_millisecond() {
+        for wait in [0, 1, 500, 1023, 1024, 1025, 31_999, 32_000, 32_001, 65_536, 100_000, 86_400_000] {
+            let mut clock = Clock::new(1);
+            clock.due(777_777);
+            let due = clock.wheel.cursor() + wait;
+            clock.put(1, due);
+            let mut seen = clock.wheel.cursor();
+            while seen < due {
+                assert!(clock.due(seen).is_empty(), "{wait} {seen}");
+                assert!(clock.wheel.soonest() > seen);
+                seen = clock.wheel.soonest().min(due);
+            }
+            assert_eq!(clock.due(due), [1], "{wait}");
+            assert_eq!(clock.wheel.soonest(), u64::MAX);
+        }
+    }
+
+    #[test]
+    fn many_entries_come_in_their_milliseconds_whatever_the_steps() {
+        const ENTRIES: u32 = 500;
+        let mut random = Random::new(1, 1);
+        for longest_step in [1, 300, 5_000, 100_000] {
+            let mut clock = Clock::new(ENTRIES as usize);
+            let mut now = 5_000;
+            clock.due(now);
+            (1..=ENTRIES).for_each(|index| clock.put(index, now + 1 + u64::from(random.below(200_000))));
+            let mut left = ENTRIES as usize;
+            while left > 0 {
+                let before = now;
+                now += 1 + u64::from(random.below(longest_step));
+                let over = clock.due(now);
+                left -= over.len();
+                assert!(over.iter().all(|&index| (before + 1..=now).contains(&clock.due[index as usize])));
+            }
+            assert_eq!(clock.wheel.soonest(), u64::MAX);
+        }
+    }
+
+    #[test]
+    fn none_waits_longer_than_the_longest() {
+        let mut clock = Clock::new(1);
+        clock.put(1, 1 << 40);
+        assert!(clock.wheel.soonest() <= LONGEST);
+        assert_eq!(clock.wheel.next(&mut clock.sessions, LONGEST), Some(1));
+    }
+
+    #[test]
+    fn time_in_which_nothing_waited_costs_nothing() {
+        let mut clock = Clock::new(1);
+        clock.now = 1 << 40;
+        clock.put(1, clock.now + 100_000);
+        assert!(clock.due(clock.now + 99_999).is_empty());
+        assert_eq!(clock.due(clock.now + 1), [1]);
+        assert!(clock.looks <= 5, "{}", clock.looks);
+    }
+
+    #[test]
+    fn what_is_put_back_is_the_next() {
+        let mut clock = Clock::new(3);
+        (1..=3).for_each(|index| clock.put(index, 10));
+        let first = clock.wheel.next(&mut clock.sessions, 10).expect("due");
+        clock.wheel.put_back(&mut clock.sessions, first);
+        assert!(clock.wheel.soonest() <= 10);
+        assert_eq!(clock.wheel.next(&mut clock.sessions, 10), Some(first));
+        assert_eq!(clock.due(10).len(), 2);
     }
 }

@@ -76,20 +76,26 @@ pub fn rotated(log: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(logs)
 }
 
-/// Searches files. One that is rotated away meanwhile is skipped, as long as another is there.
+/// Searches files. One that is rotated away, and not there yet again, is skipped, as long as another is there.
 ///
 /// # Errors
 /// A file cannot be read.
 pub fn search_files(logs: &[PathBuf], question: &Question) -> io::Result<Found> {
-    let mut search = Search::new(question);
-    for (number, log) in logs.iter().enumerate() {
+    let (mut search, mut missing, mut found) = (Search::new(question), None, false);
+    for log in logs {
         match File::open(log) {
-            Ok(file) => search.read(BufReader::with_capacity(1 << 20, file))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && number > 0 => {}
+            Ok(file) => {
+                found = true;
+                search.read(BufReader::with_capacity(1 << 20, file))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing = Some(error),
             Err(error) => return Err(error),
         }
     }
-    Ok(search.finish())
+    match missing.filter(|_| !found) {
+        Some(error) => Err(error),
+        None => Ok(search.finish()),
+    }
 }
 
 /// A search, file by file. The order of the files does not matter.

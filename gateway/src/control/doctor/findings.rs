@@ -7,20 +7,24 @@ pub const MOST: usize = 100;
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) health: Health,
-    pub(crate) object: String,
-    pub(crate) message: String,
-    pub(crate) cure: String,
+pub struct Fault {
+    /// How bad it is.
+    pub health: Health,
+    /// What it is about.
+    pub object: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub cure: String,
 }
 
 /// What all checks found.
 #[derive(Debug, Default)]
-pub(crate) struct Findings(Vec<Finding>);
+pub struct Findings(Vec<Finding>);
 
 impl Findings {
     /// Adds a check: its faults, or where there is none the one thing that is good. `object` is what it looks at.
-    pub(crate) fn check(
+    pub fn check(
         &mut self,
         check: &str,
         object: &str,
@@ -52,7 +56,8 @@ impl Findings {
     }
 
     /// The report: all findings in the order of the checks.
-    pub(crate) fn report(self) -> DoctorReport {
+    #[must_use]
+    pub fn report(self) -> DoctorReport {
         let health = self.0.iter().map(|finding| finding.health).max().unwrap_or(Health::Green);
         DoctorReport { health, findings: self.0 }
     }

@@ -44,6 +44,11 @@ fn a_permission_ends_with_its_own_time() {
     assert_eq!(world.receive(stranger, DATA), Err(DropReason::NatFiltered));
     assert_eq!(world.receive(back(Protocol::Icmp, public), DATA), Ok(flow.local));
     assert_eq!((world.in_use(BLUE), world.entries()), ((1, 1), 1));
+    // So does that of the address to which the mapping's first packet went.
+    assert_eq!(world.send(to(flow, STRANGER), DATA), Ok(public));
+    world.pass(40_000);
+    assert_eq!(world.receive(back(Protocol::Icmp, public), DATA), Err(DropReason::NatFiltered));
+    assert_eq!(world.receive(stranger, DATA), Ok(flow.local));
     world.pass(200_000);
     world.assert_empty();
 }

@@ -164,6 +164,8 @@ struct Mapping {
     clean: bool,
     /// UDP: all remote ports were well known.
     well_known: bool,
+    /// When the customer last sent to the first remote address.
+    sent_to_first: u64,
 }
 
 #[derive(Default)]
@@ -268,7 +270,13 @@ impl Model {
                 Ok(()) => {
                     let public = said.expect("a port");
                     self.check_new(flow, public, division);
-                    let mapping = Mapping { public, sessions: vec![], clean: true, well_known: true };
+                    let mapping = Mapping {
+                        public,
+                        sessions: vec![],
+                        clean: true,
+                        well_known: true,
+                        sent_to_first: now,
+                    };
                     self.mappings.insert(key, mapping);
                     self.begin(flow, segment);
                 }
@@ -313,6 +321,9 @@ impl Model {
                 self.begin(flow, segment);
             }
             let mapping = self.mappings.get_mut(&key).expect("looked for");
+            if mapping.sessions[0].0.0 == remote.0 {
+                mapping.sent_to_first = now;
+            }
             let timeout = mapping.timeout(flow.protocol);
             for (number, (other, session)) in mapping.sessions.iter_mut().enumerate() {
                 if number == 0 || *other == remote {
@@ -385,7 +396,14 @@ impl Model {
             session.received(segment.flags, now);
             return Ok(customer);
         }
-        let permitted = mapping.sessions.iter().any(|(remote, _)| remote.0 == flow.remote.0);
+        // The mapping's own session may be there for others than the address that it began with.
+        let first_lasts =
+            flow.protocol == Protocol::Tcp || now < mapping.sent_to_first + mapping.timeout(flow.protocol);
+        let permitted = mapping
+            .sessions
+            .iter()
+            .enumerate()
+            .any(|(number, (remote, _))| remote.0 == flow.remote.0 && (number > 0 || first_lasts));
         if !permitted && self.filtered(customer) {
             return Err(if syn { DropReason::NatUnsolicited } else { DropReason::NatFiltered });
         }

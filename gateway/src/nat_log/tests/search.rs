@@ -137,5 +137,8 @@ fn rotated_files_are_searched_in_whatever_order() {
         let found = search_files(&logs, &question(1024, "10:10:00")).expect("reads");
         assert_eq!(found.holders[0].block.customer.to_string(), "10.0.1.5");
     }
+    let without =
+        search_files(&[path("none"), path("nat.jsonl.1")], &question(1024, "10:10:00")).expect("reads");
+    assert_eq!(without.holders.len(), 1);
     assert!(search_files(&[path("none")], &question(1024, "10:10:00")).is_err());
 }

@@ -31,7 +31,7 @@ impl ReplayLog {
     pub fn create(folder: &Path, start: Moment) -> io::Result<Self> {
         let path = folder.join(FILE);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(Self { path, file: None, clock: WallClock::new(start), names: Names::default() }),
         }
     }

@@ -37,6 +37,13 @@ pub(super) struct Stages<'s> {
     pub(super) fresh: bool,
 }
 
+impl<'s> Stages<'s> {
+    #[inline(always)]
+    fn new(tables: &'s TableReaders, counters: &'s Counters, options: Options, fresh: bool) -> Self {
+        Self { tables, counters, allow_reserved_vsids: options.allow_reserved_vsids, fresh }
+    }
+}
+
 /// A worker's datapath: bursts in, finished frames out.
 ///
 /// It allocates when it is made and never again.
@@ -89,7 +96,7 @@ impl Pipeline {
         self.take(section, now, Arrival { port, fresh: true }, burst, out);
     }
 
-    /// Goes on with packets that were handed over. What there is no burst for stays.
+    /// Goes on with packets that were handed over.
     pub fn resume<S: ReadSection>(
         &mut self,
         section: &S,
@@ -125,12 +132,7 @@ impl Pipeline {
 
     /// Does what is due, and a part of what the control thread asked for. Whether there is more to do.
     pub fn tend<S: ReadSection>(&mut self, section: &S, now: Millis, out: &mut Outputs) -> bool {
-        let stages = Stages {
-            tables: &self.tables,
-            counters: &self.counters,
-            allow_reserved_vsids: self.options.allow_reserved_vsids,
-            fresh: false,
-        };
+        let stages = Stages::new(&self.tables, &self.counters, self.options, false);
         let mut translation =
             Translation { stages: &stages, section, translator: &mut self.translator, now, port: PortId(0) };
         let due = translation.tend(out);
@@ -146,12 +148,7 @@ impl Pipeline {
         burst: &mut Burst,
         out: &mut Outputs,
     ) {
-        let stages = Stages {
-            tables: &self.tables,
-            counters: &self.counters,
-            allow_reserved_vsids: self.options.allow_reserved_vsids,
-            fresh: arrival.fresh,
-        };
+        let stages = Stages::new(&self.tables, &self.counters, self.options, arrival.fresh);
         let packets = &mut *self.packets;
         let mut lap = Lap::start(&self.counters);
 
@@ -183,12 +180,7 @@ impl Pipeline {
         burst: &mut Burst,
         out: &mut Outputs,
     ) {
-        let stages = Stages {
-            tables: &self.tables,
-            counters: &self.counters,
-            allow_reserved_vsids: self.options.allow_reserved_vsids,
-            fresh: false,
-        };
+        let stages = Stages::new(&self.tables, &self.counters, self.options, false);
         let packets = &mut *self.packets;
         let routed = read_around(packets, burst);
         let lap = Lap::start(&self.counters);

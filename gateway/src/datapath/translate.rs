@@ -9,6 +9,9 @@ mod fragments;
 mod transport;
 mod unusual;
 
+use std::sync::Arc;
+
+use arrayvec::ArrayVec;
 use dpdk_bindings::{BURST, Burst, Mempool};
 use nvgw_types::{PortId, VrfId, WorkerId};
 use zerocopy::FromBytes;
@@ -26,7 +29,7 @@ use crate::packet::ipv4::Ipv4;
 use crate::packet::translation::{self, End, Replacement};
 use crate::tables::ReadSection;
 use crate::tables::entries::{Direction, Endpoint, NatSettings, Protocol};
-use crate::tables::exchange::{IcmpError, Ingress, Millis, NatOrder, Punt};
+use crate::tables::exchange::{Ingress, Millis, NatOrder, Punt};
 use crate::tables::set::{NAT_SETTINGS, TableReaders};
 use crate::telemetry::DropReason;
 use crate::telemetry::nat::NatCounters;
@@ -40,7 +43,7 @@ const STEP: usize = 64;
 /// A worker's translation: its sessions, and what it knows of fragments.
 pub struct Translator {
     nat: Nat,
-    counters: std::sync::Arc<NatCounters>,
+    counters: Arc<NatCounters>,
     division: Division,
     worker: WorkerId,
     fragments: Fragments<Handed>,
@@ -86,7 +89,7 @@ impl Translator {
     #[must_use]
     pub fn new(
         nat: Nat,
-        counters: std::sync::Arc<NatCounters>,
+        counters: Arc<NatCounters>,
         division: Division,
         worker: WorkerId,
         pool: Mempool,
@@ -306,7 +309,7 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         out: &mut Outputs,
     ) -> Step {
         let packet = &packets[place];
-        let bytes = burst.get(usize::from(place)).and_then(|mbuf| mbuf.data().get(usize::from(packet.l3)..));
+        let bytes = packet_bytes(packet, burst, place);
         let Some(Ok((header, _))) = bytes.map(Ipv4::ref_from_prefix) else {
             return Step::Drop(DropReason::NatMalformed);
         };
@@ -426,9 +429,7 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         if packet.around {
             return;
         }
-        if let Some(bytes) =
-            burst.get(usize::from(place)).and_then(|mbuf| mbuf.data().get(usize::from(packet.l3)..))
-        {
+        if let Some(bytes) = packet_bytes(packet, burst, place) {
             self.translator.nat.hold_syn(self.now, flow, packet.interface, bytes);
         }
     }
@@ -439,11 +440,10 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         while self.translator.fragments.expired(self.now).is_some() {
             self.stages.counters.drop(DropReason::NatFragment);
         }
-        let mut notices = arrayvec::ArrayVec::new();
+        let mut notices = ArrayVec::new();
         let more = self.translator.nat.advance(&context, STEP, &mut out.events, &mut notices);
         for notice in notices {
             let punt = Punt::Error { error: notice.error, ingress: Ingress::Outside(notice.interface) };
-            debug_assert_eq!(notice.error, IcmpError::PortUnreachable);
             if let Some(mbuf) = self.translator.pool.mbuf_from(&notice.packet) {
                 out.report(mbuf, punt);
             }
@@ -460,6 +460,12 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         }
         self.translator.ordered
     }
+}
+
+/// A packet's first segment, from its IP header on.
+#[inline(always)]
+fn packet_bytes<'b>(packet: &Packet, burst: &'b Burst, place: u8) -> Option<&'b [u8]> {
+    burst.get(usize::from(place))?.data().get(usize::from(packet.l3)..)
 }
 
 /// Notes what becomes of one end of a packet.

@@ -4,13 +4,13 @@
 use dpdk_bindings::Burst;
 use zerocopy::FromBytes;
 
-use super::{Step, Translation};
+use super::{Step, Translation, packet_bytes};
 use crate::datapath::lane::Packets;
 use crate::datapath::output::Outputs;
 use crate::packet::ipv4::{self, Ipv4};
 use crate::packet::translation::{End, Quoted, Replacement, quoted, translate_quoted};
 use crate::tables::ReadSection;
-use crate::tables::entries::{BindingKey, Direction, Endpoint, Protocol, Public};
+use crate::tables::entries::{Direction, Endpoint, Protocol};
 use crate::telemetry::DropReason;
 
 impl<S: ReadSection> Translation<'_, '_, S> {
@@ -25,23 +25,29 @@ impl<S: ReadSection> Translation<'_, '_, S> {
     ) -> Step {
         const REFUSED: Step = Step::Drop(DropReason::NatIcmpError);
         let packet = packets[place];
-        let bytes = burst.get(usize::from(place)).and_then(|mbuf| mbuf.data().get(usize::from(packet.l3)..));
+        let bytes = packet_bytes(&packet, burst, place);
         let message = bytes.and_then(|bytes| {
             let (header, _) = Ipv4::ref_from_prefix(bytes).ok()?;
             bytes.get(header.header_length()..header.total_length().min(bytes.len()))
         });
         let Some(about) = message.and_then(quoted) else { return REFUSED };
         let division = self.translator.division;
-        let (shard, end) = match direction {
-            Direction::Outbound => (division.of_customer(packet.tenant, about.destination), End::Destination),
+        let (shard, end, whole) = match direction {
+            Direction::Outbound => (
+                division.of_customer(packet.tenant, about.destination),
+                End::Destination,
+                self.one_to_one(direction, packet.tenant, about.destination),
+            ),
             // It goes to whom it says has sent the packet.
             Direction::Inbound if about.source != packet.destination => return REFUSED,
-            Direction::Inbound => {
-                (about.ports.map_or(division.of_port(0), |p| division.of_port(p.0)), End::Source)
-            }
+            Direction::Inbound => (
+                division.of_port(about.ports.map_or(0, |(source, _)| source)),
+                End::Source,
+                self.one_to_one(direction, packet.vrf, about.source),
+            ),
         };
-        let found = match self.whole_address(direction, packets, place, &about) {
-            Some(end) => Some((end, None)),
+        let found = match whole {
+            Some(whole) => Some((whole, None)),
             None => {
                 if let Some(owner) = self.translator.owner(shard).filter(|_| about.ports.is_some()) {
                     return self.hand_over(packets, burst, place, owner, None, out);
@@ -72,28 +78,6 @@ impl<S: ReadSection> Translation<'_, '_, S> {
             packets[place].source = new.address;
         }
         Step::Done(new)
-    }
-
-    /// The translation of the quoted packet where its whole address is bound.
-    fn whole_address(
-        &self,
-        direction: Direction,
-        packets: &Packets,
-        place: u8,
-        about: &Quoted,
-    ) -> Option<Endpoint> {
-        let (packet, tables) = (&packets[place], self.stages.tables);
-        match direction {
-            Direction::Outbound => {
-                let from = Endpoint { vrf: packet.tenant, address: about.destination, port: 0 };
-                let key = BindingKey { direction, protocol: None, from };
-                tables.bindings.get(self.section, &key).map(|binding| binding.to)
-            }
-            Direction::Inbound => {
-                let public = tables.publics.get(self.section, &Public::key_of(packet.vrf, about.source))?;
-                public.customer.map(|(vrf, address)| Endpoint { vrf, address, port: 0 })
-            }
-        }
     }
 
     /// The translation of the quoted packet by a session or a forward.

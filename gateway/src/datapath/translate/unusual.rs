@@ -1,12 +1,12 @@
 //! Packets that take longer: fragments, answers to queries, protocols without ports, other workers' packets.
 
 use dpdk_bindings::Burst;
-use nvgw_types::WorkerId;
+use nvgw_types::{VrfId, WorkerId};
 use zerocopy::FromBytes;
 
 use super::fragments::Key;
 use super::transport::Transport;
-use super::{Ports, Step, Translation};
+use super::{Ports, Step, Translation, packet_bytes};
 use crate::datapath::handed::{Handed, Kind};
 use crate::datapath::lane::{Packet, Packets};
 use crate::datapath::output::Outputs;
@@ -111,14 +111,12 @@ impl<S: ReadSection> Translation<'_, '_, S> {
 
     /// The translation of a whole address: 1:1, or none at all for a routed public address.
     pub(super) fn without_ports(&self, direction: Direction, packet: &Packet) -> Option<Step> {
-        let tables = self.stages.tables;
         match direction {
             Direction::Outbound => {
-                let from = Endpoint { vrf: packet.tenant, address: packet.source, port: 0 };
-                let key = BindingKey { direction, protocol: None, from };
-                if let Some(binding) = tables.bindings.get(self.section, &key) {
-                    return Some(Step::Known(binding.to, Ports::Kept));
+                if let Some(public) = self.one_to_one(direction, packet.tenant, packet.source) {
+                    return Some(Step::Known(public, Ports::Kept));
                 }
+                let tables = self.stages.tables;
                 let external = tables.policies.get(self.section, &packet.tenant)?.external;
                 let routed = Target::decode(tables.routes.lookup(external, packet.source));
                 (routed == Target::Vrf(packet.tenant)).then_some(Step::Done(Endpoint {
@@ -128,9 +126,23 @@ impl<S: ReadSection> Translation<'_, '_, S> {
                 }))
             }
             Direction::Inbound => {
-                let key = Public::key_of(packet.vrf, packet.destination);
-                let (vrf, address) = tables.publics.get(self.section, &key)?.customer?;
-                Some(Step::Known(Endpoint { vrf, address, port: 0 }, Ports::Kept))
+                let customer = self.one_to_one(direction, packet.vrf, packet.destination)?;
+                Some(Step::Known(customer, Ports::Kept))
+            }
+        }
+    }
+
+    /// The other side of an address that belongs to a customer, or to the public, as a whole. Its port is 0.
+    pub(super) fn one_to_one(&self, direction: Direction, vrf: VrfId, address: u32) -> Option<Endpoint> {
+        let tables = self.stages.tables;
+        match direction {
+            Direction::Outbound => {
+                let key = BindingKey { direction, protocol: None, from: Endpoint { vrf, address, port: 0 } };
+                tables.bindings.get(self.section, &key).map(|binding| binding.to)
+            }
+            Direction::Inbound => {
+                let public = tables.publics.get(self.section, &Public::key_of(vrf, address))?;
+                public.customer.map(|(vrf, address)| Endpoint { vrf, address, port: 0 })
             }
         }
     }
@@ -199,21 +211,9 @@ impl<S: ReadSection> Translation<'_, '_, S> {
 
     /// Whether the configuration binds the flow: any worker translates it then.
     fn is_bound(&self, direction: Direction, flow: &Flow) -> bool {
-        let tables = self.stages.tables;
         let key = BindingKey { direction, protocol: Some(flow.protocol), from: flow.local };
-        if tables.bindings.get(self.section, &key).is_some() {
-            return true;
-        }
-        match direction {
-            Direction::Outbound => {
-                let from = Endpoint { port: 0, ..flow.local };
-                tables.bindings.get(self.section, &BindingKey { direction, protocol: None, from }).is_some()
-            }
-            Direction::Inbound => {
-                let key = Public::key_of(flow.local.vrf, flow.local.address);
-                tables.publics.get(self.section, &key).is_some_and(|public| public.customer.is_some())
-            }
-        }
+        self.stages.tables.bindings.get(self.section, &key).is_some()
+            || self.one_to_one(direction, flow.local.vrf, flow.local.address).is_some()
     }
 
     /// The other worker that keeps the fragments of a packet from outside, whose owner only its first one tells.
@@ -257,7 +257,7 @@ impl<S: ReadSection> Translation<'_, '_, S> {
 
 /// What the fragments of a packet have in common; `None` where it is none.
 fn key(direction: Direction, packet: &Packet, burst: &Burst, place: u8) -> Option<Key> {
-    let bytes = burst.get(usize::from(place))?.data().get(usize::from(packet.l3)..)?;
+    let bytes = packet_bytes(packet, burst, place)?;
     let (header, _) = Ipv4::ref_from_prefix(bytes).ok()?;
     let vrf = match direction {
         Direction::Outbound => packet.tenant,

@@ -148,6 +148,7 @@ impl Pipeline {
         burst: &mut Burst,
         out: &mut Outputs,
     ) {
+        out.arrived(now, arrival.port);
         let stages = Stages::new(&self.tables, &self.counters, self.options, arrival.fresh);
         let packets = &mut *self.packets;
         let mut lap = Lap::start(&self.counters);

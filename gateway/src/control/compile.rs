@@ -412,8 +412,8 @@ impl<'c> Compiler<'c> {
         let wish = self.wishes.get(&ProviderAddr(IpAddr::V4(peer)).0);
         let ecn = wish.and_then(|wish| wish.ecn).unwrap_or(encapsulation.ecn);
         let tunnel = Tunnel {
-            source: source.addr(),
-            destination: peer,
+            source: source.addr().into(),
+            destination: peer.into(),
             ttl: encapsulation.ttl,
             dscp: match encapsulation.dscp {
                 DscpMode::Uniform => Dscp::Uniform,

@@ -9,7 +9,7 @@ use super::output::Outputs;
 use super::pipeline::Stages;
 use crate::packet::ethernet;
 use crate::tables::ReadSection;
-use crate::tables::entries::{Record, ScopedAddress, SenderMode, Subnet, Target, ipv4_mapped};
+use crate::tables::entries::{Record, ScopedAddress, SenderMode, Subnet, Target, ipv4_mapped, to_ip};
 use crate::tables::exchange::Punt;
 use crate::tables::hash::Candidate;
 use crate::tables::set::LocalAddress;
@@ -55,7 +55,7 @@ pub(super) fn find_subnets<'s, S: ReadSection>(
         packet.tenant = subnet.vrf;
         packet.hash = tables.records.hash(&sender(packet));
         tables.records.prefetch(packet.hash);
-        tables.routes.prefetch(packet.vrf, packet.destination);
+        tables.ipv4_routes.prefetch(packet.vrf, packet.destination);
         append(&mut known, Known { place, subnet });
     }
     known
@@ -160,7 +160,7 @@ fn judge<S: ReadSection>(
             Verdict::Passes
         }
         SenderMode::Learn if reason != DropReason::OwnPacket && learnable(stages, packet, subnet) => {
-            let provider = packet.outer_source.into();
+            let provider = to_ip(ipv4_mapped(packet.outer_source));
             Verdict::Teaches(Punt::Learn { vsid: packet.vsid, vrf: packet.vrf, provider, reason })
         }
         _ => {
@@ -182,7 +182,7 @@ fn reconsider<S: ReadSection>(
     let tables = stages.tables;
     if reason == DropReason::SourceRecordMissing
         && !packet.arp
-        && let Target::Via(via) = Target::decode(tables.routes.lookup(packet.vrf, packet.source))
+        && let Target::Via(via) = Target::decode(tables.ipv4_routes.lookup(packet.vrf, packet.source))
     {
         let address = tables.vias.get(section, via.0).address;
         let router = tables.records.get(section, &ScopedAddress { scope: packet.vrf.0, address });
@@ -195,7 +195,7 @@ fn reconsider<S: ReadSection>(
 /// prefix's first or last, nor behind a customer route, where the router's record counts.
 fn learnable(stages: &Stages<'_>, packet: &Packet, subnet: &Subnet) -> bool {
     subnet.contains(ipv4_mapped(packet.source))
-        && Target::decode(stages.tables.routes.lookup(packet.vrf, packet.source)) == Target::Subnet
+        && Target::decode(stages.tables.ipv4_routes.lookup(packet.vrf, packet.source)) == Target::Subnet
 }
 
 /// The reason to name. No record has one of our own provider addresses, so a packet of our own that came back fails

@@ -151,7 +151,7 @@ impl<S: ReadSection> Parser<'_, S> {
         }
         match ethertype {
             ethernet::IPV4 => {}
-            ethernet::ARP => return Ok(Way::Punt(Punt::Arp { interface: self.interface })),
+            ethernet::ARP => return Ok(Way::Punt(Punt::Neighbor { interface: self.interface })),
             _ => return Err(DropReason::EthertypeUnknown),
         }
         let header = Ipv4::checked(rest, length - l3).map_err(|invalid| match invalid {

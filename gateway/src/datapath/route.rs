@@ -20,9 +20,9 @@ use crate::telemetry::DropReason;
 pub(super) fn look_up(stages: &Stages<'_>, packets: &mut Packets, lane: &Lane<u8>) {
     for &place in lane {
         let packet = &mut packets[place];
-        packet.leaf = stages.tables.routes.lookup(packet.vrf, packet.destination);
+        packet.leaf = stages.tables.ipv4_routes.lookup(packet.vrf, packet.destination);
         if let Target::Vrf(vrf) | Target::Translate(vrf) = Target::decode(packet.leaf) {
-            stages.tables.routes.prefetch(vrf, packet.destination);
+            stages.tables.ipv4_routes.prefetch(vrf, packet.destination);
         }
     }
 }
@@ -99,7 +99,7 @@ pub(super) fn decide<'s, S: ReadSection>(
             }
             hops += 1;
             packet.vrf = vrf;
-            target = Target::decode(tables.routes.lookup(vrf, packet.destination));
+            target = Target::decode(tables.ipv4_routes.lookup(vrf, packet.destination));
         }
         let reason = match (target, packet.origin) {
             (Target::Local, Origin::Tenant) => {
@@ -181,7 +181,7 @@ impl Ways<'_> {
         out: &mut Outputs,
     ) {
         let packet = &mut packets[place];
-        let target = Target::decode(stages.tables.routes.lookup(packet.vrf, packet.destination));
+        let target = Target::decode(stages.tables.ipv4_routes.lookup(packet.vrf, packet.destination));
         if let Target::Subnet | Target::Via(_) = target {
             packet.next = next(stages, section, target, packet);
             ask_for_record(stages, packet);
@@ -212,5 +212,5 @@ pub(super) fn ask_for_record(stages: &Stages<'_>, packet: &mut Packet) {
 /// Whether the external network routes a packet's source to the tenant that sent it.
 #[cold]
 fn is_routed(stages: &Stages<'_>, external: VrfId, packet: &Packet) -> bool {
-    Target::decode(stages.tables.routes.lookup(external, packet.source)) == Target::Vrf(packet.tenant)
+    Target::decode(stages.tables.ipv4_routes.lookup(external, packet.source)) == Target::Vrf(packet.tenant)
 }

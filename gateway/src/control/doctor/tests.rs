@@ -46,7 +46,7 @@ fn arp(control: &mut Control<LocalGrace>, now: Nanos, operation: u8, sender: [u8
     let frame = [&WIRE0.0[..], &STATION, &[0x81, 0, 0, 20, 8, 6], &arp.concat()].concat();
     let mut sent = Sent::default();
     let interface = site(control);
-    control.handle_punt(now, Punt::Arp { interface }, &frame, &mut sent);
+    control.handle_punt(now, Punt::Neighbor { interface }, &frame, &mut sent);
     sent
 }
 

@@ -28,7 +28,7 @@ fn arp(operation: u8, sender_mac: [u8; 6], sender: [u8; 4], target: [u8; 4]) -> 
 fn site_arp(control: &mut Control<LocalGrace>, payload: &[u8]) -> Sent {
     let interface = interface(control, 0, 20);
     let mut sent = Sent::default();
-    control.handle_punt(NOW, Punt::Arp { interface }, &frame([0xff; 6], 20, 0x0806, payload), &mut sent);
+    control.handle_punt(NOW, Punt::Neighbor { interface }, &frame([0xff; 6], 20, 0x0806, payload), &mut sent);
     sent
 }
 
@@ -303,7 +303,7 @@ fn a_packet_whose_next_hop_answers_counts_as_forwarded() {
 
     let reply = frame(WIRE1.0, 300, 0x0806, &arp(2, ASKER, [198, 18, 0, 3], [198, 18, 0, 2]));
     let mut sent = Sent::default();
-    control.handle_punt(NOW, Punt::Arp { interface }, &reply, &mut sent);
+    control.handle_punt(NOW, Punt::Neighbor { interface }, &reply, &mut sent);
     assert_eq!(sent.0, [(1, [&ASKER[..], &transit[6..]].concat())]);
     assert_eq!((control.counters().forwarded.get(), control.held()), (1, 0));
 

@@ -24,7 +24,7 @@ fn outside(control: &Control<LocalGrace>) -> InterfaceId {
 /// The rewrite that a packet to an address of the internet's VRF gets.
 fn way(control: &Control<LocalGrace>, address: [u8; 4]) -> Rewrite {
     let leaf =
-        control.fabric.writers.routes.lookup(INTERNET, u32::from_be_bytes(address)).expect("a route").2;
+        control.fabric.writers.ipv4_routes.lookup(INTERNET, u32::from_be_bytes(address)).expect("a route").2;
     match Target::decode(leaf.get()) {
         Target::Adjacency(id) => *control.fabric.writers.adjacencies.get(id.0).expect("an adjacency"),
         other => panic!("{other:?}"),
@@ -61,7 +61,7 @@ fn learned() -> Control<LocalGrace> {
     control.handle_punt(at(0), Punt::Unresolved { neighbor: connected.neighbor(), ingress: FROM }, &frame, &mut sent);
     assert_eq!((sent.0.len(), control.held()), (1, 1), "asked for");
     sent.0.clear();
-    control.handle_punt(at(1), Punt::Arp { interface }, &arp_reply([198, 18, 0, 80]), &mut sent);
+    control.handle_punt(at(1), Punt::Neighbor { interface }, &arp_reply([198, 18, 0, 80]), &mut sent);
     assert_eq!(sent.0, [(1, [&HOST[..], &frame[6..]].concat())]);
     control
 }

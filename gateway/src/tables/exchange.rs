@@ -115,8 +115,10 @@ impl Punt {
     #[must_use]
     pub const fn ingress(&self) -> Ingress {
         match *self {
-            Self::Arp { interface } | Self::Local { interface } => Ingress::Outside(interface),
-            Self::Overlay { vrf, .. } | Self::Learn { vrf, .. } => Ingress::Tenant(vrf),
+            Self::Neighbor { interface } | Self::Local { interface } => Ingress::Outside(interface),
+            Self::Overlay { vrf, .. } | Self::LinkLocal { vrf, .. } | Self::Learn { vrf, .. } => {
+                Ingress::Tenant(vrf)
+            }
             Self::Unresolved { ingress, .. } | Self::Error { ingress, .. } => ingress,
         }
     }
@@ -126,9 +128,10 @@ impl Punt {
     #[must_use]
     pub fn class(&self, frame: &[u8]) -> PuntClass {
         match self {
-            Self::Arp { .. } => PuntClass::Neighbor,
+            Self::Neighbor { .. } => PuntClass::Neighbor,
             Self::Overlay { .. } if asks_for_neighbor(frame) => PuntClass::OverlayNeighbor,
             Self::Overlay { .. } => PuntClass::OverlayLocal,
+            Self::LinkLocal { .. } => PuntClass::OverlayLinkLocal,
             Self::Unresolved { .. } => PuntClass::Unresolved,
             Self::Local { .. } => PuntClass::Local,
             Self::Learn { .. } => PuntClass::Learn,

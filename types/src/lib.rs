@@ -4,11 +4,13 @@
 //! [`VlanId`] is never 0 or 4095. They live in a crate of their own so that the configuration, which knows
 //! no packets, and the packet views, which know no configuration, speak of the same things.
 
+mod family;
 mod id;
 mod mac;
 mod vlan;
 mod vsid;
 
+pub use family::Family;
 pub use id::{AdjacencyId, InterfaceId, NeighborId, PortId, PublicId, ViaId, VrfId, WorkerId};
 pub use mac::{MacAddr, ParseMacError};
 pub use vlan::{VlanId, VlanIdError};

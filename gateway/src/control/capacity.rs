@@ -49,7 +49,8 @@ pub fn table_limits(config: &Config) -> TableLimits {
         vsids: limits.vsids,
         records: limits.records,
         // A pool's address has a route of its own at most, and another while it drains.
-        routes: limits.external_routes + derived + LEARNING * LEARNED_EACH + 2 * limits.nat_addresses,
+        ipv4_routes: limits.external_routes + derived + LEARNING * LEARNED_EACH + 2 * limits.nat_addresses,
+        ipv6_routes: derived + LEARNING * LEARNED_EACH,
         adjacencies: limits.records + MANY + LEARNING * LEARNED_EACH,
         vias: derived,
         locals: MANY,
@@ -78,7 +79,7 @@ pub(super) fn check<G: Grace>(model: &Model, fabric: &Fabric<G>, draft: &Draft) 
     fits(
         "routes",
         sizes(&draft.routes, &now.routes).1,
-        limits.routes.saturating_sub(hosts + limits.publics),
+        limits.ipv4_routes.saturating_sub(hosts + limits.publics),
         FEWER,
     )?;
     let ways = sizes(&draft.adjacencies, &now.adjacencies).1;

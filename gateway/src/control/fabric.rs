@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use ipnet::Ipv4Net;
-use nvgw_types::{AdjacencyId, InterfaceId, MacAddr, ViaId, VrfId, Vsid};
+use nvgw_types::{AdjacencyId, Family, InterfaceId, MacAddr, ViaId, VrfId, Vsid};
 
 use super::PortHardware;
 use super::desired::{
@@ -149,7 +149,7 @@ impl<G: Grace> Fabric<G> {
             VrfKey::Tenant(_) => Shape::Tenant,
             VrfKey::External(_) => Shape::External,
         };
-        self.writers.routes.create_vrf(id, shape, &self.grace)?;
+        self.writers.ipv4_routes.create_vrf(id, shape, &self.grace)?;
         self.current.vrfs.insert(key, id);
         Ok(())
     }
@@ -157,7 +157,7 @@ impl<G: Grace> Fabric<G> {
     pub(super) fn drop_vrf(&mut self, key: &VrfKey) -> Written {
         if let Some(id) = self.current.vrfs.get(key).copied() {
             self.cut_draining_of(id);
-            self.writers.routes.remove_vrf(id, &self.grace)?;
+            self.writers.ipv4_routes.remove_vrf(id, &self.grace)?;
             self.current.vrfs.remove(key);
             self.nat.leave(id);
         }
@@ -217,15 +217,13 @@ impl<G: Grace> Fabric<G> {
     }
 
     pub(super) fn put_subnet(&mut self, vsid: Vsid, subnet: Subnet) -> Written {
-        let host_bits = u128::from(u32::from(subnet.prefix.hostmask()));
-        let value = entries::Subnet {
-            prefix: mapped(subnet.prefix.network()),
-            mask: !host_bits,
+        let value = entries::Subnet::new(
             vsid,
-            vrf: subnet.vrf,
-            gateway_mac: subnet.gateway_mac,
-            sender_mode: subnet.sender_mode,
-        };
+            subnet.vrf,
+            subnet.gateway_mac,
+            subnet.sender_mode,
+            [subnet.prefix.into()],
+        );
         self.writers.subnets.upsert(value, &self.grace)?;
         self.current.subnets.insert(vsid, subnet);
         Ok(())
@@ -433,6 +431,7 @@ impl<G: Grace> Fabric<G> {
             destination: mac.unwrap_or(MacAddr::ZERO),
             mtu: network.mtu,
             neighbor,
+            family: Family::V4,
             tunnel,
         }))
     }
@@ -440,13 +439,13 @@ impl<G: Grace> Fabric<G> {
     fn write_route(&mut self, key: RouteKey, target: Target) -> Written {
         let leaf: NonZeroU32 = target.encode().ok_or(WriteError::Missing("place for another way out"))?;
         let (address, length) = parts(key.prefix);
-        self.writers.routes.insert(key.vrf, address, length, leaf, &self.grace)?;
+        self.writers.ipv4_routes.insert(key.vrf, address, length, leaf, &self.grace)?;
         Ok(())
     }
 
     fn erase_route(&mut self, key: RouteKey) {
         let (address, length) = parts(key.prefix);
-        self.writers.routes.remove(key.vrf, address, length, &self.grace);
+        self.writers.ipv4_routes.remove(key.vrf, address, length, &self.grace);
     }
 }
 

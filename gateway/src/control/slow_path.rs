@@ -5,7 +5,7 @@
 //! provider network follows the provider routes, one on an external network or in a tenant's VRF that VRF's routes.
 //! An ARP reply goes to who asked.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use nvgw_config::SiteIndex;
 use nvgw_types::{InterfaceId, NeighborId, VrfId, Vsid};
@@ -46,19 +46,23 @@ impl<G: Grace> Control<G> {
     pub fn handle_punt(&mut self, now: Nanos, punt: Punt, frame: &[u8], out: &mut impl Egress) {
         let mut effects = Vec::new();
         let ended = match punt {
-            Punt::Arp { interface } => self.arp(now, interface, frame, &mut effects, out),
+            Punt::Neighbor { interface } => self.arp(now, interface, frame, &mut effects, out),
             Punt::Local { interface } => self.local(now, interface, frame, &mut effects),
             Punt::Overlay { vsid, vrf } => self.overlay(now, vsid, vrf, frame, &mut effects),
             Punt::Learn { vsid, vrf, provider, reason } => {
-                let seen = Seen::read(vsid, vrf, provider, frame);
+                let seen = match provider {
+                    IpAddr::V4(provider) => Seen::read(vsid, vrf, provider, frame),
+                    IpAddr::V6(_) => None,
+                };
                 let known = seen.is_some_and(|seen| self.learn(now, &seen, out));
                 if known { self.taught(now, vsid, vrf, frame, &mut effects) } else { Err(reason) }
             }
+            Punt::LinkLocal { .. } => Err(DropReason::LocalUnsupported),
             Punt::Error { error, ingress } => {
                 self.tell(now, error, ingress, frame, &mut effects);
                 Ok(End::Passed)
             }
-            Punt::Unresolved { neighbor } => {
+            Punt::Unresolved { neighbor, .. } => {
                 let frame = Frame { bytes: frame.to_vec(), origin: Origin::Transit };
                 self.pass(now, neighbor, frame, &mut effects).map(|()| End::Passed)
             }
@@ -314,7 +318,7 @@ impl<G: Grace> Control<G> {
 
     /// Where an address leads in one VRF.
     pub(super) fn leads(&self, vrf: VrfId, address: Ipv4Addr) -> Target {
-        let found = self.fabric.writers.routes.lookup(vrf, address.into());
+        let found = self.fabric.writers.ipv4_routes.lookup(vrf, address.into());
         found.map_or(Target::Missing, |(_, _, leaf)| Target::decode(leaf.get()))
     }
 

@@ -399,7 +399,7 @@ impl<G: Grace> Control<G> {
         vec![
             usage("vsids", tables.subnets.len(), tables.subnets.capacity()),
             usage("lookup", tables.records.len(), tables.records.capacity()),
-            usage("routes", tables.routes.len(), tables.routes.capacity()),
+            usage("routes", tables.ipv4_routes.len(), tables.ipv4_routes.capacity()),
             usage("adjacencies", tables.adjacencies.len(), tables.adjacencies.capacity()),
             usage("nat-addresses", tables.publics.len(), tables.publics.capacity()),
             usage("nat-bindings", tables.bindings.len(), tables.bindings.capacity()),

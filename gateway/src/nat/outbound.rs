@@ -75,7 +75,7 @@ impl Nat {
             return Ok(public);
         }
         // A public address of the tenant's own, which the external network routes to it, is not translated.
-        let way = tables.routes.lookup(policy.external, flow.local.address);
+        let way = tables.ipv4_routes.lookup(policy.external, flow.local.address);
         if Target::decode(way) == Target::Vrf(flow.local.vrf) {
             return Ok(Endpoint { vrf: policy.external, ..flow.local });
         }

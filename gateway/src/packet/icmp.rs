@@ -17,10 +17,14 @@ pub const UNREACHABLE: u8 = 3;
 pub const NET_UNREACHABLE: u8 = 0;
 /// Code of a destination-unreachable message: the host cannot be reached.
 pub const HOST_UNREACHABLE: u8 = 1;
+/// Code of a destination-unreachable message: the protocol is not spoken.
+pub const PROTOCOL_UNREACHABLE: u8 = 2;
 /// Code of a destination-unreachable message: nobody is behind the port.
 pub const PORT_UNREACHABLE: u8 = 3;
 /// Code of a destination-unreachable message: the packet was too big and must not be fragmented.
 pub const FRAGMENTATION_NEEDED: u8 = 4;
+/// Code of a destination-unreachable message: it may not go there (RFC 1812 §5.2.7.1).
+pub const ADMIN_PROHIBITED: u8 = 13;
 /// Type of a time-exceeded message.
 pub const TIME_EXCEEDED: u8 = 11;
 /// Code of a time-exceeded message: the time to live ran out on the way.

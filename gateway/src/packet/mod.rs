@@ -9,5 +9,6 @@ pub mod ethernet;
 pub mod gre;
 pub mod icmp;
 pub mod ipv4;
+pub mod ipv6;
 pub mod translation;
 pub mod transport;

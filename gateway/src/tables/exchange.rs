@@ -1,29 +1,36 @@
 //! What workers and the control thread say to each other beside tables: plain words, no pointers.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use nvgw_types::{InterfaceId, NeighborId, VrfId, Vsid};
 
+use zerocopy::FromBytes;
+
 use super::entries::{Endpoint, Protocol};
-use crate::telemetry::DropReason;
+use crate::packet::ethernet::{self, Ethernet};
+use crate::telemetry::{DropReason, PuntClass};
 
 /// Milliseconds since an origin of the caller's choice: the start of the process, or of a capture. The control
 /// thread's nanoseconds have the same origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Millis(pub u64);
 
-/// Why the sender of a packet is told that it went no further (RFC 792, RFC 1812 §5.2.7).
+/// Why the sender of a packet is told that it went no further (RFC 792, RFC 1812 §5.2.7; RFC 4443 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IcmpError {
     /// Its time to live ran out: time exceeded, in transit.
     TimeExceeded,
-    /// There is no route to its destination: network unreachable.
+    /// There is no route to its destination: network unreachable, or no route to destination.
     NetUnreachable,
-    /// Its destination cannot be reached, or translation has no room for it: host unreachable.
+    /// Its destination cannot be reached, or translation has no room for it: host, or address, unreachable.
     HostUnreachable,
     /// Nobody is behind the port: port unreachable.
     PortUnreachable,
-    /// It does not fit the way out and must not be fragmented: fragmentation needed.
+    /// The gateway does not speak the protocol: protocol unreachable, or parameter problem, next header unrecognized.
+    ProtocolUnreachable,
+    /// It may not go where its route leads: communication administratively prohibited.
+    AdminProhibited,
+    /// It does not fit the way out and must not be fragmented: fragmentation needed, or packet too big.
     FragmentationNeeded {
         /// The biggest IP packet that fits, in bytes.
         mtu: u16,
@@ -42,26 +49,38 @@ pub enum Ingress {
 /// Why a worker hands a packet to the control thread, and what it already knows of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Punt {
-    /// An ARP packet on an interface. The bytes start at the Ethernet header.
-    Arp {
+    /// A packet about neighbours on an interface: ARP, or ICMPv6 of the types 133 to 137 (RFC 4861), not yet checked.
+    /// The bytes start at the Ethernet header.
+    Neighbor {
         /// Where it came in.
         interface: InterfaceId,
     },
-    /// An IPv4 packet to one of the gateway's own addresses of an interface's network, header checked. The bytes
+    /// An IP packet to one of the gateway's own addresses of an interface's network, header checked. The bytes
     /// start at the Ethernet header.
     Local {
         /// Where it came in.
         interface: InterfaceId,
     },
-    /// A frame from a tenant's VM for the gateway itself: ARP, or a checked IPv4 packet to an address of the
-    /// gateway; its sender passed the sender check. The bytes start at the inner Ethernet header.
+    /// A frame from a tenant's VM for the gateway itself: ARP, neighbour discovery, or a checked IP packet to an
+    /// address of the gateway; its sender passed the sender check. The bytes start at the inner Ethernet header.
     Overlay {
         /// The VSID it carried.
         vsid: Vsid,
         /// The tenant's VRF.
         vrf: VrfId,
     },
-    /// A frame of a VM, ARP or IPv4, that failed the sender check of a subnet that learns; its sender's address is
+    /// An IPv6 frame of a tenant's VM whose source is link-local or unspecified, so that no record vouches for it, to
+    /// the gateway or to a group: neighbour and router discovery, and the like. Whether a VM of the virtual subnet has
+    /// its Ethernet source and lives there is yet to be checked. The bytes start at the inner Ethernet header.
+    LinkLocal {
+        /// The VSID it carried.
+        vsid: Vsid,
+        /// The tenant's VRF.
+        vrf: VrfId,
+        /// Its outer source.
+        provider: IpAddr,
+    },
+    /// A frame of a VM, ARP or IP, that failed the sender check of a subnet that learns; its sender's address is
     /// one that a VM of that subnet may have. The bytes start at the inner Ethernet header.
     Learn {
         /// The VSID it carried.
@@ -69,7 +88,7 @@ pub enum Punt {
         /// The tenant's VRF.
         vrf: VrfId,
         /// Its outer source: where its sender is.
-        provider: Ipv4Addr,
+        provider: IpAddr,
         /// Why a strict subnet would have dropped it.
         reason: DropReason,
     },
@@ -77,6 +96,8 @@ pub enum Punt {
     Unresolved {
         /// The next hop.
         neighbor: NeighborId,
+        /// Where the packet came in.
+        ingress: Ingress,
     },
     /// A packet that was dropped and counted, and of which its sender is to be told, as far as that is allowed. The
     /// bytes start at its IP header, and are as they came.
@@ -86,6 +107,45 @@ pub enum Punt {
         /// Where it came in.
         ingress: Ingress,
     },
+}
+
+impl Punt {
+    /// Where the packet came in.
+    #[inline]
+    #[must_use]
+    pub const fn ingress(&self) -> Ingress {
+        match *self {
+            Self::Arp { interface } | Self::Local { interface } => Ingress::Outside(interface),
+            Self::Overlay { vrf, .. } | Self::Learn { vrf, .. } => Ingress::Tenant(vrf),
+            Self::Unresolved { ingress, .. } | Self::Error { ingress, .. } => ingress,
+        }
+    }
+
+    /// What kind of packet it is; `frame` is its first bytes, from where [`Punt`] says that they start.
+    #[inline]
+    #[must_use]
+    pub fn class(&self, frame: &[u8]) -> PuntClass {
+        match self {
+            Self::Arp { .. } => PuntClass::Neighbor,
+            Self::Overlay { .. } if asks_for_neighbor(frame) => PuntClass::OverlayNeighbor,
+            Self::Overlay { .. } => PuntClass::OverlayLocal,
+            Self::Unresolved { .. } => PuntClass::Unresolved,
+            Self::Local { .. } => PuntClass::Local,
+            Self::Learn { .. } => PuntClass::Learn,
+            Self::Error { .. } => PuntClass::Error,
+        }
+    }
+}
+
+/// Whether a frame is ARP or neighbour discovery (RFC 4861: ICMPv6 types 133 to 137 right after the IPv6 header).
+fn asks_for_neighbor(frame: &[u8]) -> bool {
+    const ICMPV6: Option<&u8> = Some(&58);
+    let Ok((header, packet)) = Ethernet::ref_from_prefix(frame) else { return false };
+    match header.ethertype() {
+        ethernet::ARP => true,
+        ethernet::IPV6 => packet.get(6) == ICMPV6 && matches!(packet.get(40), Some(133..=137)),
+        _ => false,
+    }
 }
 
 /// What happened to translation that the log wants (RFC 6888 REQ-12). Every event is delivered: where there is no room

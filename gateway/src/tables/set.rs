@@ -1,6 +1,6 @@
 //! All tables of a gateway together: one writer half for the control side, reader halves for each worker.
 
-use nvgw_types::{InterfaceId, MacAddr, NeighborId, PortId};
+use nvgw_types::{Family, InterfaceId, MacAddr, NeighborId, PortId};
 
 use super::entries::{
     Binding, NatPolicy, NatSettings, Public, Reach, Record, Rewrite, RewriteSpec, ScopedAddress, Subnet, Via,
@@ -26,8 +26,10 @@ pub struct TableLimits {
     pub vsids: usize,
     /// Lookup records.
     pub records: usize,
-    /// Routes of all routing tables together.
-    pub routes: usize,
+    /// IPv4 routes of all routing tables together.
+    pub ipv4_routes: usize,
+    /// IPv6 routes of all routing tables together.
+    pub ipv6_routes: usize,
     /// Ways out.
     pub adjacencies: usize,
     /// Next hops of customer routes.
@@ -81,8 +83,10 @@ pub struct TableReaders {
     pub subnets: HashReader<Subnet>,
     /// Lookup records by VRF and customer address.
     pub records: HashReader<Record>,
-    /// Routes by VRF; their values are [`Target`](super::entries::Target)s.
-    pub routes: RoutesReader<u32>,
+    /// IPv4 routes by VRF; their values are [`Target`](super::entries::Target)s.
+    pub ipv4_routes: RoutesReader<u32>,
+    /// IPv6 routes, likewise.
+    pub ipv6_routes: RoutesReader<u128>,
     /// Next hops of customer routes.
     pub vias: StableReader<Via>,
     /// Ways out.
@@ -107,8 +111,10 @@ pub struct TableWriters {
     pub subnets: HashWriter<Subnet>,
     /// Lookup records by VRF and customer address.
     pub records: HashWriter<Record>,
-    /// Routes by VRF; their values are [`Target`](super::entries::Target)s.
-    pub routes: RoutesWriter<u32>,
+    /// IPv4 routes by VRF; their values are [`Target`](super::entries::Target)s.
+    pub ipv4_routes: RoutesWriter<u32>,
+    /// IPv6 routes, likewise. Every VRF is in both.
+    pub ipv6_routes: RoutesWriter<u128>,
     /// Next hops of customer routes.
     pub vias: StableWriter<Via>,
     /// Ways out.
@@ -132,7 +138,8 @@ impl TableWriters {
         self.locals.reclaim(grace);
         self.subnets.reclaim(grace);
         self.records.reclaim(grace);
-        self.routes.reclaim(grace);
+        self.ipv4_routes.reclaim(grace);
+        self.ipv6_routes.reclaim(grace);
         self.vias.reclaim(grace);
         self.adjacencies.reclaim(grace);
         self.publics.reclaim(grace);
@@ -152,11 +159,9 @@ pub fn tables(limits: TableLimits, seed: u64) -> Result<(TableWriters, TableRead
     let (locals_writer, locals) = hash_table(limits.locals, seed)?;
     let (subnets_writer, subnets) = hash_table(limits.vsids, seed)?;
     let (records_writer, records) = hash_table(limits.records, seed)?;
-    let (routes_writer, routes) = routes(RoutesOptions {
-        vrfs: limits.vrfs,
-        external_vrfs: limits.external_vrfs,
-        routes: limits.routes,
-    })?;
+    let of_family = |routes| RoutesOptions { vrfs: limits.vrfs, external_vrfs: limits.external_vrfs, routes };
+    let (ipv4_routes_writer, ipv4_routes) = routes(of_family(limits.ipv4_routes))?;
+    let (ipv6_routes_writer, ipv6_routes) = routes(of_family(limits.ipv6_routes))?;
     let (vias_writer, vias) = stable(limits.vias, Via { address: 0 })?;
     let (adjacencies_writer, adjacencies) = stable(limits.adjacencies, no_way())?;
     let (publics_writer, publics) = hash_table(limits.publics, seed)?;
@@ -168,7 +173,8 @@ pub fn tables(limits: TableLimits, seed: u64) -> Result<(TableWriters, TableRead
         locals: locals_writer,
         subnets: subnets_writer,
         records: records_writer,
-        routes: routes_writer,
+        ipv4_routes: ipv4_routes_writer,
+        ipv6_routes: ipv6_routes_writer,
         vias: vias_writer,
         adjacencies: adjacencies_writer,
         publics: publics_writer,
@@ -182,7 +188,8 @@ pub fn tables(limits: TableLimits, seed: u64) -> Result<(TableWriters, TableRead
         locals,
         subnets,
         records,
-        routes,
+        ipv4_routes,
+        ipv6_routes,
         vias,
         adjacencies,
         publics,
@@ -206,6 +213,7 @@ pub fn no_way() -> Rewrite {
         destination: MacAddr::ZERO,
         mtu: u16::MAX,
         neighbor: NeighborId::default(),
+        family: Family::V4,
         tunnel: None,
     })
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use gateway::control::Control;
 use gateway::datapath::QsbrGrace;
 use gateway::tables::exchange::Punt;
-use gateway::telemetry::DropReason;
+use gateway::telemetry::{DropReason, PuntClass};
 use gateway::telemetry::counters::{Counters, TrafficTotal};
 use nvgw_types::{PortId, VrfId, Vsid};
 use proptest::collection::vec;
@@ -43,7 +43,10 @@ impl Counted {
                 .map(|vrf| (vrf.rx.get(), vrf.tx.get()))
                 .collect(),
             dropped: DropReason::ALL.iter().map(|reason| counters.dropped(*reason)).collect(),
-            punted: counters.punted.get(),
+            punted: (PuntClass::ALL.iter())
+                .filter(|class| **class != PuntClass::Error)
+                .map(|class| counters.punted(*class))
+                .sum(),
         }
     }
 
@@ -92,7 +95,7 @@ impl Lesson {
         Punt::Learn {
             vsid: Vsid::new(self.vsid.into()).expect("24 bits"),
             vrf: tenants[self.tenant],
-            provider: self.provider.into(),
+            provider: std::net::Ipv4Addr::from(self.provider).into(),
             reason: self.reason,
         }
     }
@@ -125,7 +128,7 @@ fn check(
         (Fate::Waits(wanted), Some((Output::Punted(Punt::Unresolved { .. }), bytes))) => {
             compare(wanted, bytes)?
         }
-        (Fate::Local(0), Some((Output::Punted(Punt::Arp { .. } | Punt::Local { .. }), bytes))) => {
+        (Fate::Local(0), Some((Output::Punted(Punt::Neighbor { .. } | Punt::Local { .. }), bytes))) => {
             prop_assert_eq!(&frame.bytes, bytes);
             return Ok("local");
         }
@@ -216,11 +219,12 @@ fn together(
 fn code(output: Output) -> u16 {
     match output {
         Output::Sent(port) => port.0,
-        Output::Punted(Punt::Arp { .. }) => 100,
+        Output::Punted(Punt::Neighbor { .. }) => 100,
         Output::Punted(Punt::Local { .. }) => 101,
         Output::Punted(Punt::Overlay { .. }) => 102,
         Output::Punted(Punt::Unresolved { .. }) => 103,
         Output::Punted(Punt::Learn { .. }) => 104,
+        Output::Punted(Punt::LinkLocal { .. }) => 106,
         Output::Punted(Punt::Error { .. }) => 105,
     }
 }

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 
+use nvgw_types::Family;
+
 use super::PortFacts;
 use super::findings::{Fault, Findings, counted};
 use super::path::{Next, Path, Verdict};
@@ -155,7 +157,7 @@ fn fault(peer: Ipv4Addr, verdict: &Verdict, mtu: u16) -> Option<Fault> {
     let (health, message, cure) = match verdict {
         Verdict::Full | Verdict::Unsent => return None,
         Verdict::Narrow { passed, refused } => {
-            let inner = passed.saturating_sub(Rewrite::OVERHEAD);
+            let inner = passed.saturating_sub(Rewrite::overhead(Family::V4));
             let message = format!(
                 "packets of {passed} bytes get there, of {refused} bytes not, and the site's MTU is {mtu}: \
                  inner packets of more than {inner} bytes are lost"

@@ -109,7 +109,7 @@ fn answer(control: &mut Control<LocalGrace>, address: [u8; 4]) -> Vec<(u16, Vec<
     let reply = Arp::reply(host, address.into(), WIRE1, [198, 18, 0, 2].into());
     let frame = [&WIRE1.0[..], &host.0, &[0x81, 0, 1, 0x2c, 8, 6], reply.as_bytes()].concat();
     let mut sent = Sent::default();
-    control.handle_punt(Nanos(0), Punt::Arp { interface }, &frame, &mut sent);
+    control.handle_punt(Nanos(0), Punt::Neighbor { interface }, &frame, &mut sent);
     sent.0
 }
 

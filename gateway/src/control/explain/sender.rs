@@ -113,7 +113,7 @@ impl<G: Grace> Control<G> {
         let Some(obstacle) = fault.map(|obstacle| self.blame(peer, obstacle)) else { return Ok(None) };
         walk.note("sender-check", obstacle.message.clone());
         let Obstacle { reason, message, .. } = &obstacle;
-        let leaf = self.fabric.writers.routes.lookup(subnet.vrf, from.into());
+        let leaf = self.fabric.writers.ipv4_routes.lookup(subnet.vrf, from.into());
         let of_subnet = leaf.map(|(_, _, leaf)| Target::decode(leaf.get())) == Some(Target::Subnet);
         match subnet.sender_mode {
             SenderMode::LogOnly if *reason != DropReason::OwnPacket => {
@@ -143,7 +143,7 @@ impl<G: Grace> Control<G> {
         if let Some(record) = self.record(subnet.vrf, mapped(from)) {
             return (from, Some(record));
         }
-        let leaf = self.fabric.writers.routes.lookup(subnet.vrf, from.into());
+        let leaf = self.fabric.writers.ipv4_routes.lookup(subnet.vrf, from.into());
         if let Some(Target::Via(via)) = leaf.map(|(_, _, leaf)| Target::decode(leaf.get()))
             && let Some(router) = self.fabric.writers.vias.get(via.0).and_then(|via| v4(via.address))
         {

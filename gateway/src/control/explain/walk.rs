@@ -160,7 +160,7 @@ impl<'c, G: Grace> Walk<'c, G> {
     fn look_up(&mut self, vrf: VrfId, to: Ipv4Addr) -> Target {
         let control = self.control;
         let name = control.vrf_words(vrf);
-        let Some((network, length, leaf)) = control.fabric.writers.routes.lookup(vrf, to.into()) else {
+        let Some((network, length, leaf)) = control.fabric.writers.ipv4_routes.lookup(vrf, to.into()) else {
             self.note("route", format!("{name}: no route to {to}"));
             return Target::Missing;
         };

@@ -49,6 +49,8 @@ impl<'p> Refused<'p> {
             IcmpError::NetUnreachable => (icmp::UNREACHABLE, icmp::NET_UNREACHABLE, 0),
             IcmpError::HostUnreachable => (icmp::UNREACHABLE, icmp::HOST_UNREACHABLE, 0),
             IcmpError::PortUnreachable => (icmp::UNREACHABLE, icmp::PORT_UNREACHABLE, 0),
+            IcmpError::ProtocolUnreachable => (icmp::UNREACHABLE, icmp::PROTOCOL_UNREACHABLE, 0),
+            IcmpError::AdminProhibited => (icmp::UNREACHABLE, icmp::ADMIN_PROHIBITED, 0),
             IcmpError::FragmentationNeeded { mtu } => {
                 (icmp::UNREACHABLE, icmp::FRAGMENTATION_NEEDED, mtu.max(LEAST_MTU))
             }

@@ -102,7 +102,7 @@ fn arp_reply(control: &mut Control<LocalGrace>, now: Nanos) -> Vec<(u16, Vec<u8>
     let arp = [&[0, 1, 8, 0, 6, 4, 0, 2][..], &ASKED, &[100, 64, 20, 2], &WIRE0.0, &[100, 64, 20, 10]];
     let frame = [&WIRE0.0[..], &ASKED, &[0x81, 0, 0, 20, 8, 6], &arp.concat()].concat();
     let mut sent = Sent::default();
-    control.handle_punt(now, Punt::Arp { interface }, &frame, &mut sent);
+    control.handle_punt(now, Punt::Neighbor { interface }, &frame, &mut sent);
     sent.0
 }
 

@@ -257,7 +257,7 @@ fn the_gateway_speaks_for_public_addresses_of_connected_prefixes() {
         let arp = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &asker, &sender, &[0; 6], &target].concat();
         let frame = [&[0xff; 6][..], &asker, &[0x81, 0, 1, 0x2c, 8, 6], &arp].concat();
         let mut sent = Sent::default();
-        control.handle_punt(at(0), Punt::Arp { interface }, &frame, &mut sent);
+        control.handle_punt(at(0), Punt::Neighbor { interface }, &frame, &mut sent);
         sent.0
     };
     let answers = ask(&mut control, [198, 18, 0, 9], [198, 18, 0, 65]);

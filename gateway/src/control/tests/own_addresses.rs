@@ -66,7 +66,7 @@ fn arp(
     let arp = [&[0, 1, 8, 0, 6, 4, 0, operation][..], &STATION, &sender, &[0; 6], &target].concat();
     let frame = [&[0xff; 6][..], &STATION, &[0x81, 0, 0, 20, 8, 6], &arp].concat();
     let mut sent = Sent::default();
-    control.handle_punt(now, Punt::Arp { interface }, &frame, &mut sent);
+    control.handle_punt(now, Punt::Neighbor { interface }, &frame, &mut sent);
     sent
 }
 

@@ -11,7 +11,7 @@ use crate::control::fabric::mapped;
 use crate::tables::Keyed;
 use crate::tables::entries::{
     Binding, Direction, Endpoint, Inner, InterfaceKind, NatPolicy, NatSettings, Protocol, Public, Reach,
-    Rewrite, ScopedAddress, SenderMode, Target, to_ip,
+    Rewrite, ScopedAddress, Subnet, Target, to_ip,
 };
 use crate::tables::grace::LocalGrace;
 use crate::tables::set::{LocalAddress, NAT_SETTINGS, TableReaders};
@@ -66,7 +66,7 @@ enum Found {
 pub(super) struct Snapshot {
     interfaces: BTreeMap<(u16, u16), (Option<String>, MacAddr)>,
     locals: BTreeSet<((u16, u16), Ipv4Addr)>,
-    subnets: BTreeMap<Vsid, (String, u128, u128, MacAddr, SenderMode)>,
+    subnets: BTreeMap<Vsid, (String, Subnet)>,
     records: BTreeMap<(String, Ipv4Addr), (Vsid, MacAddr, u128, Way)>,
     routes: BTreeMap<(String, Ipv4Addr), Found>,
     /// Each with whose it is one to one.
@@ -110,8 +110,9 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
         }
     }
     let subnets = probes.vsids.iter().filter_map(|vsid| {
-        let s = readers.subnets.get(section, vsid)?;
-        Some((*vsid, (names[&s.vrf].clone(), s.prefix, s.mask, s.gateway_mac, s.sender_mode)))
+        let mut subnet = *readers.subnets.get(section, vsid)?;
+        let name = names[&std::mem::take(&mut subnet.vrf)].clone();
+        Some((*vsid, (name, subnet)))
     });
     let mut records = BTreeMap::new();
     let mut routes = BTreeMap::new();
@@ -127,7 +128,7 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
                 let value = (record.vsid(), record.mac(), record.provider(), Way { headers, ..way(rewrite) });
                 records.insert((name.clone(), *address), value);
             }
-            let leaf = control.fabric.writers.routes.lookup(*vrf, (*address).into());
+            let leaf = control.fabric.writers.ipv4_routes.lookup(*vrf, (*address).into());
             let found = match leaf.map_or(Target::Missing, |(_, _, leaf)| Target::decode(leaf.get())) {
                 Target::Missing => Found::Nothing,
                 Target::Local => Found::Local,
@@ -168,7 +169,7 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
         writers.locals.len(),
         writers.subnets.len(),
         writers.records.len(),
-        writers.routes.len(),
+        writers.ipv4_routes.len(),
         writers.adjacencies.len() + writers.vias.len(),
         writers.publics.len(),
         writers.bindings.len(),

@@ -118,7 +118,7 @@ impl<S: ReadSection> Translation<'_, '_, S> {
                 }
                 let tables = self.stages.tables;
                 let external = tables.policies.get(self.section, &packet.tenant)?.external;
-                let routed = Target::decode(tables.routes.lookup(external, packet.source));
+                let routed = Target::decode(tables.ipv4_routes.lookup(external, packet.source));
                 (routed == Target::Vrf(packet.tenant)).then_some(Step::Done(Endpoint {
                     vrf: external,
                     address: packet.source,

@@ -1,17 +1,23 @@
 //! Rewrites: the prebuilt headers of one way out.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use nvgw_types::{InterfaceId, MacAddr, NeighborId, PortId};
+use nvgw_types::{Family, InterfaceId, MacAddr, NeighborId, PortId};
 use zerocopy::IntoBytes;
 
 use super::record::HEADERS;
 use super::{Dscp, Record};
-use crate::packet::{checksum, ethernet, gre, ipv4};
+use crate::packet::{checksum, ethernet, gre, ipv4, ipv6};
 
-/// Room for the longest template: Ethernet, 802.1Q and IPv4, rounded up to whole 16-byte stores.
-const TEMPLATE: usize = 48;
-const _: () = assert!(ethernet::HEADER + ethernet::TAG + ipv4::HEADER <= TEMPLATE);
+/// The longest template but over IPv6: Ethernet, 802.1Q and IPv4, rounded up to whole 16-byte stores.
+const TAIL: usize = 48;
+const _: () = assert!(ethernet::HEADER + ethernet::TAG + ipv4::HEADER <= TAIL);
+/// What a template over IPv6 has more, likewise.
+const HEAD: usize = 16;
+const TEMPLATE: usize = HEAD + TAIL;
+const _: () = assert!(ethernet::HEADER + ethernet::TAG + ipv6::HEADER <= TEMPLATE);
+/// Every template over IPv6 begins in the head, which tells it from the others.
+const _: () = assert!(ethernet::HEADER + ipv6::HEADER > TAIL);
 
 /// Whether the way out can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,14 +30,14 @@ pub enum Reach {
     NoRoute,
 }
 
-/// The NVGRE tunnel of a way out.
+/// The NVGRE tunnel of a way out. Its ends are of one family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tunnel {
     /// Our provider address of the site that routes to the peer.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// The peer.
-    pub destination: Ipv4Addr,
-    /// Outer TTL.
+    pub destination: IpAddr,
+    /// Outer TTL or hop limit.
     pub ttl: u8,
     /// Outer DSCP.
     pub dscp: Dscp,
@@ -58,12 +64,15 @@ pub struct RewriteSpec {
     pub mtu: u16,
     /// The neighbour entry of the next hop.
     pub neighbor: NeighborId,
+    /// The family of packets that leave by a plain way; a tunnel has its own.
+    pub family: Family,
     /// The tunnel, where the way leads through one.
     pub tunnel: Option<Tunnel>,
 }
 
-/// A way out: prebuilt Ethernet (and 802.1Q, and outer IPv4) headers, right-aligned in a fixed block so that they
-/// are written by a few wide stores whatever their length. One cache line.
+/// A way out: prebuilt Ethernet (and 802.1Q, and outer IP) headers, right-aligned in a fixed block so that they are
+/// written by a few wide stores whatever their length. One cache line, and a second one that only tunnels over IPv6
+/// read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub struct Rewrite {
@@ -80,10 +89,11 @@ pub struct Rewrite {
     /// The outer TOS bits that are fixed, and which bits of the inner TOS are copied.
     tos_fixed: u8,
     tos_copied: u8,
-    template: [u8; TEMPLATE],
+    tail: [u8; TAIL],
+    head: [u8; HEAD],
 }
 
-const _: () = assert!(size_of::<Rewrite>() == 64);
+const _: () = assert!(std::mem::offset_of!(Rewrite, head) == 64);
 
 /// What encapsulation needs to know of the inner packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,31 +109,51 @@ pub struct Inner {
 impl Rewrite {
     /// How many bytes before the packet a rewrite may write to.
     pub const ROOM: usize = TEMPLATE + HEADERS;
-    /// What a tunnel over IPv4 takes from the MTU: outer IPv4, GRE, inner Ethernet (RFC 7637 §4.4).
-    pub const OVERHEAD: u16 = (ipv4::HEADER + HEADERS) as u16;
+    const OVERHEAD: u16 = (ipv4::HEADER + HEADERS) as u16;
+
+    /// What a tunnel over a family takes from the MTU: outer IP, GRE, inner Ethernet (RFC 7637 §4.4).
+    #[must_use]
+    pub const fn overhead(family: Family) -> u16 {
+        match family {
+            Family::V4 => Self::OVERHEAD,
+            Family::V6 => (ipv6::HEADER + HEADERS) as u16,
+        }
+    }
 
     /// Builds a rewrite.
     #[must_use]
     pub fn new(spec: &RewriteSpec) -> Self {
         let mut header = arrayvec::ArrayVec::<u8, TEMPLATE>::new();
         let mut put = |bytes: &[u8]| header.extend(bytes.iter().copied());
+        let family = spec.tunnel.map_or(spec.family, |tunnel| Family::of(tunnel.destination));
+        let ethertype = match family {
+            Family::V4 => ethernet::IPV4,
+            Family::V6 => ethernet::IPV6,
+        };
         match spec.vlan {
-            None => put(ethernet::Ethernet::new(spec.destination, spec.source, ethernet::IPV4).as_bytes()),
+            None => put(ethernet::Ethernet::new(spec.destination, spec.source, ethertype).as_bytes()),
             Some(vlan) => {
                 put(ethernet::Ethernet::new(spec.destination, spec.source, ethernet::VLAN).as_bytes());
-                put(ethernet::Tag::new(vlan, ethernet::IPV4).as_bytes());
+                put(ethernet::Tag::new(vlan, ethertype).as_bytes());
             }
         }
         let (mut sum, mut tos_fixed, mut tos_copied, mut mtu) = (0, 0, 0, spec.mtu);
         if let Some(tunnel) = &spec.tunnel {
-            let mut outer = ipv4::Ipv4::new(tunnel.source, tunnel.destination, ipv4::GRE, tunnel.ttl, 0)
-                .as_bytes()
-                .to_vec();
-            // Total length and checksum are patched in for each packet.
-            outer[2..4].fill(0);
-            outer[10..12].fill(0);
-            sum = checksum::sum(&outer);
-            put(&outer);
+            // Lengths and checksum are patched in for each packet.
+            match (tunnel.source, tunnel.destination) {
+                (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                    let mut outer =
+                        ipv4::Ipv4::new(source, destination, ipv4::GRE, tunnel.ttl, 0).as_bytes().to_vec();
+                    outer[2..4].fill(0);
+                    outer[10..12].fill(0);
+                    sum = checksum::sum(&outer);
+                    put(&outer);
+                }
+                (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                    put(ipv6::Ipv6::new(source, destination, ipv4::GRE, tunnel.ttl, 0).as_bytes());
+                }
+                _ => unreachable!("the ends of a tunnel are of one family"),
+            }
             match tunnel.dscp {
                 Dscp::Uniform => tos_copied |= 0xfc,
                 Dscp::Pipe(value) => tos_fixed |= value << 2,
@@ -131,7 +161,7 @@ impl Rewrite {
             if !tunnel.ecn_compatible {
                 tos_copied |= 0x03;
             }
-            mtu = spec.mtu.saturating_sub(Self::OVERHEAD);
+            mtu = spec.mtu.saturating_sub(Self::overhead(family));
         }
         let mut template = [0; TEMPLATE];
         template[TEMPLATE - header.len()..].copy_from_slice(&header);
@@ -145,7 +175,8 @@ impl Rewrite {
             length: header.len() as u8,
             tos_fixed,
             tos_copied,
-            template,
+            tail: *template.last_chunk().expect("the template's end"),
+            head: *template.first_chunk().expect("the template's start"),
         }
     }
 
@@ -184,31 +215,48 @@ impl Rewrite {
         self.mtu
     }
 
-    /// Writes the Ethernet header of a plain way out before an IPv4 packet: `room` ends where the packet starts.
+    /// Writes the Ethernet header of a plain way out before an IP packet: `room` ends where the packet starts.
     /// Returns how many of its last bytes the header takes; those before are scratched.
     #[inline(always)]
     #[must_use]
     pub fn plain(&self, room: &mut [u8; Self::ROOM]) -> u16 {
-        room[HEADERS..].copy_from_slice(&self.template);
+        room[HEAD + HEADERS..].copy_from_slice(&self.tail);
         u16::from(self.length)
     }
 
-    /// Wraps an inner IP packet for the record's VM: writes outer Ethernet, IPv4, GRE and inner Ethernet before it.
+    /// Wraps an inner IP packet for the record's VM: writes outer Ethernet, IP, GRE and inner Ethernet before it.
     /// `room` ends where the inner packet starts. Returns how many of its last bytes the headers take; those before
     /// are scratched.
     #[inline(always)]
     #[must_use]
     pub fn encapsulate(&self, room: &mut [u8; Self::ROOM], record: &Record, inner: Inner) -> u16 {
         const IP: usize = TEMPLATE - ipv4::HEADER;
-        room[..TEMPLATE].copy_from_slice(&self.template);
+        room[HEAD..TEMPLATE].copy_from_slice(&self.tail);
         room[TEMPLATE..].copy_from_slice(record.headers());
-        let total = inner.length.wrapping_add(Self::OVERHEAD);
         let tos = self.tos_fixed | inner.tos & self.tos_copied;
+        let flow = if record.flow_id_zero() { 0 } else { inner.flow };
+        room[TEMPLATE + gre::HEADER - 1] = flow;
+        if usize::from(self.length) > TAIL {
+            return self.over_ipv6(room, inner.length, tos, flow);
+        }
+        let total = inner.length.wrapping_add(Self::OVERHEAD);
         let sum = checksum::fold(u64::from(self.sum) + u64::from(total) + u64::from(tos));
         room[IP + 1] = tos;
         room[IP + 2..IP + 4].copy_from_slice(&total.to_be_bytes());
         room[IP + 10..IP + 12].copy_from_slice(&(!sum).to_be_bytes());
-        room[TEMPLATE + gre::HEADER - 1] = if record.flow_id_zero() { 0 } else { inner.flow };
+        u16::from(self.length) + HEADERS as u16
+    }
+
+    /// What is left to do for a tunnel over IPv6. The flow label is the FlowID, so that routers spread flows as those
+    /// that read GRE keys would (RFC 6438 §3).
+    #[inline(always)]
+    fn over_ipv6(&self, room: &mut [u8; Self::ROOM], length: u16, tos: u8, flow: u8) -> u16 {
+        const IP: usize = TEMPLATE - ipv6::HEADER;
+        room[..HEAD].copy_from_slice(&self.head);
+        let word = 6 << 28 | u32::from(tos) << 20 | u32::from(flow);
+        room[IP..IP + 4].copy_from_slice(&word.to_be_bytes());
+        let payload = length.wrapping_add(HEADERS as u16);
+        room[IP + 4..IP + 6].copy_from_slice(&payload.to_be_bytes());
         u16::from(self.length) + HEADERS as u16
     }
 }

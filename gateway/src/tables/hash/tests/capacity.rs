@@ -1,5 +1,6 @@
 //! The sizes that the product promises.
 
+use ipnet::IpNet;
 use nvgw_types::{MacAddr, VrfId, Vsid};
 
 use crate::tables::TableError;
@@ -62,13 +63,10 @@ fn a_million_records_fit_and_not_one_more() {
 #[cfg_attr(miri, ignore = "many entries")]
 fn every_vsid_of_65536_fits() {
     let count = 65_536;
-    let subnet = |number: u32| Subnet {
-        prefix: ipv4_mapped(0x0a00_0000),
-        mask: u128::MAX << 8,
-        vsid: Vsid::new(0x1000 + u64::from(number)).expect("24 bits"),
-        vrf: VrfId(number),
-        gateway_mac: MacAddr([2, 0, 0, 0, 0, 1]),
-        sender_mode: SenderMode::Strict,
+    let prefix: IpNet = "10.0.0.0/24".parse().expect("a prefix");
+    let subnet = |number: u32| {
+        let vsid = Vsid::new(0x1000 + u64::from(number)).expect("24 bits");
+        Subnet::new(vsid, VrfId(number), MacAddr([2, 0, 0, 0, 0, 1]), SenderMode::Strict, [prefix])
     };
     let grace = LocalGrace::new();
     let (mut table, reader) = hash_table(count as usize, SEED).expect("memory");

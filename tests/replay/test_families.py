@@ -76,7 +76,8 @@ class Ways:
 class Routes:
     def test_connected_static_and_default_routes_outside(self):
         vm = self.on.blue_public
-        packets = {udp(vm.address, self.on.server): None, udp(vm.address, self.on.far_server): self.on.second_router_mac,
+        packets = {udp(vm.address, self.on.server): None,
+                   udp(vm.address, self.on.far_server): self.on.second_router_mac,
                    udp(vm.address, self.on.internet.router): None}
         run = self.replay({"wire0": [from_vm(vm, packet) for packet in packets]})
         self.assert_frames(run.sent("wire1"), [expect_decap(packet, self.on.internet, mac)

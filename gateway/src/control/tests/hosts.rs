@@ -105,7 +105,7 @@ fn a_reload_that_leaves_the_network_alone_keeps_it() {
 fn a_reload_that_names_the_host_takes_it_over() {
     let mut control = learned();
     let mut config = fixture::config();
-    config.external[0].gateway = Some(ip("198.18.0.80"));
+    config.external[0].gateways = vec![ip("198.18.0.80")];
     control.reload(config, at(2), &mut Sent::default()).expect("fits");
     assert_eq!(way(&control, [198, 18, 0, 80]).reach(), Reach::Resolved);
     assert_eq!(way(&control, [9, 9, 9, 9]), way(&control, [198, 18, 0, 80]), "known from the start");

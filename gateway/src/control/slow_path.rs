@@ -58,7 +58,7 @@ impl<G: Grace> Control<G> {
                 self.tell(now, error, ingress, frame, &mut effects);
                 Ok(End::Passed)
             }
-            Punt::Unresolved { neighbor } => {
+            Punt::Unresolved { neighbor, .. } => {
                 let frame = Frame { bytes: frame.to_vec(), origin: Origin::Transit };
                 self.pass(now, neighbor, frame, &mut effects).map(|()| End::Passed)
             }

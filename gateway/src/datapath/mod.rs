@@ -5,13 +5,14 @@
 //! counted and simply not listed any more: the burst frees in bulk what no stage took out of it.
 
 mod decapsulate;
-mod flow;
+mod family;
 mod handed;
 mod lane;
 mod meter;
 mod output;
 mod parse;
 mod pipeline;
+mod police;
 mod quiescence;
 mod refuse;
 mod resolve;

@@ -1,28 +1,25 @@
-//! Drops that a packet's sender is to hear of (RFC 792, RFC 1812 §4.3).
+//! Drops that a packet's sender is to hear of (RFC 792, RFC 1812 §4.3; RFC 4443).
 
 use dpdk_bindings::Burst;
 use zerocopy::FromBytes;
 
+use super::family::AddressFamily;
 use super::handed::Behind;
-use super::lane::{Origin, Packets};
+use super::lane::Packets;
 use super::output::Outputs;
 use super::pipeline::Stages;
 use crate::packet::ipv4::Ipv4;
 use crate::packet::translation::{End, Replacement, translate};
-use crate::tables::exchange::{IcmpError, Ingress, Punt};
+use crate::tables::exchange::{IcmpError, Punt};
 use crate::telemetry::DropReason;
-
-/// How many packets of one burst the control thread hears of: it answers few of them anyway, and a flood of them must
-/// not fill its queue.
-const ERRORS: usize = 4;
 
 /// Counts a routed packet as dropped, and hands it to the control thread where its sender is to be told. Its bytes are
 /// still as they came.
 #[cold]
 #[inline(never)]
-pub(super) fn refuse(
+pub(super) fn refuse<A: AddressFamily>(
     stages: &Stages<'_>,
-    packets: &Packets,
+    packets: &Packets<A>,
     burst: &mut Burst,
     place: u8,
     reason: DropReason,
@@ -49,9 +46,9 @@ pub(super) fn refuse(
 /// been fragmented.
 #[cold]
 #[inline(never)]
-pub(super) fn refuse_size(
+pub(super) fn refuse_size<A: AddressFamily>(
     stages: &Stages<'_>,
-    packets: &Packets,
+    packets: &Packets<A>,
     burst: &mut Burst,
     place: u8,
     mtu: u16,
@@ -59,8 +56,8 @@ pub(super) fn refuse_size(
 ) {
     let l3 = usize::from(packets[place].l3);
     let bytes = burst.get(usize::from(place)).and_then(|mbuf| mbuf.data().get(l3..));
-    match bytes.map(Ipv4::ref_from_prefix) {
-        Some(Ok((header, _))) if header.dont_fragment() => {
+    match bytes.map(A::Header::ref_from_prefix) {
+        Some(Ok((header, _))) if !A::may_be_fragmented(header) => {
             let error = IcmpError::FragmentationNeeded { mtu };
             tell(stages, packets, burst, place, DropReason::MtuExceeded, error, out);
         }
@@ -68,25 +65,19 @@ pub(super) fn refuse_size(
     }
 }
 
-fn tell(
+fn tell<A: AddressFamily>(
     stages: &Stages<'_>,
-    packets: &Packets,
+    packets: &Packets<A>,
     burst: &mut Burst,
     place: u8,
     reason: DropReason,
     error: IcmpError,
     out: &mut Outputs,
 ) {
-    let packet = &packets[place];
     stages.counters.drop(reason);
-    let sender = packets.sender(place).filter(|_| packet.around);
-    let ingress = match (packet.origin, sender) {
-        (Origin::Tenant, _) => Ingress::Tenant(packet.tenant),
-        (Origin::Outside, Some(sender)) => Ingress::Tenant(sender.tenant),
-        (Origin::Outside, None) => Ingress::Outside(packet.interface),
-    };
-    let errors = out.punts.iter().filter(|punted| matches!(punted.punt, Punt::Error { .. })).count();
-    if errors < ERRORS
+    let (packet, sender) = (&packets[place], packets.behind(place));
+    let punt = Punt::Error { error, ingress: packets.ingress(place) };
+    if out.may_report(stages.counters, &punt)
         && let Some(mut mbuf) = burst.take(usize::from(place))
         && mbuf.adj(packet.l3)
     {
@@ -96,6 +87,6 @@ fn tell(
             // The sender knows the packet as it was before translation.
             translate(header, after, End::Source, Replacement { address, port });
         }
-        out.report(mbuf, Punt::Error { error, ingress });
+        out.report(mbuf, punt);
     }
 }

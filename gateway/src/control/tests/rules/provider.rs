@@ -305,6 +305,11 @@ fn families_go_together() {
         metric: 0,
         mtu,
     };
+    let changed = |control: &mut Control<LocalGrace>, changes: &[Change]| {
+        let set = ChangeSet { changes: changes.to_vec(), ..ChangeSet::default() };
+        let made = control.change(&set, Owner::Api, at(0), &mut Sent::default());
+        assert!(made.is_ok(), "{changes:?}: {made:?}");
+    };
     let mut control = ready();
     for (change, field, word) in [
         (

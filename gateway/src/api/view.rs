@@ -14,7 +14,7 @@ pub use nat::*;
 
 use crate::telemetry::view::words;
 pub use crate::telemetry::view::{
-    DropView, Link, NeighborState, PortView, QueueView, Severity, StageStats, StatsView, VrfKind,
+    DropView, Link, NeighborState, PortView, PuntView, QueueView, Severity, StageStats, StatsView, VrfKind,
     WorkerStats, WorkerView,
 };
 

@@ -252,7 +252,9 @@ impl Backend for Gateway {
     }
 
     fn stats(&mut self) -> StatsView {
-        StatsView::read(clock::tsc_hz(), self.started.elapsed(), self.worker_stats(), &self.counters())
+        let ports = self.control.config().ports.iter().map(|port| &port.name[..]);
+        let (uptime, workers) = (self.started.elapsed(), self.worker_stats());
+        StatsView::read(clock::tsc_hz(), uptime, workers, &self.counters(), ports)
     }
 
     fn alarms(&mut self, _filter: &AlarmFilter, at: Page) -> Result<List<AlarmView>, ApiError> {

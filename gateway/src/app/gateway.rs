@@ -1,16 +1,18 @@
 //! The control thread's side of a running gateway: what it owns, and one turn of its loop.
 
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use arrayvec::ArrayVec;
+use dpdk_bindings::Mempool;
 use dpdk_bindings::ring::{Consumer, Producer};
-use dpdk_bindings::{BURST, Mempool};
 use nvgw_types::{PortId, WorkerId};
 
 use super::devices::OpenPort;
 use super::nat::Desk;
+use super::punts::{PuntReceiver, Turns};
+use super::refusals::Refusals;
 use super::work::Work;
 use super::worker::Inject;
 use crate::control::doctor::PortFacts;
@@ -26,7 +28,7 @@ use crate::telemetry::nat::NatCounters;
 pub(super) struct WorkerHandle {
     pub(super) core: usize,
     pub(super) counters: Arc<Counters>,
-    pub(super) punts: Consumer<Punted>,
+    pub(super) punts: PuntReceiver,
     pub(super) queues: Vec<(PortId, u16)>,
     /// What its translation counts.
     pub(super) nat: Arc<NatCounters>,
@@ -48,6 +50,8 @@ pub(super) struct Gateway {
     pub(super) started_tsc: u64,
     /// When next hops that are not known are asked for again.
     ask_at: Nanos,
+    turns: Turns,
+    refusals: Refusals,
     pub(super) out: Injector,
     pub(super) work: Work,
     pub(super) desk: Desk,
@@ -129,6 +133,8 @@ impl Gateway {
             started_wall: origin.wall,
             started_tsc: origin.tsc,
             ask_at: Nanos::default(),
+            turns: Turns::default(),
+            refusals: Refusals::default(),
             out,
             work: Work::new(books.journal),
             scratch: Vec::new(),
@@ -143,18 +149,18 @@ impl Gateway {
     /// One turn: what workers have handed over, then the timers that are due. Returns how much there was.
     pub(super) fn turn(&mut self) -> usize {
         let now = self.now();
-        let mut packets = 0;
-        for worker in &mut self.workers {
-            let mut punts = ArrayVec::<Punted, BURST>::new();
-            // One batch a worker and turn: a flood on one of them delays nobody else.
-            packets += worker.punts.pop_into(&mut punts);
-            for Punted { punt, mbuf } in punts {
-                self.scratch.clear();
-                mbuf.copy_to(&mut self.scratch);
-                // The buffer goes back to the pool before the packet is looked at: what is held is a copy.
-                drop(mbuf);
-                self.control.handle_punt(now, punt, &self.scratch, &mut self.out);
-            }
+        let Self { turns, workers, scratch, control, out, .. } = self;
+        let packets = turns.turn(workers, |Punted { punt, mbuf, .. }| {
+            scratch.clear();
+            mbuf.copy_to(scratch);
+            // The buffer goes back to the pool before the packet is looked at: what is held is a copy.
+            drop(mbuf);
+            control.handle_punt(now, punt, scratch, out);
+        });
+        if self.refusals.is_due(now) {
+            let mut refusals = mem::take(&mut self.refusals);
+            refusals.note(now, self.ports.len(), &self.counters());
+            self.refusals = refusals;
         }
         self.control.tick(now, &mut self.out);
         if now >= self.ask_at || self.control.has_unasked_next_hops() {
@@ -178,11 +184,14 @@ impl Gateway {
     /// What the doctor is told of the ports.
     pub(super) fn port_facts(&self) -> Vec<PortFacts> {
         let configured = &self.control.config().ports;
-        let facts = self.ports.iter().zip(configured).map(|(open, configured)| PortFacts {
-            name: configured.name.clone(),
-            rx_queues: open.rx_queues,
-            inner_hash: open.port.info().capabilities.rss_innermost,
-        });
+        let (now, counters) = (self.now(), self.counters());
+        let facts =
+            self.ports.iter().zip(configured).enumerate().map(|(number, (open, configured))| PortFacts {
+                name: configured.name.clone(),
+                refused: self.refusals.lately(now, PortId(number as u16), &counters),
+                rx_queues: open.rx_queues,
+                inner_hash: open.port.info().capabilities.rss_innermost,
+            });
         facts.collect()
     }
 

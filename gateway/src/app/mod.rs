@@ -4,6 +4,8 @@ mod backend;
 mod devices;
 mod gateway;
 mod nat;
+mod punts;
+mod refusals;
 pub mod replay;
 mod rows;
 pub mod run;

@@ -19,6 +19,7 @@ use tracing::info;
 
 use super::devices::{Queues, open_ports, pool, start_dpdk};
 use super::gateway::{Books, Gateway, Injector, Origin, WorkerHandle};
+use super::punts;
 use super::translation::{Sizes, translators};
 use super::worker::{Clock, Inject, NatDesk, Worker};
 use crate::api::view::VersionView;
@@ -30,7 +31,7 @@ use crate::datapath::{Options, Pipeline, QsbrGrace, QsbrReaders, Translator};
 use crate::journal::{Journal, JournalError};
 use crate::nat_log::NatLog;
 use crate::tables::OutOfMemory;
-use crate::tables::set::{TableReaders, tables};
+use crate::tables::set::{TableLimits, TableReaders, tables};
 use crate::telemetry::counters::Counters;
 use crate::telemetry::nat::NatCounters;
 
@@ -84,8 +85,6 @@ pub enum Error {
     WorkerLost(usize),
 }
 
-/// How many packets may wait for the control thread, for each worker.
-const PUNTS: u32 = 1024;
 /// How many frames of the control thread may wait for a worker.
 const INJECTS: u32 = 4096;
 /// How long the control thread sleeps at most: what an ARP request or a ping to the gateway itself waits at worst.
@@ -125,8 +124,16 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
         sessions: config.system.limits.nat_sessions,
         seed: RandomState::new().hash_one(()),
     };
-    let setup =
-        Setup { eal: &eal, config: &config, readers, qsbr: &qsbr, sizes, datapath, started_tsc: origin.tsc };
+    let setup = Setup {
+        eal: &eal,
+        config: &config,
+        readers,
+        qsbr: &qsbr,
+        limits,
+        sizes,
+        datapath,
+        started_tsc: origin.tsc,
+    };
     let (workers, handles) = setup.workers(queues, handed, translators(sizes, &pool)?)?;
     let mut control = Control::begin(config, beginning, hardware, writers, QsbrGrace::new(qsbr.clone()))?;
     control.seed_probes(RandomState::new().hash_one(()));
@@ -208,6 +215,7 @@ struct Setup<'a> {
     config: &'a Config,
     readers: TableReaders,
     qsbr: &'a Qsbr,
+    limits: TableLimits,
     sizes: Sizes,
     datapath: Options,
     /// When the gateway's time began, by the time-stamp counter.
@@ -253,7 +261,7 @@ impl Setup<'_> {
             let (nat_orders, orders) = ring::spsc(self.eal, &format!("nat-orders-{number}"), NAT_ORDERS)?;
             let (answers, nat_answers) = ring::spsc(self.eal, &format!("nat-answers-{number}"), NAT_ANSWERS)?;
             let (events, nat_events) = ring::spsc(self.eal, &format!("nat-events-{number}"), NAT_EVENTS)?;
-            let (punts, punted) = ring::spsc(self.eal, &format!("punt-{number}"), PUNTS)?;
+            let (punts, punted) = punts::queues(self.eal, number)?;
             let receive = mem::take(&mut receive[number]);
             handles.push(WorkerHandle {
                 core,
@@ -278,6 +286,7 @@ impl Setup<'_> {
                 peers: peers.clone(),
                 handed,
                 desk: NatDesk { orders, answers, events },
+                limits: self.limits,
                 punts,
                 injects: injects.take(),
                 readers: QsbrReaders::new(self.qsbr.register(number as u32)?),

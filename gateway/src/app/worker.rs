@@ -8,8 +8,10 @@ use dpdk_bindings::ring::{Consumer, Producer, SharedProducer};
 use dpdk_bindings::{BURST, Burst, Mbuf, RxQueue, TxQueue, clock};
 use nvgw_types::PortId;
 
-use crate::datapath::{Handed, Outputs, Pipeline, Punted, QsbrReaders};
-use crate::tables::exchange::{Millis, NatAnswer, NatEvent, NatOrder, Punt};
+use super::punts::PuntSender;
+use crate::datapath::{Handed, Outputs, Pipeline, QsbrReaders};
+use crate::tables::exchange::{Millis, NatAnswer, NatEvent, NatOrder};
+use crate::tables::set::TableLimits;
 use crate::telemetry::counters::Counters;
 use crate::telemetry::{DropReason, Stage};
 
@@ -27,7 +29,8 @@ pub(super) struct Worker {
     /// By port.
     pub(super) transmit: Vec<TxQueue>,
     pub(super) pipeline: Pipeline,
-    pub(super) punts: Producer<Punted>,
+    pub(super) limits: TableLimits,
+    pub(super) punts: PuntSender,
     /// The first worker sends what the control thread makes.
     pub(super) injects: Option<Consumer<Inject>>,
     pub(super) readers: QsbrReaders,
@@ -71,7 +74,7 @@ impl Worker {
     /// Polls until told to stop. Between two bursts nothing of this thread refers to a table.
     pub(super) fn run(mut self, stop: &AtomicBool) {
         let mut burst = Burst::new();
-        let mut out = Outputs::new(self.transmit.len());
+        let mut out = Outputs::new(&self.limits);
         let mut handed = ArrayVec::<Handed, BURST>::new();
         let mut since = clock::tsc();
         while !stop.load(Ordering::Relaxed) {
@@ -118,7 +121,7 @@ impl Worker {
     fn flush(&mut self, out: &mut Outputs, since: u64) -> u64 {
         let processed = clock::tsc();
         let sent = flush(&mut self.transmit, out, &self.counters, Flush::Forwarded);
-        punt(&mut self.punts, out, &self.counters);
+        self.punts.hand_over(out, &self.counters);
         for handed in out.handed.drain(..) {
             if self.peers[handed.to.index()].push(handed).is_err() {
                 Counters::drop(&self.counters, DropReason::HandOverFull);
@@ -152,7 +155,7 @@ impl Worker {
             return false;
         }
         self.pipeline.tend(&self.readers.section(), now, out);
-        punt(&mut self.punts, out, &self.counters);
+        self.punts.hand_over(out, &self.counters);
         self.desk.answers.push_bulk(&mut out.answers);
         true
     }
@@ -187,18 +190,6 @@ fn flush(queues: &mut [TxQueue], out: &mut Outputs, counters: &Counters, kind: F
         total += sent;
     }
     total
-}
-
-/// Hands the control thread its packets. A full queue drops and counts, it never waits.
-#[inline(always)]
-fn punt(ring: &mut Producer<Punted>, out: &mut Outputs, counters: &Counters) {
-    for punted in out.punts.drain(..) {
-        if let Err(lost) = ring.push(punted)
-            && !matches!(lost.punt, Punt::Error { .. })
-        {
-            counters.drop(DropReason::PuntQueueFull);
-        }
-    }
 }
 
 /// Sends what the control thread made.

@@ -7,7 +7,7 @@ use super::CliError;
 use super::args::StatsOptions;
 use super::client::Client;
 use super::table::{Column, Table, decimal, grouped};
-use crate::api::view::{StageStats, StatsView, WorkerStats};
+use crate::api::view::{PuntView, StageStats, StatsView, WorkerStats};
 use crate::telemetry::view::ratio;
 
 /// `nvgw stats`.
@@ -69,9 +69,21 @@ fn since(now: &StatsView, before: &StatsView) -> StatsView {
         icmp_errors_sent: now.icmp_errors_sent.saturating_sub(before.icmp_errors_sent),
         icmp_errors_suppressed: now.icmp_errors_suppressed.saturating_sub(before.icmp_errors_suppressed),
         punted: now.punted.saturating_sub(before.punted),
+        punts: now.punts.iter().map(|punt| punt_since(punt, &before.punts)).collect(),
         dropped: now.dropped.saturating_sub(before.dropped),
         sender_unverified: now.sender_unverified.saturating_sub(before.sender_unverified),
         workers: workers.collect(),
+    }
+}
+
+fn punt_since(now: &PuntView, before: &[PuntView]) -> PuntView {
+    let same = |earlier: &&PuntView| earlier.port == now.port && earlier.class == now.class;
+    let Some(earlier) = before.iter().find(same) else { return now.clone() };
+    PuntView {
+        packets: now.packets.saturating_sub(earlier.packets),
+        policed: now.policed.saturating_sub(earlier.policed),
+        lost: now.lost.saturating_sub(earlier.lost),
+        ..now.clone()
     }
 }
 
@@ -98,6 +110,11 @@ fn worker_since(now: &WorkerStats, before: &WorkerStats) -> WorkerStats {
 struct Total {
     what: &'static str,
     packets: u64,
+    seconds: f64,
+}
+
+struct PuntLine<'a> {
+    punt: &'a PuntView,
     seconds: f64,
 }
 
@@ -133,6 +150,7 @@ fn print(stats: &StatsView, out: &mut impl Write) -> Result<(), CliError> {
     ];
     Table::new(&columns).write(&totals, out)?;
     writeln!(out)?;
+    print_punts(stats, out)?;
     if stats.workers.is_empty() {
         return Ok(writeln!(out, "no workers")?);
     }
@@ -166,6 +184,27 @@ fn print(stats: &StatsView, out: &mut impl Write) -> Result<(), CliError> {
     Ok(Table::new(&columns).write(&stages, out)?)
 }
 
+/// What the control thread got, and what it was spared; nothing where there was nothing.
+fn print_punts(stats: &StatsView, out: &mut impl Write) -> Result<(), CliError> {
+    let seconds = stats.uptime_seconds;
+    let seen = stats.punts.iter().filter(|punt| punt.packets > 0 || punt.policed > 0);
+    let seen: Vec<_> = seen.map(|punt| PuntLine { punt, seconds }).collect();
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let columns = [
+        Column::text("PORT", |l: &PuntLine<'_>| l.punt.port.clone()),
+        Column::text("CLASS", |l| l.punt.class.name().to_owned()),
+        Column::number("PUNTED", |l| grouped(l.punt.packets)),
+        Column::number("PER SECOND", |l| rate(l.punt.packets, l.seconds)),
+        Column::number("POLICED", |l| grouped(l.punt.policed)),
+        Column::number("PER SECOND", |l| rate(l.punt.policed, l.seconds)),
+        Column::number("QUEUE FULL", |l| grouped(l.punt.lost)),
+    ];
+    Table::new(&columns).write(&seen, out)?;
+    Ok(writeln!(out)?)
+}
+
 fn rate(packets: u64, seconds: f64) -> String {
     if seconds > 0.0 { grouped((packets as f64 / seconds).round() as u64) } else { "-".to_owned() }
 }
@@ -173,6 +212,7 @@ fn rate(packets: u64, seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::PuntClass;
 
     fn sample(uptime_seconds: f64, packets: u64) -> StatsView {
         let stage = StageStats { stage: "receive".into(), calls: packets / 10, packets, cycles: packets * 8 };
@@ -185,6 +225,13 @@ mod tests {
             icmp_errors_sent: 1,
             icmp_errors_suppressed: 6,
             punted: 3,
+            punts: vec![PuntView {
+                port: "wire0".into(),
+                class: PuntClass::Neighbor,
+                packets,
+                policed: 2 * packets,
+                lost: 1,
+            }],
             dropped: 4,
             sender_unverified: 5,
             workers: vec![WorkerStats {
@@ -209,6 +256,7 @@ mod tests {
             icmp_errors_sent: 0,
             icmp_errors_suppressed: 0,
             punted: 0,
+            punts: vec![PuntView { packets: 200, policed: 400, lost: 0, ..sample(0.0, 0).punts.remove(0) }],
             dropped: 0,
             sender_unverified: 0,
             ..sample(2.0, 200)

@@ -151,6 +151,9 @@ punted                     40          20
 dropped                    62          31
 sender unverified           0           0
 
+PORT   CLASS     PUNTED  PER SECOND  POLICED  PER SECOND  QUEUE FULL
+wire0  neighbor      40          20  120,000      60,000           3
+
 WORKER  CORE  RX PACKETS  RX/SECOND  TX PACKETS  CYCLES/PACKET  PACKETS/BURST  BUSY %
      0     1       1,500        750       1,400          333.3           15.0    25.0
 

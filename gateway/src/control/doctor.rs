@@ -8,9 +8,11 @@ mod checkup;
 mod findings;
 mod nat;
 mod path;
+mod punts;
 
 pub(super) use checkup::Checkups;
 pub use findings::{Fault, Findings, MOST};
+pub use punts::RefusedPunts;
 
 use super::{Control, Nanos};
 use crate::diagnosis::DoctorReport;
@@ -28,6 +30,8 @@ pub struct PortFacts {
     pub rx_queues: u16,
     /// Whether it spreads NVGRE over them by the inner packets' headers.
     pub inner_hash: bool,
+    /// What of the last minute's packets for the control thread it did not get, for each class of which there was any.
+    pub refused: Vec<RefusedPunts>,
 }
 
 impl<G: Grace> Control<G> {
@@ -49,6 +53,7 @@ impl<G: Grace> Control<G> {
         self.check_translated_ways(&mut findings);
         self.check_tables(&mut findings);
         self.check_ports(&mut findings, ports);
+        punts::check(&mut findings, ports);
         self.check_flapping_records(&mut findings);
         self.check_suspended(&mut findings);
         findings

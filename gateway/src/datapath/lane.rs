@@ -7,6 +7,7 @@ use nvgw_types::{InterfaceId, MacAddr, VrfId, Vsid};
 use super::family::AddressFamily;
 use super::handed::Behind;
 use crate::packet::translation::{End, Replacement};
+use crate::tables::exchange::Ingress;
 
 /// Packets of one burst on their way to the same stage, in the order they came: places in the burst, alone or with
 /// what a stage found out about each.
@@ -164,6 +165,21 @@ impl<A: AddressFamily> Packets<A> {
     /// The customer behind a packet that goes around.
     pub(super) fn sender(&self, place: u8) -> Option<Behind> {
         self.senders[usize::from(place) % BURST]
+    }
+
+    /// The customer who sent a packet that goes around, already translated.
+    pub(super) fn behind(&self, place: u8) -> Option<Behind> {
+        self.sender(place).filter(|_| self[place].around)
+    }
+
+    /// Where a packet came in.
+    pub(super) fn ingress(&self, place: u8) -> Ingress {
+        let packet = &self[place];
+        match (packet.origin, self.behind(place)) {
+            (Origin::Tenant, _) => Ingress::Tenant(packet.tenant),
+            (Origin::Outside, Some(sender)) => Ingress::Tenant(sender.tenant),
+            (Origin::Outside, None) => Ingress::Outside(packet.interface),
+        }
     }
 
     /// Notes what is known of a handed packet.

@@ -12,6 +12,7 @@ mod meter;
 mod output;
 mod parse;
 mod pipeline;
+mod police;
 mod quiescence;
 mod refuse;
 mod resolve;

@@ -5,10 +5,12 @@ use dpdk_bindings::{BURST, Burst, Mbuf, TxBatch};
 use nvgw_types::PortId;
 
 use super::handed::Handed;
+use super::police::Police;
 use crate::nat::{self, Events};
-use crate::tables::exchange::{NatAnswer, Punt};
-use crate::telemetry::DropReason;
+use crate::tables::exchange::{Millis, NatAnswer, Punt};
+use crate::tables::set::TableLimits;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::{DropReason, PuntClass};
 
 /// A packet for the control thread.
 #[derive(Debug)]
@@ -17,6 +19,10 @@ pub struct Punted {
     pub punt: Punt,
     /// The packet, from where `punt` says that its bytes start.
     pub mbuf: Mbuf,
+    /// What kind it is.
+    pub class: PuntClass,
+    /// The port that it came in by.
+    pub port: PortId,
 }
 
 /// What a burst became. Whoever runs the pipeline empties it after every burst.
@@ -32,22 +38,36 @@ pub struct Outputs {
     pub events: Events,
     /// What was asked about sessions.
     pub answers: ArrayVec<NatAnswer, { nat::BATCH }>,
+    police: Police,
+    /// When the packets came that are worked on.
+    now: Millis,
+    /// The port that they came in by.
+    port: PortId,
 }
 
 /// Room for packets that are handed over: every packet of a burst, and the fragments that waited for some of them.
 const HANDED: usize = 2 * BURST;
 
 impl Outputs {
-    /// Room for so many ports.
+    /// Room for what comes of as many ports, networks and tenants as the tables have room for.
     #[must_use]
-    pub fn new(ports: usize) -> Self {
+    pub fn new(limits: &TableLimits) -> Self {
         Self {
-            transmit: (0..ports).map(|_| TxBatch::new()).collect(),
+            transmit: (0..limits.ports).map(|_| TxBatch::new()).collect(),
             punts: ArrayVec::new(),
             handed: ArrayVec::new(),
             events: Events::new(),
             answers: ArrayVec::new(),
+            police: Police::new(limits),
+            now: Millis::default(),
+            port: PortId::default(),
         }
+    }
+
+    /// What comes next is of packets that came in by this port at this time.
+    #[inline(always)]
+    pub(super) fn arrived(&mut self, now: Millis, port: PortId) {
+        (self.now, self.port) = (now, port);
     }
 
     /// Hands a finished frame to a port.
@@ -62,21 +82,44 @@ impl Outputs {
         }
     }
 
-    /// Takes a packet out of the burst for the control thread, without its first `strip` bytes.
+    /// Takes a packet out of the burst for the control thread, without its first `strip` bytes, as far as the policers
+    /// allow it.
     #[cold]
     pub(super) fn punt(&mut self, counters: &Counters, burst: &mut Burst, place: u8, strip: u16, punt: Punt) {
-        let Some(mut mbuf) = burst.take(usize::from(place)) else { return };
-        if mbuf.adj(strip) {
-            self.punt_frame(counters, mbuf, punt);
+        let Some(mbuf) = burst.get(usize::from(place)) else { return };
+        let class = punt.class(mbuf.data().get(usize::from(strip)..).unwrap_or_default());
+        if !self.admits(counters, class, &punt) {
+            counters.drop(DropReason::PuntPoliced);
+        } else if let Some(mut mbuf) = burst.take(usize::from(place))
+            && mbuf.adj(strip)
+        {
+            self.push(counters, class, mbuf, punt);
         } else {
             counters.drop(DropReason::Malformed);
         }
     }
 
+    /// Hands a packet to the control thread, as far as the policers allow it.
+    #[cold]
+    pub(super) fn punt_frame(&mut self, counters: &Counters, mbuf: Mbuf, punt: Punt) {
+        let class = punt.class(mbuf.data());
+        if self.admits(counters, class, &punt) {
+            self.push(counters, class, mbuf, punt);
+        } else {
+            counters.drop(DropReason::PuntPoliced);
+        }
+    }
+
+    /// Whether the policers allow it to [report](Self::report) a packet that was dropped and counted.
+    #[cold]
+    pub(super) fn may_report(&mut self, counters: &Counters, punt: &Punt) -> bool {
+        self.admits(counters, PuntClass::Error, punt)
+    }
+
     /// Hands a packet to the control thread that was dropped and counted. Where there is no room, nobody hears of it.
     #[cold]
     pub(super) fn report(&mut self, mbuf: Mbuf, punt: Punt) {
-        drop(self.punts.try_push(Punted { punt, mbuf }));
+        drop(self.punts.try_push(Punted { punt, mbuf, class: PuntClass::Error, port: self.port }));
     }
 
     /// Hands a packet to another worker, or to a later turn of this one.
@@ -87,12 +130,18 @@ impl Outputs {
         }
     }
 
-    /// Hands a packet to the control thread.
-    #[cold]
-    pub(super) fn punt_frame(&mut self, counters: &Counters, mbuf: Mbuf, punt: Punt) {
-        match self.punts.try_push(Punted { punt, mbuf }) {
-            Ok(()) => counters.punted.add(1),
-            Err(_) => counters.drop(DropReason::PuntQueueFull),
+    /// Whether the control thread may have a packet; counts it one way or the other.
+    #[inline]
+    fn admits(&mut self, counters: &Counters, class: PuntClass, punt: &Punt) -> bool {
+        let admitted = self.police.admits(self.now, self.port, class, punt);
+        let counters = counters.port(self.port).punts(class);
+        if admitted { &counters.admitted } else { &counters.policed }.add(1);
+        admitted
+    }
+
+    fn push(&mut self, counters: &Counters, class: PuntClass, mbuf: Mbuf, punt: Punt) {
+        if self.punts.try_push(Punted { punt, mbuf, class, port: self.port }).is_err() {
+            counters.drop(DropReason::PuntQueueFull);
         }
     }
 }

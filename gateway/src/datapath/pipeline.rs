@@ -151,6 +151,7 @@ impl Pipeline {
         burst: &mut Burst,
         out: &mut Outputs,
     ) {
+        out.arrived(now, arrival.port);
         let stages = Stages::new(&self.tables, &self.counters, self.options, arrival.fresh);
         let (ipv4, ipv6) = (&mut *self.ipv4, &mut *self.ipv6);
         let mut lap = Lap::start(&self.counters);

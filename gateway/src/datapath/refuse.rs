@@ -5,17 +5,13 @@ use zerocopy::FromBytes;
 
 use super::family::AddressFamily;
 use super::handed::Behind;
-use super::lane::{Origin, Packets};
+use super::lane::Packets;
 use super::output::Outputs;
 use super::pipeline::Stages;
 use crate::packet::ipv4::Ipv4;
 use crate::packet::translation::{End, Replacement, translate};
-use crate::tables::exchange::{IcmpError, Ingress, Punt};
+use crate::tables::exchange::{IcmpError, Punt};
 use crate::telemetry::DropReason;
-
-/// How many packets of one burst the control thread hears of: it answers few of them anyway, and a flood of them must
-/// not fill its queue.
-const ERRORS: usize = 4;
 
 /// Counts a routed packet as dropped, and hands it to the control thread where its sender is to be told. Its bytes are
 /// still as they came.
@@ -78,16 +74,10 @@ fn tell<A: AddressFamily>(
     error: IcmpError,
     out: &mut Outputs,
 ) {
-    let packet = &packets[place];
     stages.counters.drop(reason);
-    let sender = packets.sender(place).filter(|_| packet.around);
-    let ingress = match (packet.origin, sender) {
-        (Origin::Tenant, _) => Ingress::Tenant(packet.tenant),
-        (Origin::Outside, Some(sender)) => Ingress::Tenant(sender.tenant),
-        (Origin::Outside, None) => Ingress::Outside(packet.interface),
-    };
-    let errors = out.punts.iter().filter(|punted| matches!(punted.punt, Punt::Error { .. })).count();
-    if errors < ERRORS
+    let (packet, sender) = (&packets[place], packets.behind(place));
+    let punt = Punt::Error { error, ingress: packets.ingress(place) };
+    if out.may_report(stages.counters, &punt)
         && let Some(mut mbuf) = burst.take(usize::from(place))
         && mbuf.adj(packet.l3)
     {
@@ -97,6 +87,6 @@ fn tell<A: AddressFamily>(
             // The sender knows the packet as it was before translation.
             translate(header, after, End::Source, Replacement { address, port });
         }
-        out.report(mbuf, Punt::Error { error, ingress });
+        out.report(mbuf, punt);
     }
 }

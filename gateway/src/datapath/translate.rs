@@ -444,7 +444,10 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         let more = self.translator.nat.advance(&context, STEP, &mut out.events, &mut notices);
         for notice in notices {
             let punt = Punt::Error { error: notice.error, ingress: Ingress::Outside(notice.interface) };
-            if let Some(mbuf) = self.translator.pool.mbuf_from(&notice.packet) {
+            out.arrived(self.now, self.stages.tables.interfaces.get(self.section, notice.interface).port);
+            if out.may_report(self.stages.counters, &punt)
+                && let Some(mbuf) = self.translator.pool.mbuf_from(&notice.packet)
+            {
                 out.report(mbuf, punt);
             }
         }

@@ -4,8 +4,12 @@ use std::net::IpAddr;
 
 use nvgw_types::{InterfaceId, NeighborId, VrfId, Vsid};
 
+use zerocopy::FromBytes;
+
 use super::entries::{Endpoint, Protocol};
-use crate::telemetry::DropReason;
+use crate::packet::ethernet::{self, Ethernet};
+use crate::packet::ipv6::{self, Ipv6};
+use crate::telemetry::{DropReason, PuntClass};
 
 /// Milliseconds since an origin of the caller's choice: the start of the process, or of a capture. The control
 /// thread's nanoseconds have the same origin.
@@ -93,6 +97,8 @@ pub enum Punt {
     Unresolved {
         /// The next hop.
         neighbor: NeighborId,
+        /// Where the packet came in.
+        ingress: Ingress,
     },
     /// A packet that was dropped and counted, and of which its sender is to be told, as far as that is allowed. The
     /// bytes start at its IP header, and are as they came.
@@ -102,6 +108,49 @@ pub enum Punt {
         /// Where it came in.
         ingress: Ingress,
     },
+}
+
+impl Punt {
+    /// Where the packet came in.
+    #[inline]
+    #[must_use]
+    pub const fn ingress(&self) -> Ingress {
+        match *self {
+            Self::Neighbor { interface } | Self::Local { interface } => Ingress::Outside(interface),
+            Self::Overlay { vrf, .. } | Self::LinkLocal { vrf, .. } | Self::Learn { vrf, .. } => {
+                Ingress::Tenant(vrf)
+            }
+            Self::Unresolved { ingress, .. } | Self::Error { ingress, .. } => ingress,
+        }
+    }
+
+    /// What kind of packet it is; `frame` is its first bytes, from where [`Punt`] says that they start.
+    #[inline]
+    #[must_use]
+    pub fn class(&self, frame: &[u8]) -> PuntClass {
+        match self {
+            Self::Neighbor { .. } => PuntClass::Neighbor,
+            Self::Overlay { .. } if asks_for_neighbor(frame) => PuntClass::OverlayNeighbor,
+            Self::Overlay { .. } => PuntClass::OverlayLocal,
+            Self::LinkLocal { .. } => PuntClass::OverlayLinkLocal,
+            Self::Unresolved { .. } => PuntClass::Unresolved,
+            Self::Local { .. } => PuntClass::Local,
+            Self::Learn { .. } => PuntClass::Learn,
+            Self::Error { .. } => PuntClass::Error,
+        }
+    }
+}
+
+/// Whether a frame is ARP or neighbour discovery (RFC 4861: ICMPv6 types 133 to 137 right after the IPv6 header).
+fn asks_for_neighbor(frame: &[u8]) -> bool {
+    let Ok((header, packet)) = Ethernet::ref_from_prefix(frame) else { return false };
+    match header.ethertype() {
+        ethernet::ARP => true,
+        ethernet::IPV6 => Ipv6::ref_from_prefix(packet).is_ok_and(|(header, rest)| {
+            header.next_header() == ipv6::ICMP && matches!(rest.first(), Some(133..=137))
+        }),
+        _ => false,
+    }
 }
 
 /// What happened to translation that the log wants (RFC 6888 REQ-12). Every event is delivered: where there is no room

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::{DropReason, Stage};
+use super::{DropReason, PuntClass, Stage};
 use nvgw_types::{PortId, VrfId};
 
 /// A counter with one writer.
@@ -80,6 +80,63 @@ pub struct PortCounters {
     pub tx: Traffic,
     /// Refused by the port in time.
     pub tx_dropped: Counter,
+    /// Of what came in, for the control thread; by class.
+    punts: [PuntCounters; PuntClass::COUNT],
+}
+
+impl PortCounters {
+    /// The counters of packets for the control thread.
+    #[inline]
+    #[must_use]
+    pub fn punts(&self, class: PuntClass) -> &PuntCounters {
+        &self.punts[class.index()]
+    }
+}
+
+/// What became of the packets of one class for the control thread.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct PuntCounters {
+    /// Admitted by the policers.
+    pub admitted: Counter,
+    /// Refused by the policers.
+    pub policed: Counter,
+    /// Admitted, and lost because the class's queue was full.
+    pub lost: Counter,
+}
+
+impl PuntCounters {
+    /// The values now.
+    #[must_use]
+    pub fn get(&self) -> PuntTotal {
+        PuntTotal { admitted: self.admitted.get(), policed: self.policed.get(), lost: self.lost.get() }
+    }
+}
+
+/// What became of the packets of one class for the control thread, read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct PuntTotal {
+    /// Admitted by the policers.
+    pub admitted: u64,
+    /// Refused by the policers.
+    pub policed: u64,
+    /// Admitted, and lost because the class's queue was full.
+    pub lost: u64,
+}
+
+impl PuntTotal {
+    /// Sums a class of a port over all writers.
+    #[must_use]
+    pub fn read(counters: &[&Counters], port: PortId, class: PuntClass) -> Self {
+        counters.iter().map(|counters| counters.port(port).punts(class).get()).fold(
+            Self::default(),
+            |sum, one| Self {
+                admitted: sum.admitted + one.admitted,
+                policed: sum.policed + one.policed,
+                lost: sum.lost + one.lost,
+            },
+        )
+    }
 }
 
 /// A VRF's counters on one worker; bytes are those of the inner IP packets.
@@ -124,8 +181,6 @@ pub struct Counters {
     stages: [StageCounters; Stage::COUNT],
     /// Packets sent on that had come in on a port: each counts once, however many frames it became.
     pub forwarded: Counter,
-    /// Packets handed to the control thread.
-    pub punted: Counter,
     /// Packets that the gateway itself answered or absorbed.
     pub consumed: Counter,
     /// Frames that the gateway itself made.
@@ -154,7 +209,6 @@ impl Counters {
             drops: std::array::from_fn(|_| Counter::default()),
             stages: std::array::from_fn(|_| StageCounters::default()),
             forwarded: Counter::default(),
-            punted: Counter::default(),
             consumed: Counter::default(),
             originated: Counter::default(),
             icmp_errors_sent: Counter::default(),
@@ -174,6 +228,12 @@ impl Counters {
     #[must_use]
     pub fn port(&self, port: PortId) -> &PortCounters {
         &self.ports[port.index()]
+    }
+
+    /// How many packets of a class were admitted to the control thread.
+    #[must_use]
+    pub fn punted(&self, class: PuntClass) -> u64 {
+        self.ports.iter().map(|port| port.punts(class).admitted.get()).sum()
     }
 
     /// The counters of a VRF, if it has any.

@@ -105,7 +105,8 @@ drop_reasons! {
     LocalUnsupported = "local-unsupported", None, "A packet to the gateway itself is none that it answers.";
     ArpIgnored = "arp-ignored", None, "An ARP packet that is malformed or contradicts the configuration.";
     // Resources.
-    PuntQueueFull = "punt-queue-full", None, "The control thread's queue is full.";
+    PuntPoliced = "punt-policed", None, "More packets of this kind are for the control thread than it takes from one port, network or tenant.";
+    PuntQueueFull = "punt-queue-full", None, "The control thread's queue for packets of this kind is full.";
     TransmitFull = "transmit-full", None, "The port did not take the packet in time.";
     OversizedFrame = "oversized-frame", None, "The frame is longer than the port's MTU allows.";
     NoBuffer = "no-buffer", None, "No packet buffer was left, or the packet has no room for its new headers.";

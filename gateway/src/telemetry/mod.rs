@@ -7,8 +7,10 @@ mod drop_reason;
 pub mod nat;
 pub mod nat_totals;
 pub mod prometheus;
+mod punt_class;
 mod stage;
 pub mod view;
 
 pub use drop_reason::DropReason;
+pub use punt_class::PuntClass;
 pub use stage::Stage;

@@ -16,7 +16,7 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricT
 
 use super::counters::TrafficTotal;
 use super::view::{
-    DropView, Link, NeighborState, PortView, Severity, StageStats, StatsView, TableUsage, VrfKind,
+    DropView, Link, NeighborState, PortView, PuntView, Severity, StageStats, StatsView, TableUsage, VrfKind,
     VrfTraffic, WorkerStats,
 };
 
@@ -192,7 +192,6 @@ fn totals(to: &mut Vec<MetricFamily>, stats: &StatsView, drops: &[DropView]) {
             "ICMP errors not sent because they were too many, or did not find their way.",
             stats.icmp_errors_suppressed,
         ),
-        ("nvgw_punted_packets_total", "Packets handed to the control thread.", stats.punted),
         (
             "nvgw_sender_unverified_packets_total",
             "Packets forwarded though no lookup record vouches for their sender, because the check only logs.",
@@ -201,6 +200,17 @@ fn totals(to: &mut Vec<MetricFamily>, stats: &StatsView, drops: &[DropView]) {
     ];
     for (name, help, value) in all {
         to.push(counter(name, help, [(vec![], value)]));
+    }
+    let label = |punt: &PuntView| vec![("class", punt.class.name().to_owned()), ("port", punt.port.clone())];
+    let columns: [Column<PuntView>; 3] = [
+        ("nvgw_punts_total", "Packets handed to the control thread.", |p| p.packets),
+        ("nvgw_punts_policed_total", "Packets for the control thread that the policers refused.", |p| {
+            p.policed
+        }),
+        ("nvgw_punts_lost_total", "Packets for the control thread whose queue was full.", |p| p.lost),
+    ];
+    for (name, help, value) in columns {
+        to.push(counter(name, help, stats.punts.iter().map(|punt| (label(punt), value(punt)))));
     }
     let drops = drops.iter().map(|drop| (vec![("reason", drop.reason.clone())], drop.packets));
     to.push(counter("nvgw_drops_total", "Packets dropped, for each reason.", drops));
@@ -384,6 +394,10 @@ mod tests {
             "nvgw_forwarded_packets_total 1400",
             "nvgw_drops_total{reason=\"gre-no-key\"} 60",
             "nvgw_drops_total{reason=\"vsid-vendor\"} 0",
+            "nvgw_punts_total{class=\"neighbor\",port=\"wire0\"} 40",
+            "nvgw_punts_policed_total{class=\"neighbor\",port=\"wire0\"} 120000",
+            "nvgw_punts_lost_total{class=\"neighbor\",port=\"wire0\"} 3",
+            "nvgw_punts_policed_total{class=\"learn\",port=\"wire0\"} 0",
             "nvgw_vrf_receive_packets_total{kind=\"tenant\",vrf=\"red\"} 900",
             "nvgw_worker_polls_total{result=\"busy\",worker=\"0\"} 100",
             "nvgw_worker_polls_total{result=\"idle\",worker=\"0\"} 300",

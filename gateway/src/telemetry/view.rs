@@ -7,9 +7,9 @@ use nvgw_types::{PortId, WorkerId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::counters::{Counters, TrafficTotal};
+use super::counters::{Counters, PuntTotal, TrafficTotal};
 use super::nat_totals::NatTable;
-use super::{DropReason, Stage};
+use super::{DropReason, PuntClass, Stage};
 
 /// Declares an enum of words: what the JSON, the metrics and the tables for people write is the same.
 macro_rules! words {
@@ -195,6 +195,20 @@ pub fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
+/// A number with its thousands apart: `1,234,567`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A stage on one worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StageStats {
@@ -279,6 +293,8 @@ pub struct StatsView {
     pub icmp_errors_suppressed: u64,
     /// Packets handed to the control thread.
     pub punted: u64,
+    /// The same, and what was refused of them, by port and class.
+    pub punts: Vec<PuntView>,
     /// Packets dropped, for whatever reason.
     pub dropped: u64,
     /// Packets forwarded though no lookup record vouches for their sender, because the check only logs.
@@ -288,10 +304,17 @@ pub struct StatsView {
 }
 
 impl StatsView {
-    /// Sums the counters of all writers: the workers' and the control thread's.
+    /// Sums the counters of all writers: the workers' and the control thread's. `ports` are their names.
     #[must_use]
-    pub fn read(tsc_hz: u64, uptime: Duration, workers: Vec<WorkerStats>, counters: &[&Counters]) -> Self {
+    pub fn read<'n>(
+        tsc_hz: u64,
+        uptime: Duration,
+        workers: Vec<WorkerStats>,
+        counters: &[&Counters],
+        ports: impl IntoIterator<Item = &'n str>,
+    ) -> Self {
         let sum = |read: fn(&Counters) -> u64| counters.iter().map(|c| read(c)).sum();
+        let punts = PuntView::read(counters, ports);
         Self {
             tsc_hz,
             uptime_seconds: uptime.as_secs_f64(),
@@ -300,11 +323,41 @@ impl StatsView {
             originated: sum(|c| c.originated.get()),
             icmp_errors_sent: sum(|c| c.icmp_errors_sent.get()),
             icmp_errors_suppressed: sum(|c| c.icmp_errors_suppressed.get()),
-            punted: sum(|c| c.punted.get()),
+            punted: punts.iter().map(|view| view.packets).sum(),
+            punts,
             dropped: sum(Counters::dropped_total),
             sender_unverified: sum(|c| c.sender_unverified.get()),
             workers,
         }
+    }
+}
+
+/// Packets of one class for the control thread that came in by one port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PuntView {
+    /// The port's name.
+    pub port: String,
+    /// The class.
+    pub class: PuntClass,
+    /// Packets handed to the control thread.
+    pub packets: u64,
+    /// Packets that the policers refused.
+    pub policed: u64,
+    /// Packets that the policers admitted, and for which the class's queue had no room; among `packets`.
+    pub lost: u64,
+}
+
+impl PuntView {
+    /// Every class of every port, summed over all writers.
+    fn read<'n>(counters: &[&Counters], ports: impl IntoIterator<Item = &'n str>) -> Vec<Self> {
+        let views = ports.into_iter().enumerate().flat_map(|(number, port)| {
+            PuntClass::ALL.iter().map(move |&class| {
+                let total = PuntTotal::read(counters, PortId(number as u16), class);
+                let PuntTotal { admitted, policed, lost } = total;
+                Self { port: port.to_owned(), class, packets: admitted, policed, lost }
+            })
+        });
+        views.collect()
     }
 }
 

@@ -59,6 +59,7 @@ pub(crate) struct Worker {
     burst: Burst,
     out: Outputs,
     scratch: Vec<u8>,
+    now: Millis,
 }
 
 /// Translation for one worker.
@@ -97,7 +98,8 @@ impl Gateway {
             pool,
             first_segment: usize::MAX,
             burst: Burst::new(),
-            out: Outputs::new(PORTS.len()),
+            out: Outputs::new(&limits),
+            now: Millis(0),
             scratch: Vec::new(),
         };
         Ok(Self { control, worker })
@@ -117,7 +119,9 @@ impl Worker {
             }
             self.burst.push(mbuf).expect("a burst of at most 64 frames");
         }
-        self.pipeline.process(&self.readers.section(), Millis(0), port, &mut self.burst, &mut self.out);
+        // By the next burst, the policers admit again what they may.
+        self.now = Millis(self.now.0 + 1_000);
+        self.pipeline.process(&self.readers.section(), self.now, port, &mut self.burst, &mut self.out);
         self.readers.quiescent();
         let mut show = |output, mbuf: &Mbuf| {
             self.scratch.clear();

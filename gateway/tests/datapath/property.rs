@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use gateway::control::Control;
 use gateway::datapath::QsbrGrace;
 use gateway::tables::exchange::Punt;
-use gateway::telemetry::DropReason;
 use gateway::telemetry::counters::{Counters, TrafficTotal};
+use gateway::telemetry::{DropReason, PuntClass};
 use nvgw_types::{PortId, VrfId, Vsid};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -43,7 +43,10 @@ impl Counted {
                 .map(|vrf| (vrf.rx.get(), vrf.tx.get()))
                 .collect(),
             dropped: DropReason::ALL.iter().map(|reason| counters.dropped(*reason)).collect(),
-            punted: counters.punted.get(),
+            punted: (PuntClass::ALL.iter())
+                .filter(|class| **class != PuntClass::Error)
+                .map(|class| counters.punted(*class))
+                .sum(),
         }
     }
 

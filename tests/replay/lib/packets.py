@@ -169,6 +169,11 @@ def without_flow_id(frame: bytes) -> bytes:
     return bytes(data)
 
 
+def outer_traffic_class(frame: bytes) -> int:
+    """DSCP and ECN of the first IP header of a frame."""
+    return traffic_class(frame[ethertype_offset(frame) + 2:])
+
+
 def inner_of(frame: bytes) -> Ether:
     """The dissected inner frame of an encapsulated frame."""
     return Ether(frame[gre_offset(frame) + 8:])

@@ -1,6 +1,7 @@
 //! The gateway on captures: the same datapath, the same control side, one thread, virtual time.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use nvgw_types::{MacAddr, PortId};
 use super::capture::{Frame, Writer};
 use super::changes::{Answer, Scheduled};
 use super::{Error, Totals};
+use crate::app::refusals::Refusals;
 use crate::app::translation::{Sizes, translators};
 use crate::control::{Beginning, Control, Egress, Nanos, PortHardware, table_limits};
 use crate::datapath::{Handed, Options, Outputs, Pipeline, QsbrGrace, QsbrReaders};
@@ -43,6 +45,8 @@ pub(super) struct Engine {
     log: ReplayLog,
     /// What ports count before a worker sees a frame.
     refused: Counters,
+    /// What the policers refused of late.
+    refusals: Refusals,
     /// What came of the changes so far.
     answers: Vec<Answer>,
     now: Nanos,
@@ -146,11 +150,12 @@ impl Engine {
             wires: Wires { writers, now: Nanos(0), sent: vec![(0, 0); ports], failed: None },
             longest,
             burst: Burst::new(),
-            out: Outputs::new(ports),
+            out: Outputs::new(&limits),
             handed: VecDeque::new(),
             events: Vec::new(),
             log,
             refused: Counters::new(ports, 0),
+            refusals: Refusals::default(),
             answers: Vec::new(),
             now: Nanos(0),
         })
@@ -219,6 +224,12 @@ impl Engine {
     }
 
     fn advance(&mut self, now: Nanos) {
+        // As it is now it was until then.
+        if now > self.now && self.refusals.is_due(now) {
+            let mut refusals = mem::take(&mut self.refusals);
+            refusals.note(self.now, self.longest.len(), &self.counters());
+            self.refusals = refusals;
+        }
         self.now = self.now.max(now);
         self.wires.now = self.now;
     }
@@ -318,6 +329,8 @@ impl Engine {
         self.handed.extend(self.out.handed.drain(..));
         self.events.extend(self.out.events.drain(..));
         self.out.answers.clear();
+        // The order in which the control thread turns to them.
+        self.out.punts.sort_by_key(|punted| punted.class);
         for punted in self.out.punts.drain(..) {
             self.control.handle_punt(self.now, punted.punt, punted.mbuf.data(), &mut self.wires);
         }
@@ -350,13 +363,20 @@ impl Engine {
         Ok(())
     }
 
+    /// All writers of counters.
+    fn counters(&self) -> Vec<&Counters> {
+        let workers = self.workers.iter().map(|worker| &*worker.counters);
+        workers.chain([&**self.control.counters(), &self.refused]).collect()
+    }
+
     /// What happened, in numbers.
     pub(super) fn totals(&self) -> Totals<'_> {
-        let mut counters: Vec<&Counters> = self.workers.iter().map(|worker| &*worker.counters).collect();
-        counters.push(self.control.counters());
-        counters.push(&self.refused);
+        let counters = self.counters();
+        let ports = 0..self.longest.len();
+        let refused = ports.map(|port| self.refusals.lately(self.now, PortId(port as u16), &counters));
         Totals {
             control: &self.control,
+            refused: refused.collect(),
             counters,
             sent: &self.wires.sent,
             answers: &self.answers,

@@ -18,6 +18,7 @@ use self::capture::{CaptureError, Traffic, Writer};
 use self::changes::Answer;
 use self::engine::Engine;
 use crate::cli::ReplayOptions;
+use crate::control::doctor::RefusedPunts;
 use crate::control::{Control, ControlError, Nanos};
 use crate::datapath::QsbrGrace;
 use crate::nat_log::{Moment, ReplayLog};
@@ -67,6 +68,8 @@ struct Totals<'e> {
     control: &'e Control<QsbrGrace>,
     /// Of all workers and the control side.
     counters: Vec<&'e Counters>,
+    /// What the policers refused in the last minute, by port.
+    refused: Vec<Vec<RefusedPunts>>,
     /// Packets and bytes sent, by port.
     sent: &'e [(u64, u64)],
     /// What came of the changes.

@@ -7,9 +7,9 @@ use crate::api::view::{AlarmView, ProviderAddressView};
 use crate::app::rows::{alarm_view, provider_address_view};
 use crate::control::doctor::PortFacts;
 use crate::diagnosis::{DoctorReport, Event};
-use crate::telemetry::DropReason;
-use crate::telemetry::counters::{Counters, TrafficTotal};
+use crate::telemetry::counters::{Counters, PuntTotal, TrafficTotal};
 use crate::telemetry::view::VrfKind;
+use crate::telemetry::{DropReason, PuntClass};
 use nvgw_types::PortId;
 
 /// Where the packets went.
@@ -27,6 +27,8 @@ pub(super) struct Balance {
     dropped: u64,
     /// Frames that the gateway made itself.
     originated: u64,
+    /// Packet buffers that nobody gave back, those of packets that wait aside.
+    lost_buffers: u32,
 }
 
 impl Balance {
@@ -40,6 +42,7 @@ impl Balance {
             held: (totals.control.held() + totals.waiting) as u64,
             dropped: sum(Counters::dropped_total),
             originated: sum(|c| c.originated.get()),
+            lost_buffers: totals.buffers_in_use,
         }
     }
 
@@ -48,7 +51,7 @@ impl Balance {
         let sent: u64 = totals.sent.iter().map(|(packets, _)| packets).sum();
         self.received == self.forwarded + self.consumed + self.held + self.dropped
             && sent == self.forwarded + self.originated
-            && totals.buffers_in_use == 0
+            && self.lost_buffers == 0
     }
 }
 
@@ -116,6 +119,7 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         "alarms": alarms(&doctor),
         "doctor": doctor,
         "packets": balance,
+        "punts": punts(totals),
         "icmp_errors": {
             "sent": sum(|c| c.icmp_errors_sent.get()),
             "suppressed": sum(|c| c.icmp_errors_suppressed.get()),
@@ -123,6 +127,20 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         "sender_unverified": sum(|c| c.sender_unverified.get()),
         "accounted": balance.holds(totals),
     })
+}
+
+/// What was for the control side: by port and class, where there was any.
+fn punts(totals: &Totals<'_>) -> Map<String, Value> {
+    let ports = totals.control.config().ports.iter().enumerate();
+    let ports = ports.map(|(number, port)| {
+        let classes = PuntClass::ALL.iter().filter_map(|&class| {
+            let total = PuntTotal::read(&totals.counters, PortId(number as u16), class);
+            let value = json!({ "packets": total.admitted, "policed": total.policed });
+            (total != PuntTotal::default()).then(|| (class.name().to_owned(), value))
+        });
+        (port.name.clone(), Value::Object(classes.collect()))
+    });
+    ports.collect()
 }
 
 /// Every neighbour, as it was in the end.
@@ -149,7 +167,12 @@ fn provider_addresses(totals: &Totals<'_>) -> Vec<ProviderAddressView> {
 /// What the doctor says in the end without asking anyone. A capture is one queue, chosen by nothing.
 fn doctor(totals: &Totals<'_>) -> DoctorReport {
     let ports = totals.control.config().ports.iter();
-    let facts = ports.map(|port| PortFacts { name: port.name.clone(), rx_queues: 1, inner_hash: false });
+    let facts = ports.zip(&totals.refused).map(|(port, refused)| PortFacts {
+        name: port.name.clone(),
+        rx_queues: 1,
+        inner_hash: false,
+        refused: refused.clone(),
+    });
     super::nat::doctor(totals, totals.control.doctor(totals.now, &facts.collect::<Vec<_>>()))
 }
 

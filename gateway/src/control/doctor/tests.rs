@@ -68,6 +68,7 @@ fn a_healthy_gateway_is_green_check_by_check() {
             "nat-external",
             "table-saturation",
             "inner-hash",
+            "punt-flood",
             "flapping-record",
             "suspended-change"
         ]
@@ -151,8 +152,12 @@ fn what_is_empty_shut_in_or_full_is_told() {
     config.tenants[1].public_prefixes.clear();
     config.system.limits.vsids = 4;
     let ports = [("wire0", 4, false), ("wire1", 4, false)];
-    let ports =
-        ports.map(|(name, rx_queues, inner_hash)| PortFacts { name: name.into(), rx_queues, inner_hash });
+    let ports = ports.map(|(name, rx_queues, inner_hash)| PortFacts {
+        name: name.into(),
+        rx_queues,
+        inner_hash,
+        refused: vec![],
+    });
     let control = ready(config);
     let report = control.doctor(Nanos(0), &ports);
     let (health, object, message) = only(&report, "empty-vsid");
@@ -162,7 +167,7 @@ fn what_is_empty_shut_in_or_full_is_told() {
     assert_eq!(only(&report, "table-saturation"), (Health::Red, "table vsids", "4 of 4 entries are in use"));
     assert_eq!(only(&report, "inner-hash").1, "port wire0", "no site is on wire1");
     for (rx_queues, inner_hash) in [(1, false), (4, true)] {
-        let good = PortFacts { name: "wire0".into(), rx_queues, inner_hash };
+        let good = PortFacts { name: "wire0".into(), rx_queues, inner_hash, refused: vec![] };
         assert_eq!(only(&control.doctor(Nanos(0), &[good]), "inner-hash").0, Health::Green);
     }
 }

@@ -1,11 +1,14 @@
 use super::*;
 use crate::control::fixture::{self, Sent, WIRE0, WIRE1, control, ip, vsid};
 use crate::control::neighbors::State;
+use crate::tables::exchange::Ingress;
 use crate::tables::grace::LocalGrace;
 use nvgw_types::{MacAddr, PortId};
 
 const ASKER: [u8; 6] = [2, 0, 0, 0, 0, 0x0b];
 const NOW: Nanos = Nanos(0);
+/// Where packets come from whose next hop is unknown.
+const FROM: Ingress = Ingress::Tenant(VrfId(0));
 
 fn interface(control: &Control<LocalGrace>, port: u16, vlan: u16) -> InterfaceId {
     control.fabric.writers.interfaces.resolve(PortId(port), vlan).expect("an interface")
@@ -295,7 +298,7 @@ fn a_packet_whose_next_hop_answers_counts_as_forwarded() {
     let neighbor = control.neighbors.id(hop).expect("configured");
     let transit = frame([0; 6], 300, 0x0800, &echo_request([203, 0, 113, 5], [198, 18, 128, 1]));
     let mut sent = Sent::default();
-    control.handle_punt(NOW, Punt::Unresolved { neighbor }, &transit, &mut sent);
+    control.handle_punt(NOW, Punt::Unresolved { neighbor, ingress: FROM }, &transit, &mut sent);
     assert_eq!((sent.0.len(), control.held(), control.next_due()), (1, 1, Some(Nanos(1_000_000_000))));
 
     let reply = frame(WIRE1.0, 300, 0x0806, &arp(2, ASKER, [198, 18, 0, 3], [198, 18, 0, 2]));
@@ -304,7 +307,7 @@ fn a_packet_whose_next_hop_answers_counts_as_forwarded() {
     assert_eq!(sent.0, [(1, [&ASKER[..], &transit[6..]].concat())]);
     assert_eq!((control.counters().forwarded.get(), control.held()), (1, 0));
 
-    let stale = Punt::Unresolved { neighbor: NeighborId(4711) };
+    let stale = Punt::Unresolved { neighbor: NeighborId(4711), ingress: FROM };
     control.handle_punt(NOW, stale, &transit, &mut sent);
     assert_eq!(control.counters().dropped(DropReason::NeighborUnresolved), 1);
 }

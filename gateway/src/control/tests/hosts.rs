@@ -4,12 +4,14 @@ use crate::control::fixture::{self, Sent, WIRE1, control, ip};
 use crate::control::neighbors::{State, hosts_of};
 use crate::control::*;
 use crate::tables::entries::{Reach, Rewrite, Target};
-use crate::tables::exchange::Punt;
+use crate::tables::exchange::{Ingress, Punt};
 use crate::tables::grace::LocalGrace;
 use crate::telemetry::DropReason;
 
 const HOST: [u8; 6] = [2, 0, 0, 0, 0x30, 0x50];
 const INTERNET: VrfId = VrfId(2);
+/// Where packets come from whose next hop is unknown.
+const FROM: Ingress = Ingress::Tenant(VrfId(0));
 
 fn at(seconds: u64) -> Nanos {
     Nanos(seconds * 1_000_000_000)
@@ -56,7 +58,12 @@ fn learned() -> Control<LocalGrace> {
     assert_eq!((connected.reach(), connected.neighbor()), (Reach::Unresolved, hosts_of(interface)));
 
     let (mut sent, frame) = (Sent::default(), transit([198, 18, 0, 80]));
-    control.handle_punt(at(0), Punt::Unresolved { neighbor: connected.neighbor() }, &frame, &mut sent);
+    control.handle_punt(
+        at(0),
+        Punt::Unresolved { neighbor: connected.neighbor(), ingress: FROM },
+        &frame,
+        &mut sent,
+    );
     assert_eq!((sent.0.len(), control.held()), (1, 1), "asked for");
     sent.0.clear();
     control.handle_punt(at(1), Punt::Neighbor { interface }, &arp_reply([198, 18, 0, 80]), &mut sent);
@@ -129,7 +136,12 @@ fn what_no_host_can_have_is_not_asked_for() {
     let neighbor = hosts_of(outside(&control));
     let mut sent = Sent::default();
     for address in [[198, 18, 0, 255], [198, 18, 0, 2], [9, 9, 9, 9]] {
-        control.handle_punt(at(0), Punt::Unresolved { neighbor }, &transit(address), &mut sent);
+        control.handle_punt(
+            at(0),
+            Punt::Unresolved { neighbor, ingress: FROM },
+            &transit(address),
+            &mut sent,
+        );
     }
     assert!(sent.0.is_empty());
     assert_eq!(control.counters().dropped(DropReason::NeighborUnresolved), 3);
@@ -140,7 +152,7 @@ fn a_reload_frees_what_waited_for_a_neighbor_it_names() {
     let (mut control, _) = control(fixture::config()).expect("fits");
     let neighbor = way(&control, [198, 18, 128, 1]).neighbor();
     let frame = transit([198, 18, 128, 1]);
-    control.handle_punt(at(0), Punt::Unresolved { neighbor }, &frame, &mut Sent::default());
+    control.handle_punt(at(0), Punt::Unresolved { neighbor, ingress: FROM }, &frame, &mut Sent::default());
     let mut config = fixture::config();
     let network = nvgw_config::NetworkRef::External(nvgw_config::ExternalIndex(0));
     config.neighbors.push(fixture::neighbor(network, "198.18.0.3", "02:00:00:00:30:50"));

@@ -23,6 +23,8 @@ pub struct NewTenant {
     pub gateway_mac: MacAddr,
     /// What happens to packets of unknown senders.
     pub sender_check: SenderCheck,
+    /// Whether router solicitations in its IPv6 subnets are answered.
+    pub router_advertisements: bool,
     /// The external network of its default route; `None`: its own hand-off network, else the first shared one.
     pub external: Option<String>,
     /// Prefixes routed from the external network into the VRF, untranslated.
@@ -120,6 +122,8 @@ pub enum Change {
         next_hop: IpAddr,
         /// The lower wins among equal prefixes.
         metric: u32,
+        /// The biggest IP packet of the whole path, in bytes; `None`: the site's.
+        mtu: Option<u16>,
     },
     /// A provider route leads to another next hop.
     MoveProviderRoute {

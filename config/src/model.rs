@@ -80,8 +80,10 @@ pub struct Limits {
     pub vsids: usize,
     /// Lookup records.
     pub records: usize,
-    /// Routes of all external networks together.
+    /// IPv4 routes of all external networks together.
     pub external_routes: usize,
+    /// IPv6 routes of all external networks together.
+    pub external_routes_ipv6: usize,
     /// NAT sessions for each worker.
     pub nat_sessions: usize,
     /// Public addresses of all NAT pools, 1:1 addresses and forwards together.
@@ -152,7 +154,7 @@ pub enum DuplicateAddressDetection {
     Off,
 }
 
-/// A site of the provider network: one VLAN, one subnet.
+/// A site of the provider network: one VLAN, one subnet, one address family.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
     /// Its name, unique among sites and external networks.
@@ -173,7 +175,7 @@ pub struct Site {
     pub mtu: u16,
 }
 
-/// A range of provider addresses, inside its site's subnet; others may have addresses in it as well.
+/// A range of provider addresses of one family, inside its site's subnet; others may have addresses in it as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool {
     /// The first address.
@@ -187,12 +189,14 @@ pub struct Pool {
 pub struct ProviderRoute {
     /// Destination (host bits zero).
     pub prefix: IpNet,
-    /// Next hop, inside a site's subnet.
+    /// Next hop, inside a site's subnet, of the prefix's family.
     pub next_hop: IpAddr,
     /// The site whose subnet holds `next_hop`.
     pub site: SiteIndex,
     /// The lower wins among equal prefixes.
     pub metric: u32,
+    /// The biggest IP packet of the whole path, in bytes, at most the site's; `None`: the site's.
+    pub mtu: Option<u16>,
 }
 
 /// How the FlowID of sent packets is made.
@@ -235,6 +239,10 @@ pub struct Encapsulation {
     pub ecn: EcnMode,
     /// Whether VSIDs outside 4096–16777214 may be used and are accepted.
     pub allow_reserved_vsids: bool,
+    /// Whether outer fragments are put together; else they are dropped.
+    pub reassemble: bool,
+    /// Whether the MSS of tenants' TCP connections is lowered to what the way to the VM takes.
+    pub clamp_mss: bool,
     /// What single provider addresses want otherwise.
     pub peers: Vec<Peer>,
 }
@@ -261,8 +269,8 @@ pub struct ExternalNetwork {
     pub vlan: Option<VlanId>,
     /// The gateway's own addresses there, each with its prefix length (host bits kept); never empty.
     pub addresses: Vec<IpNet>,
-    /// Default gateway, inside a connected prefix.
-    pub gateway: Option<IpAddr>,
+    /// Default gateways, at most one of each family, each inside a connected prefix.
+    pub gateways: Vec<IpAddr>,
     /// Static routes.
     pub routes: Vec<ExternalRoute>,
     /// The tenant whose VRF alone this network belongs to; `None`: shared.
@@ -276,7 +284,7 @@ pub struct ExternalNetwork {
 pub struct ExternalRoute {
     /// Destination (host bits zero).
     pub prefix: IpNet,
-    /// Next hop, inside a connected prefix of the network.
+    /// Next hop, inside a connected prefix of the network, of the prefix's family.
     pub next_hop: IpAddr,
 }
 
@@ -318,6 +326,8 @@ pub struct Tenant {
     pub gateway_mac: MacAddr,
     /// What happens to packets of unknown senders.
     pub sender_check: SenderCheck,
+    /// Whether router solicitations in its IPv6 subnets are answered (RFC 4861 §6.2.6).
+    pub router_advertisements: bool,
     /// Virtual subnets.
     pub subnets: Vec<Subnet>,
     /// Lookup records.
@@ -529,7 +539,14 @@ impl Default for Nat {
 pub struct Subnet {
     /// Its VSID, unique in the gateway.
     pub vsid: Vsid,
-    /// Its prefix (host bits zero), overlapping no other of its tenant.
+    /// Its prefixes: one, or two of different families, IPv4 first.
+    pub prefixes: Vec<SubnetPrefix>,
+}
+
+/// A prefix of a virtual subnet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubnetPrefix {
+    /// The prefix (host bits zero), overlapping no other of its tenant.
     pub prefix: IpNet,
     /// The gateway's own address there, inside `prefix`.
     pub gateway: CustomerAddr,
@@ -540,11 +557,11 @@ pub struct Subnet {
 pub struct LookupRecord {
     /// The VSID of its virtual subnet, one of the tenant's.
     pub vsid: Vsid,
-    /// The customer address, inside the subnet, unique in the tenant.
+    /// The customer address, inside a prefix of the subnet, unique in the tenant.
     pub address: CustomerAddr,
     /// The VM's Ethernet address.
     pub mac: MacAddr,
-    /// The provider address of the host it runs on.
+    /// The provider address of the host it runs on; of either family, whatever the customer address is.
     pub provider_address: ProviderAddr,
     /// A name for people.
     pub name: Option<String>,
@@ -557,7 +574,7 @@ pub struct LookupRecord {
 pub struct CustomerRoute {
     /// Destination (host bits zero).
     pub prefix: IpNet,
-    /// The VM's customer address, inside one of the tenant's subnets.
+    /// The VM's customer address, inside one of the tenant's subnets, of the prefix's family.
     pub next_hop: CustomerAddr,
 }
 

@@ -82,10 +82,17 @@ pub(crate) fn is_null(text: &str) -> bool {
 }
 
 /// A value that knows where it stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Spanned<T> {
     pub(crate) node: NodeId,
     pub(crate) value: T,
+}
+
+impl<T> Spanned<T> {
+    /// Another value that stands at the same place.
+    pub(crate) fn map<U>(&self, value: impl FnOnce(&T) -> U) -> Spanned<U> {
+        Spanned { node: self.node, value: value(&self.value) }
+    }
 }
 
 /// What a key of a mapping gave.

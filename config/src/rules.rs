@@ -1,9 +1,17 @@
 //! What values owe each other wherever they are held: in the file, or in what a running gateway has become.
 
-use std::net::Ipv4Addr;
+mod address;
 
-use ipnet::Ipv4Net;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use nvgw_types::{MacAddr, Vsid};
+
+pub use address::{
+    LEAST_IPV4_PATH_MTU, LEAST_IPV6_MTU, check_destination, check_network_mtu, check_next_hop,
+    check_not_edge, check_path_mtu, check_site_mtu, check_station, check_subnet, check_unicast,
+};
+pub(crate) use address::{edge, example, family, stations, usable};
 
 /// What is wrong, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,91 +29,17 @@ impl Refusal {
     pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: hint.into() }
     }
-
-    /// A part of the document that a later version brings.
-    pub(crate) fn not_yet(what: &str, hint: impl Into<String>) -> Self {
-        Self::new(format!("{what} is not supported yet"), hint)
-    }
 }
 
 /// What a rule says of a value.
 pub type Verdict = Result<(), Refusal>;
 
-/// Whether an address is its network's own or its broadcast address: no station's.
-#[must_use]
-pub fn is_edge(net: Ipv4Net, address: Ipv4Addr) -> bool {
-    // RFC 3021: a /31 has two stations; a /32 is one.
-    net.prefix_len() <= 30 && (address == net.network() || address == net.broadcast())
-}
-
-/// Whether no packet can be sent to such an address as to a station's.
-#[must_use]
-pub fn is_special(address: Ipv4Addr) -> bool {
-    address.octets()[0] == 0 || address.is_loopback() || address.is_multicast() || address.is_broadcast()
-}
-
-/// The hint that names the addresses which stations of a network can have.
-#[must_use]
-pub fn usable(net: Ipv4Net) -> String {
-    let mut hosts = net.hosts();
-    match (hosts.next(), net.hosts().next_back()) {
-        (Some(first), Some(last)) if first != last => {
-            format!("write an address from {first} to {last}")
-        }
-        (Some(only), _) => format!("write {only}"),
-        _ => format!("write an address of {net}"),
-    }
-}
-
-/// Stations can live in a subnet.
-///
-/// # Errors
-/// A subnet of every address, of one, or of such as no station has.
-pub fn check_subnet(subnet: Ipv4Net) -> Verdict {
-    let message = if subnet.prefix_len() == 0 {
-        "a subnet cannot hold every address".to_owned()
-    } else if subnet.prefix_len() == 32 {
-        format!("{subnet} has room for one station only")
-    } else if is_special(subnet.network()) {
-        format!("{subnet} holds addresses of no station")
-    } else {
-        return Ok(());
-    };
-    Err(Refusal::new(message, "write a unicast prefix from /1 to /31, as in 10.0.1.0/24"))
-}
-
-/// A station of a subnet can have the address.
-///
-/// # Errors
-/// An address outside the subnet, or one of its edges.
-pub fn check_station(address: Ipv4Addr, subnet: Ipv4Net) -> Verdict {
-    let message = if !subnet.contains(&address) {
-        format!("{address} is outside {subnet}")
-    } else if is_edge(subnet, address) {
-        format!("{address} is the network or broadcast address of {subnet}")
-    } else {
-        return Ok(());
-    };
-    Err(Refusal::new(message, usable(subnet)))
-}
-
-/// An address, which is a `what`, is a station's as far as its network's prefix says.
-///
-/// # Errors
-/// An edge of the network.
-pub fn check_not_edge(what: &str, address: Ipv4Addr, net: Ipv4Net) -> Verdict {
-    if is_edge(net, address) {
-        let message = format!("{what} {address} is the network or broadcast address of {net}");
-        return Err(Refusal::new(message, usable(net)));
-    }
-    Ok(())
-}
-
 /// A VM can have the customer address, which is a `what`, beside its subnet's gateway.
 ///
 /// # Errors
 /// The gateway's address.
-pub fn check_not_gateway(what: &str, address: Ipv4Addr, gateway: Ipv4Addr) -> Verdict {
+pub fn check_not_gateway(what: &str, address: impl Into<IpAddr>, gateway: impl Into<IpAddr>) -> Verdict {
+    let (address, gateway) = (address.into(), gateway.into());
     if address == gateway {
         let message = format!("{what} {address} is the gateway address of its subnet");
         return Err(Refusal::new(message, "write the address of a VM"));
@@ -138,24 +72,13 @@ pub fn check_vsid(vsid: Vsid, allow_reserved: bool) -> Verdict {
     Ok(())
 }
 
-/// Packets can be routed to the prefix.
-///
-/// # Errors
-/// A prefix of multicast or loopback addresses.
-pub fn check_destination(prefix: Ipv4Net) -> Verdict {
-    if prefix.network().is_multicast() || prefix.network().is_loopback() {
-        let message = format!("{prefix} holds no unicast destination");
-        return Err(Refusal::new(message, "write a unicast prefix, as in 10.0.0.0/8"));
-    }
-    Ok(())
-}
-
 /// A route to the prefix says something that the connected prefixes do not.
 ///
 /// # Errors
 /// A connected prefix.
-pub fn check_not_connected(prefix: Ipv4Net, connected: impl IntoIterator<Item = Ipv4Net>) -> Verdict {
-    if connected.into_iter().any(|net| net == prefix) {
+pub fn check_not_connected<N: Into<IpNet>>(prefix: N, connected: impl IntoIterator<Item = N>) -> Verdict {
+    let prefix = prefix.into();
+    if connected.into_iter().any(|net| net.into() == prefix) {
         let message = format!("{prefix} is connected: its addresses are neighbours");
         return Err(Refusal::new(message, "leave the route out"));
     }
@@ -220,7 +143,7 @@ pub fn check_forward(first: u16, last: u16, to: u16) -> Verdict {
 ///
 /// # Errors
 /// The prefix of all addresses, and one inside a connected prefix.
-pub fn check_exempt(prefix: Ipv4Net, connected: impl IntoIterator<Item = Ipv4Net>) -> Verdict {
+pub fn check_exempt(prefix: IpNet, connected: impl IntoIterator<Item = IpNet>) -> Verdict {
     if prefix.prefix_len() == 0 {
         let hint = "write the destinations that see the tenant's own addresses, or nat: off";
         return Err(Refusal::new(format!("{prefix} leaves nothing to translate"), hint));

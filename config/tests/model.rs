@@ -44,6 +44,7 @@ fn the_smallest_document_gets_every_default() {
             vsids: 65536,
             records: 1_000_000,
             external_routes: 1_000_000,
+            external_routes_ipv6: 250_000,
             nat_sessions: 1_000_000,
             nat_addresses: 4096,
             nat_bindings: 65536,
@@ -121,7 +122,8 @@ fn a_whole_document_is_taken_over() {
     assert_eq!((internet.port, internet.tenant, internet.mtu), (PortId(1), None, 1500));
     assert_eq!(internet.addresses[0].to_string(), "198.18.0.2/24");
     assert_eq!(internet.routes[0].next_hop.to_string(), "198.18.0.3");
-    assert_eq!((uplink.tenant, uplink.mtu, uplink.gateway), (Some(TenantIndex(0)), 1400, None));
+    assert_eq!((uplink.tenant, uplink.mtu), (Some(TenantIndex(0)), 1400));
+    assert!(uplink.gateways.is_empty());
 
     let [red, blue] = &config.tenants[..] else {
         panic!("{:?}", config.tenants);

@@ -4,6 +4,7 @@ import struct
 import unittest
 
 from lib.assertions import ReplayTest
+from lib.families import Families, in_each
 from lib.packets import (GRE, IP, Raw, checksum_is_right, ethernet, from_vm, gre_offset, gre_violations, outer_ip,
                          udp)
 from lib.topology import BLUE_PUBLIC, SERVER
@@ -25,10 +26,11 @@ def with_flags(flags: int, template: bytes) -> bytes:
     return bytes(frame)
 
 
-class GreFlags(ReplayTest):
+@in_each(Families(4, 4), Families(4, 6))
+class GreFlags:
     @classmethod
     def setUpClass(cls):
-        cls.template = from_vm(BLUE_PUBLIC, udp(BLUE_PUBLIC.address, SERVER, id=0))
+        cls.template = from_vm(cls.on.blue_public, udp(BLUE_PUBLIC.address, SERVER, id=0))
         start = gre_offset(cls.template)
         assert all(checksum_is_right(with_flags(flags, cls.template)[start + 22:start + 42])
                    for flags in (0, 1, 0x2000, 0x8000, 0xFFFE, 0xFFFF))
@@ -62,10 +64,11 @@ class GreFlags(ReplayTest):
         """A sender that fills the optional fields in properly is refused all the same."""
         packet = udp(BLUE_PUBLIC.address, SERVER)
         frames = []
+        vm = self.on.blue_public
         for optional in ({"chksum_present": 1}, {"seqnum_present": 1, "seqence_number": 1}):
-            header = bytes(GRE(key_present=1, proto=0x6558, key=BLUE_PUBLIC.vsid << 8, **optional))
-            outer = outer_ip(Raw(header + packet), BLUE_PUBLIC.provider_address, BLUE_PUBLIC.site.address)
-            frames.append(ethernet(outer, BLUE_PUBLIC.next_hop_mac, BLUE_PUBLIC.site.mac, BLUE_PUBLIC.site.vlan))
+            header = bytes(GRE(key_present=1, proto=0x6558, key=vm.vsid << 8, **optional))
+            outer = outer_ip(Raw(header + packet), vm.provider_address, vm.site.address)
+            frames.append(ethernet(outer, vm.next_hop_mac, vm.site.mac, vm.site.vlan))
         run = self.replay({"wire0": frames})
         self.assert_nothing_sent(run)
         self.assert_drops(run, {"gre-checksum-bit": 1, "gre-flags": 1})

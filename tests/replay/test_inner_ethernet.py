@@ -2,8 +2,9 @@
 
 import unittest
 
+from lib import families
 from lib.assertions import ReplayTest
-from lib.packets import BROADCAST, GATEWAY_MAC, expect_decap, inner_frame, nvgre, udp
+from lib.packets import BROADCAST, GATEWAY_MAC, IPV4, IPV6, expect_decap, from_vm, inner_frame, nvgre, udp
 from lib.topology import BLUE_PUBLIC, INTERNET, SERVER
 
 PACKET = udp(BLUE_PUBLIC.address, SERVER)
@@ -27,9 +28,10 @@ class InnerEtherType(ReplayTest):
                             ("unsupported-ethertype", "malformed"))
 
     def test_ip_versions_must_agree_with_the_ethertype(self):
-        ipv6 = b"\x60" + PACKET[1:]
-        frame = nvgre(inner_frame(BLUE_PUBLIC, ipv6), BLUE_PUBLIC.vsid, BLUE_PUBLIC.provider_address, BLUE_PUBLIC.site)
-        self.assert_dropped([frame], "malformed")
+        frames = [from_vm(BLUE_PUBLIC, b"\x60" + PACKET[1:], ethertype=IPV4),
+                  from_vm(BLUE_PUBLIC, PACKET, ethertype=IPV6),
+                  from_vm(BLUE_PUBLIC, udp("fd00:10:1::5", "2001:db8::1"), ethertype=IPV4)]
+        self.assert_dropped(frames, "malformed", families.dual_stack())
 
 
 class InnerDestination(ReplayTest):

@@ -4,7 +4,7 @@ import struct
 import unittest
 
 from lib.assertions import ReplayTest
-from lib.packets import IP, Raw, checksum, expect_decap, expect_encap, from_outside, from_vm, udp
+from lib.packets import IP, IPV4, Raw, checksum, expect_decap, expect_encap, from_outside, from_vm, udp
 from lib.topology import BLUE_PUBLIC, INTERNET, RED_UPLINK, RED_WEB, SERVER
 
 OUT = udp(BLUE_PUBLIC.address, SERVER)
@@ -26,9 +26,10 @@ class BothWays(ReplayTest):
 
     def assert_refused(self, change, reason, outer_reason=None) -> None:
         out, back = change(OUT), change(BACK)
-        self.assert_dropped([from_vm(BLUE_PUBLIC, packet) for packet in out], reason)
+        self.assert_dropped([from_vm(BLUE_PUBLIC, packet, ethertype=IPV4) for packet in out], reason)
         # On the external network it is the only IP header, so the name may be the outer one.
-        self.assert_dropped([from_outside(INTERNET, packet) for packet in back], outer_reason or reason, port="wire1")
+        self.assert_dropped([from_outside(INTERNET, packet, ethertype=IPV4) for packet in back],
+                            outer_reason or reason, port="wire1")
 
     def test_version(self):
         self.assert_refused(lambda packet: [changed(packet, 0, bytes([version << 4 | 5]))

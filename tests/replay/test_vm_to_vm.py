@@ -3,12 +3,14 @@
 import unittest
 
 from lib import topology
-from lib.assertions import ReplayTest
-from lib.packets import HOST, IP, UNREACHABLE, Raw, error_to_vm, expect_encap, from_vm, udp
-from lib.topology import BLUE_DB, BLUE_PUBLIC, BLUE_WEB, RED_DB, RED_WEB
+from lib.families import in_each
+from lib.ip import sized
+from lib.packets import HOST, UNREACHABLE, error_to_vm, expect_encap, from_vm, udp
+from lib.topology import PORT_MTU
 
 
-class VmToVm(ReplayTest):
+@in_each()
+class VmToVm:
     def assert_carried(self, source, destination, config=None) -> None:
         packets = [udp(source.address, destination.address, mark=mark, size=size)
                    for mark, size in enumerate((4, 18, 700, 1400))]
@@ -18,41 +20,43 @@ class VmToVm(ReplayTest):
         self.assert_drops(run, {})
 
     def test_the_packet_gets_vsid_mac_and_host_of_its_destination(self):
-        self.assert_carried(RED_WEB, RED_DB)
+        self.assert_carried(self.on.red_web, self.on.red_db)
 
     def test_and_so_does_the_answer(self):
-        self.assert_carried(RED_DB, RED_WEB)
+        self.assert_carried(self.on.red_db, self.on.red_web)
 
     def test_between_hosts_of_one_site(self):
-        self.assert_carried(BLUE_WEB, BLUE_DB)
+        self.assert_carried(self.on.blue_web, self.on.blue_db)
 
     def test_to_and_from_a_subnet_with_public_addresses(self):
-        self.assert_carried(BLUE_WEB, BLUE_PUBLIC)
-        self.assert_carried(BLUE_PUBLIC, BLUE_WEB)
+        self.assert_carried(self.on.blue_web, self.on.blue_public)
+        self.assert_carried(self.on.blue_public, self.on.blue_web)
 
     def test_with_the_gateway_subnets_vsid(self):
-        packet = udp(RED_DB.address, RED_WEB.address)
-        run = self.replay({"wire0": [from_vm(RED_DB, packet, vsid=RED_WEB.vsid)]})
-        self.assert_frames(run.sent("wire0"), [expect_encap(packet, RED_WEB)])
+        source, destination = self.on.red_db, self.on.red_web
+        packet = udp(source.address, destination.address)
+        run = self.replay({"wire0": [from_vm(source, packet, vsid=destination.vsid)]})
+        self.assert_frames(run.sent("wire0"), [expect_encap(packet, destination)])
 
     def test_within_one_subnet(self):
         """A host without a record of the other VM sends through the gateway."""
-        config = topology.base()
-        neighbor = topology.Vm(5001, "10.0.1.7", "02:15:5d:00:00:17", "100.64.30.2", topology.GATEWAY_SITE,
-                               topology.FAR_ROUTER_MAC, "10.0.1.1")
+        config, far = self.on.config(), self.on.red_db
+        neighbor = topology.Vm(5001, self.on.stranger, "02:15:5d:00:00:17", far.provider_address, far.site,
+                               far.next_hop_mac, self.on.red_web.gateway)
         topology.tenant(config, "red")["records"].append(neighbor.record())
-        self.assert_carried(RED_WEB, neighbor, config)
+        self.assert_carried(self.on.red_web, neighbor, config)
 
     def test_a_vm_without_a_record_is_unreachable(self):
-        packets = [udp(RED_WEB.address, address) for address in ("10.0.2.7", "10.0.2.200", "10.0.1.77")]
-        self.assert_dropped([from_vm(RED_WEB, packet) for packet in packets], "destination-record-missing",
-                            told=[error_to_vm(packet, RED_WEB, UNREACHABLE, HOST) for packet in packets])
+        vm = self.on.red_web
+        packets = [udp(vm.address, address) for address in (self.on.absent, self.on.stranger)]
+        self.assert_dropped([from_vm(vm, packet) for packet in packets], "destination-record-missing",
+                            told=[error_to_vm(packet, vm, UNREACHABLE, HOST) for packet in packets])
 
     def test_the_biggest_packet_that_the_provider_network_takes(self):
-        def packet(size: int) -> bytes:
-            return bytes(IP(src=RED_WEB.address, dst=RED_DB.address, proto=253, flags="DF") / Raw(bytes(size - 20)))
-        run = self.replay({"wire0": [from_vm(RED_WEB, packet(1558))]})
-        self.assert_frames(run.sent("wire0"), [expect_encap(packet(1558), RED_DB)])
+        source, destination = self.on.red_web, self.on.red_db
+        packet = sized(source.address, destination.address, PORT_MTU["wire0"] - self.on.overhead)
+        run = self.replay({"wire0": [from_vm(source, packet)]})
+        self.assert_frames(run.sent("wire0"), [expect_encap(packet, destination)])
 
 
 if __name__ == "__main__":

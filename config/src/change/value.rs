@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Change, ChangeSet, NewTenant};
-use crate::model::{CustomerRoute, FlowIdMode, LookupRecord, SenderCheck, Subnet};
+use crate::model::{CustomerRoute, FlowIdMode, LookupRecord, SenderCheck, Subnet, SubnetPrefix};
 
 impl Change {
     /// The kind of the change, as it is written: `add-lookup`.
@@ -47,9 +47,7 @@ impl Change {
             Self::AddTenant(tenant) => new_tenant(tenant),
             Self::MoveTenant { name, external } => json!({ "name": name, "external": external }),
             Self::RemoveTenant { name } => json!({ "name": name }),
-            Self::AddSubnet { tenant, subnet: Subnet { vsid, prefix, gateway } } => {
-                json!({ "tenant": tenant, "vsid": vsid, "prefix": prefix, "gateway": gateway.0 })
-            }
+            Self::AddSubnet { tenant, subnet } => new_subnet(tenant, subnet),
             Self::RemoveSubnet { vsid } => json!({ "vsid": vsid }),
             Self::AddLookup(record) => lookup(record),
             Self::MoveLookup { vsid, address, provider_address } => {
@@ -69,8 +67,12 @@ impl Change {
                 value
             }
             Self::RemoveProviderAddress { address } => json!({ "address": address.0 }),
-            Self::AddProviderRoute { prefix, next_hop, metric } => {
-                json!({ "prefix": prefix, "next-hop": next_hop, "metric": metric })
+            Self::AddProviderRoute { prefix, next_hop, metric, mtu } => {
+                let mut value = json!({ "prefix": prefix, "next-hop": next_hop, "metric": metric });
+                if let Some(mtu) = mtu {
+                    value["mtu"] = json!(mtu);
+                }
+                value
             }
             Self::MoveProviderRoute { prefix, next_hop, to } => {
                 json!({ "prefix": prefix, "next-hop": next_hop, "to": to })
@@ -100,8 +102,17 @@ impl ChangeSet {
 }
 
 fn new_tenant(tenant: &NewTenant) -> Value {
-    let NewTenant { name, routing_domain, gateway_mac, sender_check, external, public_prefixes } = tenant;
+    let NewTenant {
+        name,
+        routing_domain,
+        gateway_mac,
+        sender_check,
+        router_advertisements,
+        external,
+        public_prefixes,
+    } = tenant;
     let mut value = json!({ "name": name, "gateway-mac": gateway_mac });
+    value["router-advertisements"] = json!(if *router_advertisements { "on" } else { "off" });
     if let Some(routing_domain) = routing_domain {
         value["routing-domain"] = json!(routing_domain);
     }
@@ -121,6 +132,18 @@ fn new_tenant(tenant: &NewTenant) -> Value {
     }
     if !public_prefixes.is_empty() {
         value["public-prefixes"] = json!(public_prefixes);
+    }
+    value
+}
+
+fn new_subnet(tenant: &str, Subnet { vsid, prefixes }: &Subnet) -> Value {
+    let mut value = json!({ "tenant": tenant, "vsid": vsid });
+    // The second of two is IPv6.
+    for (keys, SubnetPrefix { prefix, gateway }) in
+        [("prefix", "gateway"), ("prefix-ipv6", "gateway-ipv6")].into_iter().zip(prefixes)
+    {
+        value[keys.0] = json!(prefix);
+        value[keys.1] = json!(gateway.0);
     }
     value
 }

@@ -6,11 +6,11 @@ use ipnet::IpNet;
 use nvgw_types::{CustomerAddr, MacAddr, ProviderAddr};
 
 use crate::change::{Change, NewTenant};
-use crate::document::{Address, Mac, Name, Neighbor, Prefix, ProviderRoute, Record, Subnet};
+use crate::document::{Address, Mac, Mtu, Name, Neighbor, Prefix, ProviderRoute, Record, Subnet};
 use crate::model;
 use crate::objects::sender_check;
 use crate::reader::{Field, Reader};
-use crate::rules::check_destination;
+use crate::rules::{check_destination, check_next_hop, check_path_mtu};
 
 use super::keys::{
     AddProviderAddress, AddSubnet, AddTenant, CustomerRoute, MoveLookup, MoveProviderRoute, MoveTenant,
@@ -23,7 +23,7 @@ fn name(field: &Field<Name>) -> Option<String> {
 }
 
 fn ip(field: &Field<Address>) -> Option<IpAddr> {
-    field.value().map(|address| IpAddr::V4(address.0))
+    field.value().map(|address| address.0)
 }
 
 fn customer(field: &Field<Address>) -> Option<CustomerAddr> {
@@ -39,13 +39,30 @@ fn mac(field: &Field<Mac>) -> Option<MacAddr> {
 }
 
 fn net(field: &Field<Prefix>) -> Option<IpNet> {
-    field.value().map(|prefix| IpNet::V4(prefix.0))
+    field.value().map(|prefix| prefix.0)
 }
 
 /// The destination of a route; reports one that no packet is routed to.
 fn destination(reader: &mut Reader<'_>, field: &Field<Prefix>) -> Option<IpNet> {
     let prefix = field.given()?;
-    reader.check(prefix.node, check_destination(prefix.value.0)).then_some(IpNet::V4(prefix.value.0))
+    reader.check(prefix.node, check_destination(prefix.value.0)).then_some(prefix.value.0)
+}
+
+/// The next hop of a route; reports one of the other family than the destination.
+fn next_hop(reader: &mut Reader<'_>, field: &Field<Address>, prefix: IpNet) -> Option<IpAddr> {
+    let next_hop = field.given()?;
+    reader.check(next_hop.node, check_next_hop(next_hop.value.0, prefix)).then_some(next_hop.value.0)
+}
+
+/// The path MTU of a route; reports one that no path has. What the site takes, the gateway's model says.
+fn path_mtu(reader: &mut Reader<'_>, field: &Field<Mtu>, prefix: IpNet) -> Option<Option<u16>> {
+    match field {
+        Field::Given(mtu) => {
+            reader.check(mtu.node, check_path_mtu(mtu.value.0, prefix, u16::MAX)).then_some(Some(mtu.value.0))
+        }
+        Field::Absent => Some(None),
+        Field::Broken => None,
+    }
 }
 
 pub(super) fn add_tenant(tenant: AddTenant, reader: &mut Reader<'_>) -> Option<Change> {
@@ -56,8 +73,9 @@ pub(super) fn add_tenant(tenant: AddTenant, reader: &mut Reader<'_>) -> Option<C
         routing_domain: tenant.routing_domain.optional()?.map(|guid| guid.0.clone()),
         gateway_mac: mac(&tenant.gateway_mac)?,
         sender_check: sender_check?,
+        router_advertisements: tenant.router_advertisements.value()?.0,
         external: tenant.external.optional()?.map(|name| name.0.clone()),
-        public_prefixes: prefixes.map(|prefix| IpNet::V4(prefix.value.0)).collect(),
+        public_prefixes: prefixes.map(|prefix| prefix.value.0).collect(),
     }))
 }
 
@@ -70,8 +88,8 @@ pub(super) fn remove_tenant(tenant: RemoveTenant, _: &mut Reader<'_>) -> Option<
 }
 
 pub(super) fn add_subnet(added: AddSubnet, reader: &mut Reader<'_>) -> Option<Change> {
-    let AddSubnet { tenant, vsid, prefix, gateway } = added;
-    let subnet = Subnet { vsid, prefix, gateway };
+    let AddSubnet { tenant, vsid, prefix, gateway, prefix_ipv6, gateway_ipv6 } = added;
+    let subnet = Subnet { vsid, prefix, gateway, prefix_ipv6, gateway_ipv6 };
     subnet.check(reader);
     Some(Change::AddSubnet { tenant: name(&tenant)?, subnet: subnet.build()? })
 }
@@ -108,7 +126,8 @@ pub(super) fn move_customer_route(route: CustomerRoute, reader: &mut Reader<'_>)
 
 fn customer_route(route: &CustomerRoute, reader: &mut Reader<'_>) -> Option<(String, model::CustomerRoute)> {
     let prefix = destination(reader, &route.prefix)?;
-    Some((name(&route.tenant)?, model::CustomerRoute { prefix, next_hop: customer(&route.next_hop)? }))
+    let next_hop = CustomerAddr(next_hop(reader, &route.next_hop, prefix)?);
+    Some((name(&route.tenant)?, model::CustomerRoute { prefix, next_hop }))
 }
 
 pub(super) fn remove_customer_route(route: RemoveCustomerRoute, _: &mut Reader<'_>) -> Option<Change> {
@@ -116,7 +135,7 @@ pub(super) fn remove_customer_route(route: RemoveCustomerRoute, _: &mut Reader<'
 }
 
 pub(super) fn add_provider_address(added: AddProviderAddress, _: &mut Reader<'_>) -> Option<Change> {
-    let address = added.address.optional()?.map(|address| ProviderAddr(IpAddr::V4(address.0)));
+    let address = added.address.optional()?.map(|address| ProviderAddr(address.0));
     Some(Change::AddProviderAddress { site: name(&added.site)?, address })
 }
 
@@ -125,18 +144,21 @@ pub(super) fn remove_provider_address(removed: RemoveProviderAddress, _: &mut Re
 }
 
 pub(super) fn add_provider_route(route: ProviderRoute, reader: &mut Reader<'_>) -> Option<Change> {
+    let prefix = destination(reader, &route.prefix)?;
     Some(Change::AddProviderRoute {
-        prefix: destination(reader, &route.prefix)?,
-        next_hop: ip(&route.next_hop)?,
+        prefix,
+        next_hop: next_hop(reader, &route.next_hop, prefix)?,
         metric: route.metric.value()?.0,
+        mtu: path_mtu(reader, &route.mtu, prefix)?,
     })
 }
 
-pub(super) fn move_provider_route(route: MoveProviderRoute, _: &mut Reader<'_>) -> Option<Change> {
+pub(super) fn move_provider_route(route: MoveProviderRoute, reader: &mut Reader<'_>) -> Option<Change> {
+    let prefix = net(&route.prefix)?;
     Some(Change::MoveProviderRoute {
-        prefix: net(&route.prefix)?,
+        prefix,
         next_hop: ip(&route.next_hop)?,
-        to: ip(&route.to)?,
+        to: next_hop(reader, &route.to, prefix)?,
     })
 }
 

@@ -2,7 +2,8 @@
 
 use crate::decode::object;
 use crate::document::{
-    Address, GATEWAY_MAC, Guid, Int, Learn, Mac, Name, OneOf, Prefix, SenderCheckMode, VsidNumber,
+    Address, GATEWAY_MAC, Guid, Int, Ipv6Address, Ipv6Prefix, Learn, Mac, Name, OneOf, Prefix,
+    SenderCheckMode, VsidNumber,
 };
 use crate::reader::List;
 
@@ -30,6 +31,8 @@ object! {
         "sender-check" => sender_check: OneOf<SenderCheckMode>, default("strict");
         /// How much may be learned; only with sender-check: learn.
         "learn" => learn: Learn, optional_section;
+        /// Whether router solicitations in the tenant's IPv6 subnets are answered; nothing is advertised unasked.
+        "router-advertisements" => router_advertisements: OneOf<bool>, default("on");
         /// The external network that the tenant's default route leads to; left out, the tenant's own hand-off
         /// network, else the first external network without a tenant.
         "external" => external: Name, optional;
@@ -57,10 +60,14 @@ object! {
         "tenant" => tenant: Name, required;
         /// Its VSID, unique in the gateway.
         "vsid" => vsid: VsidNumber, required;
-        /// Its prefix, which no other subnet of the tenant overlaps.
+        /// Its prefix, IPv4 or IPv6, which no other subnet of the tenant overlaps.
         "prefix" => prefix: Prefix, required;
         /// The gateway's own address in it.
         "gateway" => gateway: Address, required;
+        /// Its IPv6 prefix beside an IPv4 one.
+        "prefix-ipv6" => prefix_ipv6: Ipv6Prefix, optional;
+        /// The gateway's own address in the IPv6 prefix.
+        "gateway-ipv6" => gateway_ipv6: Ipv6Address, optional;
     }
 
     /// A virtual subnet.

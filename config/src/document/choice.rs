@@ -68,6 +68,23 @@ impl Choice for DuplicateAddressDetection {
     const WANTED: &'static str = "fast, rfc5227 or off";
 }
 
+impl Choice for bool {
+    const OPTIONS: &'static [(&'static str, Self)] = &[("on", true), ("off", false)];
+    const WANTED: &'static str = "on or off";
+}
+
+/// What is done about the MSS of tenants' TCP connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TcpMss {
+    Clamp,
+    Keep,
+}
+
+impl Choice for TcpMss {
+    const OPTIONS: &'static [(&'static str, Self)] = &[("clamp", Self::Clamp), ("keep", Self::Keep)];
+    const WANTED: &'static str = "clamp or keep";
+}
+
 impl Choice for UnsolicitedSyn {
     const OPTIONS: &'static [(&'static str, Self)] = &[("reject", Self::Reject), ("drop", Self::Drop)];
     const WANTED: &'static str = "reject or drop";

@@ -12,10 +12,10 @@ mod switch;
 mod syslog;
 mod text;
 
-pub(crate) use choice::{Dscp, OneOf, SenderCheckMode};
+pub(crate) use choice::{Dscp, OneOf, SenderCheckMode, TcpMss};
 pub(crate) use device::PortDevice;
 pub(crate) use nat::{Nat, NatFiltering, NatLimits, NatLog, NatPool, NatTimeouts, PortForward, TenantNat};
-pub(crate) use net::{Address, InterfaceAddress, Mac, PoolRange, Prefix};
+pub(crate) use net::{Address, InterfaceAddress, Ipv6Address, Ipv6Prefix, Mac, PoolRange, Prefix};
 pub(crate) use number::{Bool, Core, Int, Vlan, VsidNumber, WorkerCores};
 pub(crate) use switch::OrOff;
 pub(crate) use text::{AbsolutePath, Guid, Label, Listen, Name};
@@ -52,7 +52,7 @@ object! {
         "tenants" => tenants: List<Tenant>, list;
         /// What all tenants' network address translation has in common.
         "nat" => nat: Nat, section;
-        /// Static neighbours; the rest is learned by ARP.
+        /// Static neighbours; the rest is learned by ARP and neighbour discovery.
         "neighbors" => neighbors: List<Neighbor>, list;
     }
 
@@ -82,8 +82,10 @@ object! {
         "vsids" => vsids: Int<usize, 1, MOST_VSIDS>, default("65536");
         /// Lookup records of all tenants.
         "records" => records: TableSize, default("1000000");
-        /// Routes of all external networks: static routes, default gateways and tenants' public prefixes.
+        /// IPv4 routes of all external networks: static routes, default gateways and tenants' public prefixes.
         "external-routes" => external_routes: TableSize, default("1000000");
+        /// IPv6 routes of all external networks, likewise.
+        "external-routes-ipv6" => external_routes_ipv6: TableSize, default("250000");
         /// NAT sessions for each worker.
         "nat-sessions" => nat_sessions: TableSize, default("1000000");
         /// Public addresses of all NAT pools, 1:1 addresses and forwards together.
@@ -112,7 +114,7 @@ object! {
 
     /// The provider network, which carries NVGRE: a routing table of its own.
     Provider {
-        /// The sites: one VLAN and one subnet each.
+        /// The sites: one VLAN and one subnet each, IPv4 or IPv6.
         "sites" => sites: List<Site>, required;
         /// Static provider routes.
         "routes" => routes: List<ProviderRoute>, list;
@@ -126,7 +128,7 @@ object! {
         "check-paths-every" => check_paths_every: Int<u32, 0, 86_400>, default("300");
     }
 
-    /// A site of the provider network: one VLAN, one subnet.
+    /// A site of the provider network: one VLAN, one subnet, one address family.
     Site {
         /// Its name, unique among sites and external networks.
         "name" => name: Name, required;
@@ -134,7 +136,7 @@ object! {
         "port" => port: Name, required;
         /// Its VLAN; left out, untagged.
         "vlan" => vlan: Vlan, optional;
-        /// Its subnet.
+        /// Its subnet, IPv4 or IPv6.
         "subnet" => subnet: Prefix, required;
         /// The gateway's own provider addresses, without prefix length. These, or the pool's, or both.
         "addresses" => addresses: List<Address>, list;
@@ -163,6 +165,8 @@ object! {
         "next-hop" => next_hop: Address, required;
         /// The lower wins among equal prefixes.
         "metric" => metric: Int<u32, 0, 4_294_967_295>, default("0");
+        /// The biggest IP packet of the whole path behind the next hop, in bytes; left out, the site's.
+        "mtu" => mtu: Mtu, optional;
     }
 
     /// How tenants' packets are wrapped.
@@ -177,8 +181,10 @@ object! {
         "ecn" => ecn: OneOf<EcnMode>, default("normal");
         /// Whether VSIDs below 4096 may be used.
         "allow-reserved-vsids" => allow_reserved_vsids: Bool, default("false");
-        /// Whether outer fragments are put together. Not supported yet.
+        /// Whether NVGRE packets that the provider network has fragmented are put together; else they are dropped.
         "reassemble" => reassemble: Bool, default("false");
+        /// The MSS of tenants' TCP connections: clamp lowers it to what the way to the VM takes, keep leaves it.
+        "tcp-mss" => tcp_mss: OneOf<TcpMss>, default("clamp");
         /// Peers that want something else.
         "peers" => peers: List<Peer>, list;
     }
@@ -201,10 +207,12 @@ object! {
         "port" => port: Name, required;
         /// Its VLAN; left out, untagged.
         "vlan" => vlan: Vlan, optional;
-        /// The gateway's own addresses, each with its prefix length.
+        /// The gateway's own addresses, each with its prefix length, of one family or both.
         "addresses" => addresses: List<InterfaceAddress>, required;
-        /// Default gateway.
+        /// Default gateway, IPv4 or IPv6.
         "gateway" => gateway: Address, optional;
+        /// IPv6 default gateway beside an IPv4 one.
+        "gateway-ipv6" => gateway_ipv6: Ipv6Address, optional;
         /// Static routes.
         "routes" => routes: List<Route>, list;
         /// The tenant whose VRF alone this network belongs to; left out, the network is shared.
@@ -234,6 +242,8 @@ object! {
         "sender-check" => sender_check: OneOf<SenderCheckMode>, default("strict");
         /// How much may be learned; only with sender-check: learn.
         "learn" => learn: Learn, optional_section;
+        /// Whether router solicitations in the tenant's IPv6 subnets are answered; nothing is advertised unasked.
+        "router-advertisements" => router_advertisements: OneOf<bool>, default("on");
         /// Virtual subnets.
         "subnets" => subnets: List<Subnet>, list;
         /// Lookup records: where each customer address lives.
@@ -261,10 +271,14 @@ object! {
     Subnet {
         /// Its VSID, unique in the gateway.
         "vsid" => vsid: VsidNumber, required;
-        /// Its prefix, which no other subnet of the tenant overlaps.
+        /// Its prefix, IPv4 or IPv6, which no other subnet of the tenant overlaps.
         "prefix" => prefix: Prefix, required;
         /// The gateway's own address in it.
         "gateway" => gateway: Address, required;
+        /// Its IPv6 prefix beside an IPv4 one.
+        "prefix-ipv6" => prefix_ipv6: Ipv6Prefix, optional;
+        /// The gateway's own address in the IPv6 prefix.
+        "gateway-ipv6" => gateway_ipv6: Ipv6Address, optional;
     }
 
     /// A lookup record: where a customer address lives.
@@ -275,7 +289,7 @@ object! {
         "address" => address: Address, required;
         /// The VM's Ethernet address.
         "mac" => mac: Mac, required;
-        /// The provider address of the host that it runs on.
+        /// The provider address of the host that it runs on, of either family whatever the customer address is.
         "provider-address" => provider_address: Address, required;
         /// A name for people.
         "name" => name: Label, optional;

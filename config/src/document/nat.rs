@@ -5,7 +5,7 @@ use crate::model::{Filtering, ForwardProtocol, RemovedAddresses, UnsolicitedSyn}
 use crate::reader::List;
 
 use super::choice::OneOf;
-use super::net::{Address, AddressRange, Prefix};
+use super::net::{AddressRange, NatAddress, NatPrefix};
 use super::number::{Bool, Int};
 use super::ports::{BlockSize, Port, Ports};
 use super::syslog::{Facility, SyslogServer};
@@ -67,7 +67,8 @@ object! {
         "facility" => facility: OneOf<Facility>, default("local4");
     }
 
-    /// A tenant's network address translation toward a shared external network.
+    /// A tenant's network address translation toward a shared external network. It is for IPv4: IPv6 is never
+    /// translated.
     TenantNat {
         /// Pools of public addresses. Tenants that name the same pool share it.
         "pools" => pools: List<NatPool>, list;
@@ -76,7 +77,7 @@ object! {
         /// Public ports that lead to a customer address.
         "forwards" => forwards: List<PortForward>, list;
         /// Destinations that the tenant's own addresses are shown to, untranslated.
-        "exempt" => exempt: List<Prefix>, list;
+        "exempt" => exempt: List<NatPrefix>, list;
         /// Whom sessions let in.
         "filtering" => filtering: NatFiltering, section;
         /// How much the tenant, and each of its customer addresses, may take.
@@ -96,21 +97,21 @@ object! {
     /// A customer address that has a public address of its own.
     StaticNat {
         /// The public address, in no pool.
-        "public" => public: Address, required;
+        "public" => public: NatAddress, required;
         /// The customer address.
-        "customer" => customer: Address, required;
+        "customer" => customer: NatAddress, required;
     }
 
     /// Public ports that lead to a customer address.
     PortForward {
         /// The public address; it may be one of a pool.
-        "public" => public: Address, required;
+        "public" => public: NatAddress, required;
         /// The protocol.
         "protocol" => protocol: OneOf<ForwardProtocol>, required;
         /// The public port, or first and last.
         "ports" => ports: Ports, required;
         /// The customer address.
-        "customer" => customer: Address, required;
+        "customer" => customer: NatAddress, required;
         /// The customer's port for the first public port, the others follow it; left out, the same ports.
         "to" => to: Port, optional;
     }

@@ -1,24 +1,64 @@
 //! Addresses, prefixes and Ethernet addresses.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpAddrRange, IpNet, Ipv4AddrRange, Ipv6AddrRange};
 use nvgw_types::MacAddr;
 use schemars::{Schema, json_schema};
 
 use crate::decode::Leaf;
-use crate::rules::{Refusal, is_edge, is_special, usable};
+use crate::rules::{Refusal, check_unicast, edge, example, family, usable};
 use crate::tree::{Scalar, quote};
 
 /// A station's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Address(pub(crate) Ipv4Addr);
+pub(crate) struct Address(pub(crate) IpAddr);
 
 impl Leaf for Address {
-    const WANTED: &'static str = "an IPv4 address, as in 10.0.1.5";
+    const WANTED: &'static str = "an IP address, as in 10.0.1.5 or 2001:db8::5";
 
     fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
         address(scalar.text, Self::WANTED).map(Self)
+    }
+
+    fn leaf_schema() -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^([0-9]{1,3}(\\.[0-9]{1,3}){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)$",
+        })
+    }
+}
+
+/// A station's IPv6 address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ipv6Address(pub(crate) Ipv6Addr);
+
+impl Leaf for Ipv6Address {
+    const WANTED: &'static str = "an IPv6 address, as in 2001:db8::5";
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
+        match address(scalar.text, Self::WANTED)? {
+            IpAddr::V6(address) => Ok(Self(address)),
+            IpAddr::V4(address) => {
+                Err(Refusal::new(format!("{address} is an IPv4 address"), format!("write {}", Self::WANTED)))
+            }
+        }
+    }
+
+    fn leaf_schema() -> Schema {
+        json_schema!({ "type": "string", "format": "ipv6" })
+    }
+}
+
+/// A station's address that takes part in address translation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct NatAddress(pub(crate) Ipv4Addr);
+
+impl Leaf for NatAddress {
+    const WANTED: &'static str = "an IPv4 address, as in 198.51.100.7";
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
+        translated(address(scalar.text, Self::WANTED)?).map(Self)
     }
 
     fn leaf_schema() -> Schema {
@@ -28,13 +68,13 @@ impl Leaf for Address {
 
 /// A prefix without host bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Prefix(pub(crate) Ipv4Net);
+pub(crate) struct Prefix(pub(crate) IpNet);
 
 impl Leaf for Prefix {
-    const WANTED: &'static str = "an IPv4 prefix, as in 10.0.1.0/24";
+    const WANTED: &'static str = "a prefix, as in 10.0.1.0/24 or 2001:db8:1::/64";
 
     fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
-        let net = prefix(scalar.text, 32)?;
+        let net = net(scalar.text, Self::WANTED, |address| if address.is_ipv4() { 32 } else { 128 })?;
         if net.addr() != net.network() {
             return Err(Refusal::new(format!("{net} has host bits set"), format!("write {}", net.trunc())));
         }
@@ -46,27 +86,69 @@ impl Leaf for Prefix {
     }
 }
 
-/// An address of ours with the length of its network's prefix.
+/// A prefix without host bits that address translation would concern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct InterfaceAddress(pub(crate) Ipv4Net);
+pub(crate) struct NatPrefix(pub(crate) IpNet);
 
-impl Leaf for InterfaceAddress {
-    const WANTED: &'static str = "an IPv4 address with its prefix length, as in 198.18.0.2/24";
+impl Leaf for NatPrefix {
+    const WANTED: &'static str = "an IPv4 prefix, as in 172.31.0.0/16";
 
     fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
-        let net = prefix(scalar.text, 24)?;
-        station(net.addr(), Self::WANTED)?;
+        match Prefix::read(scalar)? {
+            Prefix(net @ IpNet::V4(_)) => Ok(Self(net)),
+            Prefix(net @ IpNet::V6(_)) => {
+                Err(Refusal::new(format!("{net} is IPv6, which is never translated"), "leave it out"))
+            }
+        }
+    }
+
+    fn leaf_schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}$" })
+    }
+}
+
+/// An IPv6 prefix without host bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ipv6Prefix(pub(crate) IpNet);
+
+impl Leaf for Ipv6Prefix {
+    const WANTED: &'static str = "an IPv6 prefix, as in 2001:db8:1::/64";
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
+        match Prefix::read(scalar)? {
+            Prefix(net @ IpNet::V6(_)) => Ok(Self(net)),
+            Prefix(net @ IpNet::V4(_)) => {
+                Err(Refusal::new(format!("{net} is an IPv4 prefix"), format!("write {}", Self::WANTED)))
+            }
+        }
+    }
+
+    fn leaf_schema() -> Schema {
+        prefix_schema()
+    }
+}
+
+/// An address of ours with the length of its network's prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InterfaceAddress(pub(crate) IpNet);
+
+impl Leaf for InterfaceAddress {
+    const WANTED: &'static str =
+        "an address with its prefix length, as in 198.18.0.2/24 or 2001:db8:ffff::2/64";
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
+        let net = net(scalar.text, Self::WANTED, |address| if address.is_ipv4() { 24 } else { 64 })?;
+        let address = net.addr();
+        check_unicast(address)?;
         if net.prefix_len() == 0 {
             return Err(Refusal::new(
                 format!("{net} would make every address a neighbour"),
-                "write the length of the network's prefix, as in /24",
+                format!("write the length of the network's prefix, as in {}", example(address, "/24", "/64")),
             ));
         }
-        if is_edge(net, net.addr()) {
-            return Err(Refusal::new(
-                format!("{} is the network or broadcast address of {}", net.addr(), net.trunc()),
-                usable(net),
-            ));
+        if let Some(edge) = edge(net, address) {
+            let message = format!("{address} is the {edge} address of {}", net.trunc());
+            return Err(Refusal::new(message, usable(net)));
         }
         Ok(Self(net))
     }
@@ -76,11 +158,29 @@ impl Leaf for InterfaceAddress {
     }
 }
 
-/// First and last address, `A-B`.
+/// First and last address, `A-B`, of one family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PoolRange {
-    pub(crate) first: Ipv4Addr,
-    pub(crate) last: Ipv4Addr,
+pub(crate) enum PoolRange {
+    V4(Ipv4Addr, Ipv4Addr),
+    V6(Ipv6Addr, Ipv6Addr),
+}
+
+impl PoolRange {
+    /// The first and the last address.
+    pub(crate) fn ends(self) -> [IpAddr; 2] {
+        match self {
+            Self::V4(first, last) => [first.into(), last.into()],
+            Self::V6(first, last) => [first.into(), last.into()],
+        }
+    }
+
+    /// The addresses, in their order.
+    pub(crate) fn addresses(self) -> IpAddrRange {
+        match self {
+            Self::V4(first, last) => IpAddrRange::V4(Ipv4AddrRange::new(first, last)),
+            Self::V6(first, last) => IpAddrRange::V6(Ipv6AddrRange::new(first, last)),
+        }
+    }
 }
 
 impl Leaf for PoolRange {
@@ -91,12 +191,11 @@ impl Leaf for PoolRange {
             let message = format!("{} is no range", quote(scalar.text));
             Refusal::new(message, format!("write {}", Self::WANTED))
         })?;
-        let (first, last) = range(ends, Self::WANTED)?;
-        Ok(Self { first, last })
+        range(ends, Self::WANTED)
     }
 
     fn leaf_schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9.]+ *- *[0-9.]+$" })
+        json_schema!({ "type": "string", "pattern": "^[0-9A-Fa-f:.]+ *- *[0-9A-Fa-f:.]+$" })
     }
 }
 
@@ -112,16 +211,19 @@ impl Leaf for AddressRange {
         "an address, a prefix or a range, as in 198.51.100.7, 198.51.100.16/29 or 198.51.100.1-198.51.100.9";
 
     fn read(scalar: Scalar<'_>) -> Result<Self, Refusal> {
-        let (first, last) = if let Some(ends) = scalar.text.split_once('-') {
-            range(ends, Self::WANTED)?
+        let [first, last] = if let Some(ends) = scalar.text.split_once('-') {
+            range(ends, Self::WANTED)?.ends()
         } else if scalar.text.contains('/') {
             let Prefix(net) = Prefix::read(scalar)?;
-            (station(net.network(), Self::WANTED)?, station(net.broadcast(), Self::WANTED)?)
+            [net.network(), net.broadcast()]
         } else {
-            let address = address(scalar.text, Self::WANTED)?;
-            (address, address)
+            [address(scalar.text, Self::WANTED)?; 2]
         };
-        Ok(Self { first, last })
+        for end in [first, last] {
+            check_unicast(end)
+                .map_err(|wrong| Refusal { hint: format!("write {}", Self::WANTED), ..wrong })?;
+        }
+        Ok(Self { first: translated(first)?, last: translated(last)? })
     }
 
     fn leaf_schema() -> Schema {
@@ -154,62 +256,67 @@ impl Leaf for Mac {
     }
 }
 
-fn address(text: &str, wanted: &str) -> Result<Ipv4Addr, Refusal> {
-    match text.parse::<IpAddr>() {
-        Ok(IpAddr::V4(address)) => station(address, wanted),
-        Ok(IpAddr::V6(_)) => Err(ipv6(wanted)),
-        Err(_) => Err(match text.parse::<IpNet>() {
-            Ok(IpNet::V6(_)) => ipv6(wanted),
-            Ok(IpNet::V4(net)) => Refusal::new(
+/// Reads a station's address.
+fn address(text: &str, wanted: &str) -> Result<IpAddr, Refusal> {
+    let Ok(address) = text.parse::<IpAddr>() else {
+        return Err(match text.parse::<IpNet>() {
+            Ok(net) => Refusal::new(
                 format!("{net} is a prefix, not an address"),
                 format!("write {} without its length", net.addr()),
             ),
             Err(_) => Refusal::new(format!("{} is no address", quote(text)), format!("write {wanted}")),
-        }),
-    }
+        });
+    };
+    check_unicast(address)?;
+    Ok(address)
 }
 
 /// Reads the ends of a range of addresses.
-fn range((first, last): (&str, &str), wanted: &str) -> Result<(Ipv4Addr, Ipv4Addr), Refusal> {
+fn range((first, last): (&str, &str), wanted: &str) -> Result<PoolRange, Refusal> {
     let first = address(first.trim(), wanted)?;
     let last = address(last.trim(), wanted)?;
+    let range = match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => PoolRange::V4(first, last),
+        (IpAddr::V6(first), IpAddr::V6(last)) => PoolRange::V6(first, last),
+        _ => {
+            let (from, to) = (family(first), family(last));
+            let message = format!("the range begins with an {from} address and ends with an {to} one");
+            return Err(Refusal::new(message, format!("write {wanted}")));
+        }
+    };
     if first > last {
         let message = format!("the range ends at {last}, before it begins at {first}");
         return Err(Refusal::new(message, format!("write {last}-{first}")));
     }
-    Ok((first, last))
+    Ok(range)
 }
 
-fn station(address: Ipv4Addr, wanted: &str) -> Result<Ipv4Addr, Refusal> {
-    if is_special(address) {
-        let message = format!("{address} is no station's address");
-        return Err(Refusal::new(message, format!("write {wanted}")));
-    }
-    Ok(address)
-}
-
-/// Reads `A.B.C.D/N`; `likely` is the length that the hint gives to an address without one.
-fn prefix(text: &str, likely: u8) -> Result<Ipv4Net, Refusal> {
-    match text.parse::<IpNet>() {
-        Ok(IpNet::V4(net)) => Ok(net),
-        Ok(IpNet::V6(_)) => Err(ipv6(Prefix::WANTED)),
-        Err(_) => Err(match text.parse::<IpAddr>() {
-            Ok(IpAddr::V6(_)) => ipv6(Prefix::WANTED),
-            Ok(IpAddr::V4(address)) => Refusal::new(
-                format!("{address} has no prefix length"),
-                format!("add it, as in {address}/{likely}"),
-            ),
-            Err(_) => {
-                Refusal::new(format!("{} is no prefix", quote(text)), format!("write {}", Prefix::WANTED))
-            }
-        }),
+/// An address that can be translated.
+fn translated(address: IpAddr) -> Result<Ipv4Addr, Refusal> {
+    match address {
+        IpAddr::V4(address) => Ok(address),
+        IpAddr::V6(_) => {
+            let hint =
+                "write an IPv4 address: IPv6 goes out untranslated, and comes in through public-prefixes";
+            Err(Refusal::new(format!("{address} is IPv6, and address translation is for IPv4"), hint))
+        }
     }
 }
 
-fn ipv6(wanted: &str) -> Refusal {
-    Refusal::not_yet("IPv6", format!("write {wanted}"))
+/// Reads `ADDRESS/N`; `likely` is the length that the hint gives to an address without one.
+fn net(text: &str, wanted: &str, likely: impl Fn(IpAddr) -> u8) -> Result<IpNet, Refusal> {
+    text.parse::<IpNet>().map_err(|_| match text.parse::<IpAddr>() {
+        Ok(address) => Refusal::new(
+            format!("{address} has no prefix length"),
+            format!("add it, as in {address}/{}", likely(address)),
+        ),
+        Err(_) => Refusal::new(format!("{} is no prefix", quote(text)), format!("write {wanted}")),
+    })
 }
 
 fn prefix_schema() -> Schema {
-    json_schema!({ "type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}$" })
+    json_schema!({
+        "type": "string",
+        "pattern": "^([0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*/[0-9]{1,3})$",
+    })
 }

@@ -36,7 +36,9 @@ pub(crate) fn validate(reader: &mut Reader<'_>, document: &Document) -> Option<C
     );
     let provider = document.provider.value();
     let mut networks = Networks::new(document);
-    let sites = provider::sites(reader, provider, &ports, &mut networks);
+    let mut subnets = document.tenants.items().iter().flat_map(|tenant| tenant.value.subnets.items());
+    let tenants_ipv6 = subnets.any(|subnet| subnet.value.has_ipv6());
+    let sites = provider::sites(reader, provider, &ports, &mut networks, tenants_ipv6);
     let external =
         external::networks(reader, &document.external, &ports, &tenant_names, &mut networks, &mut limits);
     networks.check_overlaps(reader);

@@ -1,7 +1,6 @@
 //! Static neighbours.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use crate::document;
 use crate::model::StaticNeighbor;
@@ -33,7 +32,7 @@ pub(super) fn neighbors(
         }
         neighbors.extend(neighbor.mac.value().map(|mac| StaticNeighbor {
             network,
-            address: IpAddr::V4(address.value.0),
+            address: address.value.0,
             mac: mac.0,
         }));
     }

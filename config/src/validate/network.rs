@@ -1,9 +1,9 @@
 //! What sites and external networks have in common: an interface on a port, addresses of ours, neighbours.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use nvgw_types::{PortId, VlanId};
 
 use crate::document::{Address, Document, Mtu, Name, Vlan};
@@ -80,10 +80,10 @@ impl Networks {
         &self,
         reader: &mut Reader<'_>,
         own: impl Iterator<Item = ExternalIndex>,
-        subnets: impl Iterator<Item = (Ipv4Net, NodeId)>,
+        subnets: impl Iterator<Item = (IpNet, NodeId)>,
     ) {
         let prefixes_of = |ExternalIndex(i)| {
-            let prefixes: &[(Ipv4Net, NodeId)] = &self.external[i].prefixes;
+            let prefixes: &[(IpNet, NodeId)] = &self.external[i].prefixes;
             prefixes.iter().map(move |(net, node)| (*net, (*node, i)))
         };
         // What subnets say to each other is reported elsewhere.
@@ -130,7 +130,7 @@ impl Networks {
 }
 
 /// Reports prefixes of different networks that overlap; each comes with the node that says so and its network.
-fn report_overlaps(reader: &mut Reader<'_>, prefixes: impl Iterator<Item = (Ipv4Net, (NodeId, usize))>) {
+fn report_overlaps(reader: &mut Reader<'_>, prefixes: impl Iterator<Item = (IpNet, (NodeId, usize))>) {
     for overlap in Prefixes::new(prefixes).1 {
         let (inner, (inner_node, inner_network)) = overlap.inner;
         let (outer, (outer_node, outer_network)) = overlap.outer;
@@ -159,11 +159,13 @@ pub(super) struct Interface {
 #[derive(Default)]
 pub(super) struct Connected {
     /// The connected prefixes, each with the node that says so.
-    pub(super) prefixes: Vec<(Ipv4Net, NodeId)>,
+    pub(super) prefixes: Vec<(IpNet, NodeId)>,
     /// Our own addresses.
-    pub(super) own: HashMap<Ipv4Addr, NodeId>,
+    pub(super) own: HashMap<IpAddr, NodeId>,
     /// Addresses of other stations that the document speaks of.
-    pub(super) others: BTreeMap<Ipv4Addr, NodeId>,
+    pub(super) others: BTreeMap<IpAddr, NodeId>,
+    /// The biggest IP packet, in bytes, as far as it could be read.
+    pub(super) mtu: Option<u16>,
     /// Whether it belongs to no tenant.
     pub(super) shared: bool,
     /// Whether everything could be read.
@@ -172,7 +174,7 @@ pub(super) struct Connected {
 
 impl Connected {
     /// Adds an address of ours; reports one given twice.
-    pub(super) fn add_own(&mut self, reader: &mut Reader<'_>, node: NodeId, address: Ipv4Addr) {
+    pub(super) fn add_own(&mut self, reader: &mut Reader<'_>, node: NodeId, address: IpAddr) {
         if let Some(first) = self.own.insert(address, node) {
             let message = format!("{address} is given twice, first by {}", reader.place(first));
             reader.problem(node, Refusal::new(message, "keep one of them"));
@@ -185,7 +187,7 @@ impl Connected {
     }
 
     /// The connected prefix that holds an address.
-    pub(super) fn prefix_of(&self, address: Ipv4Addr) -> Option<Ipv4Net> {
+    pub(super) fn prefix_of(&self, address: IpAddr) -> Option<IpNet> {
         let mut nets = self.prefixes.iter().map(|(net, _)| *net);
         nets.find(|net| net.contains(&address))
     }
@@ -211,7 +213,7 @@ impl Connected {
         reader.check(*node, verdict)
     }
 
-    fn not_connected(&self, what: &str, address: Ipv4Addr) -> Refusal {
+    fn not_connected(&self, what: &str, address: IpAddr) -> Refusal {
         let nets: Vec<String> = self.prefixes.iter().map(|(net, _)| net.to_string()).collect();
         Refusal::new(
             format!("{what} {address} is on no connected network"),

@@ -1,33 +1,32 @@
 //! The provider network: sites, routes, encapsulation.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use nvgw_types::ProviderAddr;
 
-use crate::document::{self, Address};
+use crate::document::{self, Address, TcpMss};
 use crate::model::{Encapsulation, NetworkRef, Peer, Pool, ProviderRoute, Site, SiteIndex};
 use crate::prefixes::Prefixes;
 use crate::reader::{Field, Reader, Spanned};
 use crate::rules::{
-    Refusal, check_not_connected, check_not_edge, check_station, check_subnet, is_edge, usable,
+    Refusal, check_not_connected, check_not_edge, check_path_mtu, check_site_mtu, check_station,
+    check_subnet, stations, usable,
 };
 use crate::tree::NodeId;
 
 use super::network::{Connected, Networks};
-use super::routes::Destinations;
+use super::routes::{Destinations, check_families};
 use super::system::Ports;
 
-/// The least MTU: the smallest packet that every IPv4 network takes (RFC 791), inside NVGRE over IPv4.
-const LEAST_MTU: u16 = 68 + 42;
-
-/// Sites, and what they make known of their networks.
+/// Sites, and what they make known of their networks; `tenants_ipv6`: tenants have IPv6 subnets.
 pub(super) fn sites(
     reader: &mut Reader<'_>,
     provider: Option<&document::Provider>,
     ports: &Ports,
     networks: &mut Networks,
+    tenants_ipv6: bool,
 ) -> Vec<Site> {
     let Some(list) = provider.and_then(|provider| provider.sites.given()) else {
         return Vec::new();
@@ -40,8 +39,16 @@ pub(super) fn sites(
     let mut sites = Vec::new();
     for (i, Spanned { node, value }) in list.value.items.iter().enumerate() {
         networks.names.add(reader, &value.name, NetworkRef::Site(SiteIndex(i)));
-        let (connected, addresses) = site_addresses(reader, *node, value);
-        sites.extend(site(reader, ports, networks, (*node, value), addresses));
+        let (mut connected, addresses) = site_addresses(reader, *node, value);
+        let site = site(reader, ports, networks, (*node, value), addresses);
+        if let Some(site) = &site {
+            connected.mtu = Some(site.mtu);
+            reader.check(
+                value.mtu.given().map_or(*node, |mtu| mtu.node),
+                check_site_mtu(site.mtu, site.subnet, tenants_ipv6),
+            );
+        }
+        sites.extend(site);
         networks.sites.push(connected);
     }
     sites
@@ -52,44 +59,29 @@ fn site(
     ports: &Ports,
     networks: &mut Networks,
     (node, site): (NodeId, &document::Site),
-    addresses: Vec<Ipv4Addr>,
+    addresses: Vec<IpAddr>,
 ) -> Option<Site> {
     let interface = networks.interface(reader, ports, node, &site.port, &site.vlan, &site.mtu)?;
-    if interface.mtu < LEAST_MTU {
-        let (at, hint) = match site.mtu.given() {
-            Some(mtu) => {
-                (mtu.node, format!("write {LEAST_MTU} or more, 1600 to carry packets of 1500 bytes"))
-            }
-            None => (node, format!("raise the port's mtu to {LEAST_MTU} or more")),
-        };
-        let message = format!("mtu {} leaves no room for a tenant's packet in NVGRE", interface.mtu);
-        reader.problem(at, Refusal::new(message, hint));
-    }
     Some(Site {
         name: site.name.value()?.0.clone(),
         port: interface.port,
         vlan: interface.vlan,
-        subnet: IpNet::V4(site.subnet.value()?.0),
-        addresses: addresses.into_iter().map(|address| ProviderAddr(IpAddr::V4(address))).collect(),
+        subnet: site.subnet.value()?.0,
+        addresses: addresses.into_iter().map(ProviderAddr).collect(),
         pool: match site.pool.optional()? {
             None => None,
             Some(pool) => {
-                let range = pool.range.value()?;
-                let end = |address| ProviderAddr(IpAddr::V4(address));
-                Some(Pool { first: end(range.first), last: end(range.last) })
+                let [first, last] = pool.range.value()?.ends().map(ProviderAddr);
+                Some(Pool { first, last })
             }
         },
-        gateway: site.gateway.optional()?.map(|gateway| IpAddr::V4(gateway.0)),
+        gateway: site.gateway.optional()?.map(|gateway| gateway.0),
         mtu: interface.mtu,
     })
 }
 
 /// Our own addresses at a site: those given, then those taken from the pool.
-fn site_addresses(
-    reader: &mut Reader<'_>,
-    node: NodeId,
-    site: &document::Site,
-) -> (Connected, Vec<Ipv4Addr>) {
+fn site_addresses(reader: &mut Reader<'_>, node: NodeId, site: &document::Site) -> (Connected, Vec<IpAddr>) {
     let mut connected = Connected {
         whole: site.subnet.given().is_some() && site.addresses.is_whole() && !site.pool.is_broken(),
         ..Connected::default()
@@ -117,8 +109,8 @@ fn site_addresses(
         }
     }
     if addresses.is_empty() && connected.whole {
-        let hint = match subnet.and_then(|subnet| subnet.hosts().next_back()) {
-            Some(host) => format!("add addresses: [{host}], or a pool with take: 1"),
+        let hint = match subnet.map(stations) {
+            Some((_, host)) => format!("add addresses: [{host}], or a pool with take: 1"),
             None => "add addresses, or a pool with take: 1".to_owned(),
         };
         reader.problem(node, Refusal::new("the site gives the gateway no provider address", hint));
@@ -133,15 +125,15 @@ fn site_addresses(
 fn taken(
     reader: &mut Reader<'_>,
     pool: &document::Pool,
-    subnet: Option<Ipv4Net>,
-    passed_over: impl Fn(Ipv4Addr) -> bool,
-) -> Vec<Ipv4Addr> {
+    subnet: Option<IpNet>,
+    passed_over: impl Fn(IpAddr) -> bool,
+) -> Vec<IpAddr> {
     let (Some(range), Some(subnet)) = (pool.range.given(), subnet) else {
         return Vec::new();
     };
     let Spanned { node: range_node, value } = range;
-    for end in [value.first, value.last] {
-        if !subnet.contains(&end) || is_edge(subnet, end) {
+    for end in value.ends() {
+        if check_station(end, subnet).is_err() {
             let message = format!("{end} is no station's address of the site's subnet {subnet}");
             reader.problem(*range_node, Refusal::new(message, usable(subnet)));
             return Vec::new();
@@ -151,11 +143,8 @@ fn taken(
         return Vec::new();
     };
     let wanted = take.value.0;
-    let addresses: Vec<Ipv4Addr> = (u32::from(value.first)..=u32::from(value.last))
-        .map(Ipv4Addr::from)
-        .filter(|address| !passed_over(*address))
-        .take(wanted)
-        .collect();
+    let addresses: Vec<IpAddr> =
+        value.addresses().filter(|address| !passed_over(*address)).take(wanted).collect();
     if addresses.len() < wanted {
         let message = format!("the range has {} free addresses, not {wanted}", addresses.len());
         let hint = format!("write {} or less, or a wider range", addresses.len());
@@ -173,12 +162,6 @@ pub(super) fn encapsulation(
     let Some(Spanned { value, .. }) = encapsulation else {
         return (None, None);
     };
-    if let Some(Spanned { node, value }) = value.reassemble.given()
-        && value.0
-    {
-        let wrong = Refusal::not_yet("reassembly of outer fragments", "write reassemble: false");
-        reader.problem(*node, wrong);
-    }
     let peers = peers(reader, value, networks);
     let allow_reserved_vsids = value.allow_reserved_vsids.value().map(|allow| allow.0);
     let build = || {
@@ -188,6 +171,8 @@ pub(super) fn encapsulation(
             dscp: value.dscp.value()?.0,
             ecn: value.ecn.value()?.0,
             allow_reserved_vsids: allow_reserved_vsids?,
+            reassemble: value.reassemble.value()?.0,
+            clamp_mss: value.tcp_mss.value()?.0 == TcpMss::Clamp,
             peers,
         })
     };
@@ -212,7 +197,7 @@ fn peers(reader: &mut Reader<'_>, encapsulation: &document::Encapsulation, netwo
         }
         let build = || {
             Some(Peer {
-                address: ProviderAddr(IpAddr::V4(peer.provider_address.value()?.0)),
+                address: ProviderAddr(peer.provider_address.value()?.0),
                 flow_id: peer.flow_id.optional()?.map(|mode| mode.0),
                 ecn: peer.ecn.optional()?.map(|mode| mode.0),
             })
@@ -224,7 +209,7 @@ fn peers(reader: &mut Reader<'_>, encapsulation: &document::Encapsulation, netwo
 
 /// What provider addresses of others are held against.
 pub(super) struct PeerAddresses {
-    own: HashSet<Ipv4Addr>,
+    own: HashSet<IpAddr>,
     sites: Prefixes<SiteIndex>,
 }
 
@@ -235,7 +220,7 @@ impl PeerAddresses {
     }
 
     /// Reports an address that no compute host can have.
-    pub(super) fn check(&self, reader: &mut Reader<'_>, node: NodeId, address: Ipv4Addr) {
+    pub(super) fn check(&self, reader: &mut Reader<'_>, node: NodeId, address: IpAddr) {
         if self.own.contains(&address) {
             let message = format!("provider address {address} is our own");
             reader.problem(node, Refusal::new(message, "write the provider address of the compute host"));
@@ -254,7 +239,7 @@ pub(super) fn routes(
 ) -> Vec<ProviderRoute> {
     let sites = networks.sites_by_address();
     let external = networks.external_by_address();
-    let subnets: Vec<Ipv4Net> =
+    let subnets: Vec<IpNet> =
         networks.sites.iter().flat_map(|site| &site.prefixes).map(|(net, _)| *net).collect();
     let mut destinations = Destinations::new();
     let mut routes = Vec::new();
@@ -267,6 +252,9 @@ pub(super) fn routes(
             continue;
         };
         let address = next_hop.value.0;
+        if !check_families(reader, route.prefix.given(), next_hop) {
+            continue;
+        }
         let Some((_, site)) = sites.find(address) else {
             if let Some((_, network)) = external.find(address) {
                 let place = reader.place(networks.external[network.0].prefixes[0].1);
@@ -282,12 +270,17 @@ pub(super) fn routes(
             continue;
         };
         networks.sites[site.0].check_neighbor(reader, "next hop", next_hop);
+        let most = networks.sites[site.0].mtu;
+        if let (Some(prefix), Some(mtu), Some(most)) = (route.prefix.value(), route.mtu.given(), most) {
+            reader.check(mtu.node, check_path_mtu(mtu.value.0, prefix.0, most));
+        }
         let build = || {
             Some(ProviderRoute {
-                prefix: IpNet::V4(route.prefix.value()?.0),
-                next_hop: IpAddr::V4(address),
+                prefix: route.prefix.value()?.0,
+                next_hop: address,
                 site,
                 metric: route.metric.value()?.0,
+                mtu: route.mtu.optional()?.map(|mtu| mtu.0),
             })
         };
         routes.extend(build());

@@ -1,6 +1,7 @@
 //! The process and the ports.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use nvgw_types::PortId;
 
@@ -53,6 +54,7 @@ fn limits(limits: &Field<document::Limits>) -> Option<Limits> {
         vsids: limits.vsids.value()?.0,
         records: limits.records.value()?.0,
         external_routes: limits.external_routes.value()?.0,
+        external_routes_ipv6: limits.external_routes_ipv6.value()?.0,
         nat_sessions: limits.nat_sessions.value()?.0,
         nat_addresses: limits.nat_addresses.value()?.0,
         nat_bindings: limits.nat_bindings.value()?.0,
@@ -92,7 +94,8 @@ fn worker_cores(reader: &mut Reader<'_>, system: &document::System) -> Option<Ve
 pub(super) struct Used {
     pub(super) vsids: Budget,
     pub(super) records: Budget,
-    pub(super) external_routes: Budget,
+    external_routes: Budget,
+    external_routes_ipv6: Budget,
     pub(super) nat_addresses: Budget,
     pub(super) nat_bindings: Budget,
 }
@@ -104,8 +107,17 @@ impl Used {
             vsids: budget(limits.map(|limits| limits.vsids)),
             records: budget(limits.map(|limits| limits.records)),
             external_routes: budget(limits.map(|limits| limits.external_routes)),
+            external_routes_ipv6: budget(limits.map(|limits| limits.external_routes_ipv6)),
             nat_addresses: budget(limits.map(|limits| limits.nat_addresses)),
             nat_bindings: budget(limits.map(|limits| limits.nat_bindings)),
+        }
+    }
+
+    /// The routes of external networks to destinations of the address's family.
+    pub(super) fn external_routes(&mut self, destination: IpAddr) -> &mut Budget {
+        match destination {
+            IpAddr::V4(_) => &mut self.external_routes,
+            IpAddr::V6(_) => &mut self.external_routes_ipv6,
         }
     }
 
@@ -114,7 +126,8 @@ impl Used {
         for (budget, key, what, most) in [
             (&self.vsids, "vsids", "virtual subnets", MOST_VSIDS),
             (&self.records, "records", "lookup records", BIGGEST_TABLE),
-            (&self.external_routes, "external-routes", "external routes", BIGGEST_TABLE),
+            (&self.external_routes, "external-routes", "external IPv4 routes", BIGGEST_TABLE),
+            (&self.external_routes_ipv6, "external-routes-ipv6", "external IPv6 routes", BIGGEST_TABLE),
             (&self.nat_addresses, "nat-addresses", "public addresses", MOST_NAT_ADDRESSES),
             (&self.nat_bindings, "nat-bindings", "translations", BIGGEST_TABLE),
         ] {

@@ -4,12 +4,12 @@ mod nat;
 mod subnets;
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use nvgw_types::CustomerAddr;
 
-use crate::document::{self, Address};
+use crate::document;
 use crate::model::{
     CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SenderCheck, Subnet, Tenant, TenantIndex,
     TenantNat,
@@ -17,15 +17,13 @@ use crate::model::{
 use crate::objects::sender_check;
 use crate::prefixes::Prefixes;
 use crate::reader::{Field, List, Reader, Spanned};
-use crate::rules::{
-    Refusal, check_not_connected, check_not_edge, check_not_gateway, check_station, check_vm_mac,
-};
+use crate::rules::{Refusal, check_not_connected, check_not_edge, check_not_gateway, check_vm_mac};
 use crate::tree::NodeId;
 
 use super::external::Owner;
 use super::network::Networks;
 use super::provider::PeerAddresses;
-use super::routes::Destinations;
+use super::routes::{Destinations, check_families};
 use super::system::Used;
 
 use subnets::{Subnets, TenantSubnets};
@@ -74,8 +72,8 @@ pub(super) fn tenants(
         let its_subnets = &subnets.tenants[i];
         let records = records(reader, tenant, TenantIndex(i), &subnets, &peers, used);
         let hand_offs = || around.hand_offs(TenantIndex(i));
-        let subnet_nodes = tenant.subnets.items().iter().filter_map(|subnet| subnet.value.prefix.given());
-        let subnet_nodes = subnet_nodes.map(|prefix| (prefix.value.0, prefix.node));
+        let subnet_nodes = tenant.subnets.items().iter().flat_map(|subnet| subnet.value.reaches());
+        let subnet_nodes = subnet_nodes.map(|reach| (reach.prefix.value, reach.prefix.node));
         around.networks.check_hand_offs(reader, hand_offs(), subnet_nodes);
         let connected = hand_offs().flat_map(|ExternalIndex(i)| &around.networks.external[i].prefixes);
         let connected: Vec<_> = connected.map(|(net, _)| *net).collect();
@@ -106,6 +104,7 @@ fn build(
         routing_domain: tenant.routing_domain.optional()?.map(|guid| guid.0.clone()),
         gateway_mac: tenant.gateway_mac.value()?.0,
         sender_check: sender_check?,
+        router_advertisements: tenant.router_advertisements.value()?.0,
         subnets,
         records,
         routes,
@@ -114,12 +113,7 @@ fn build(
             Way::None => None,
             Way::Unknown => return None,
         },
-        public_prefixes: tenant
-            .public_prefixes
-            .items()
-            .iter()
-            .map(|prefix| IpNet::V4(prefix.value.0))
-            .collect(),
+        public_prefixes: tenant.public_prefixes.items().iter().map(|prefix| prefix.value.0).collect(),
         nat: nat?,
     })
 }
@@ -148,17 +142,14 @@ fn records(
 ) -> Vec<LookupRecord> {
     let gateway_mac = tenant.gateway_mac.value().map(|mac| mac.0);
     let items = tenant.records.items();
-    let mut addresses: HashMap<Ipv4Addr, NodeId> = HashMap::with_capacity(items.len());
+    let mut addresses: HashMap<IpAddr, NodeId> = HashMap::with_capacity(items.len());
     let mut records = Vec::with_capacity(items.len());
     for Spanned { node, value: record } in items {
         used.records.take(*node);
         let subnet = subnets.of_record(reader, record, index);
         if let Some(Spanned { node, value }) = record.address.given() {
-            if let Some(subnet) = subnet
-                && reader.check(*node, check_station(value.0, subnet.prefix))
-                && let Some(gateway) = subnet.gateway
-            {
-                reader.check(*node, check_not_gateway("customer address", value.0, gateway));
+            if let Some(subnet) = subnet {
+                subnet.check_vm(reader, *node, value.0);
             }
             if let Some(first) = addresses.insert(value.0, *node) {
                 let message =
@@ -181,7 +172,7 @@ fn routes(
     reader: &mut Reader<'_>,
     tenant: &document::Tenant,
     subnets: &TenantSubnets,
-    connected: &[Ipv4Net],
+    connected: &[IpNet],
 ) -> Vec<CustomerRoute> {
     let mut destinations = Destinations::new();
     let mut routes = Vec::new();
@@ -192,13 +183,15 @@ fn routes(
             let connected = connected.chain(subnets.exact(prefix.value.0));
             reader.check(prefix.node, check_not_connected(prefix.value.0, connected));
         }
-        if let Some(next_hop) = route.next_hop.given() {
-            check_customer(reader, "next hop", next_hop, subnets);
+        if let Some(next_hop) = route.next_hop.given()
+            && check_families(reader, route.prefix.given(), next_hop)
+        {
+            check_customer(reader, "next hop", next_hop.node, next_hop.value.0, subnets);
         }
         let build = || {
             Some(CustomerRoute {
-                prefix: IpNet::V4(route.prefix.value()?.0),
-                next_hop: CustomerAddr(IpAddr::V4(route.next_hop.value()?.0)),
+                prefix: route.prefix.value()?.0,
+                next_hop: CustomerAddr(route.next_hop.value()?.0),
             })
         };
         routes.extend(build());
@@ -207,23 +200,27 @@ fn routes(
 }
 
 /// Reports a `what` that no VM in the tenant's subnets can have.
-fn check_customer(reader: &mut Reader<'_>, what: &str, customer: &Spanned<Address>, subnets: &TenantSubnets) {
-    let Spanned { node, value } = customer;
-    let address = value.0;
+fn check_customer(
+    reader: &mut Reader<'_>,
+    what: &str,
+    node: NodeId,
+    address: IpAddr,
+    subnets: &TenantSubnets,
+) {
     match subnets.by_address.find(address) {
         None if subnets.whole => {
             let message = format!("{what} {address} is on no connected network: in no subnet of the tenant");
             reader.problem(
-                *node,
+                node,
                 Refusal::new(message, "write the address of a VM in one of the tenant's subnets"),
             );
         }
         None => {}
         Some((net, gateway)) => {
-            if reader.check(*node, check_not_edge(what, address, net))
+            if reader.check(node, check_not_edge(what, address, net))
                 && let Some(gateway) = gateway
             {
-                reader.check(*node, check_not_gateway(what, address, gateway));
+                reader.check(node, check_not_gateway(what, address, gateway));
             }
         }
     }
@@ -291,7 +288,7 @@ fn check_public_prefixes(
     let reached = subnets.prefixes().chain(behind.map(|prefix| prefix.0));
     let (reached, _) = Prefixes::new(reached.map(|net| (net, ())));
     for Spanned { node, value } in prefixes {
-        used.external_routes.take(*node);
+        used.external_routes(value.0.addr()).take(*node);
         let wrong = if external == Way::None {
             let message = format!("{} leads in from nowhere: the tenant has no external network", value.0);
             Refusal::new(message, "add an external network, or leave the prefix out")
@@ -301,7 +298,7 @@ fn check_public_prefixes(
             let message = format!("{} needs no way in: the tenant's external network is its own", value.0);
             Refusal::new(message, "leave it out: all of the tenant's addresses are reached from that network")
         } else if let Way::To(ExternalIndex(i)) = external
-            && around.routed[i].contains(&IpNet::V4(value.0))
+            && around.routed[i].contains(&value.0)
         {
             let message = format!("{} is routed to a next hop of the external network too", value.0);
             Refusal::new(message, "route it to the tenant or to the next hop, not to both")
@@ -324,7 +321,7 @@ fn check_public_prefixes_together(
 ) -> Prefixes<NodeId> {
     let connected = networks.external_by_address();
     let prefixes = list.items().iter().flat_map(|tenant| tenant.value.public_prefixes.items());
-    let prefixes: Vec<(Ipv4Net, NodeId)> = prefixes.map(|prefix| (prefix.value.0, prefix.node)).collect();
+    let prefixes: Vec<(IpNet, NodeId)> = prefixes.map(|prefix| (prefix.value.0, prefix.node)).collect();
     for (net, node) in &prefixes {
         if let Some((other, network)) = connected.overlapping(*net) {
             let place = reader.place(networks.external[network.0].prefixes[0].1);

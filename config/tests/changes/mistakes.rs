@@ -110,14 +110,14 @@ fn tenants() {
 fn lookups() {
     check(&[
         ("  - add-lookup: ¦{ vsid: 7001, address: 10.0.1.5, provider-address: 100.64.10.2 }", "changes[1].add-lookup.mac", "missing", "add the key mac"),
-        ("  - add-lookup: { vsid: 7001, address: ¦224.0.0.5, mac: 02:15:5d:00:00:05, provider-address: 100.64.10.2 }", "changes[1].add-lookup.address", "no station's address", "an IPv4 address"),
+        ("  - add-lookup: { vsid: 7001, address: ¦224.0.0.5, mac: 02:15:5d:00:00:05, provider-address: 100.64.10.2 }", "changes[1].add-lookup.address", "no station's address", "a station's address, as in 10.0.1.5"),
         ("  - add-lookup: { vsid: 7001, address: ¦10.0.1.5/24, mac: 02:15:5d:00:00:05, provider-address: 100.64.10.2 }", "changes[1].add-lookup.address", "is a prefix", "10.0.1.5 without"),
         ("  - add-lookup: { vsid: 7001, address: 10.0.1.5, mac: ¦00:00:00:00:00:00, provider-address: 100.64.10.2 }", "changes[1].add-lookup.mac", "no station", "an Ethernet address"),
-        ("  - add-lookup: { vsid: 7001, address: 10.0.1.5, mac: 02:15:5d:00:00:05, provider-address: ¦127.0.0.1 }", "changes[1].add-lookup.provider-address", "no station's address", "an IPv4 address"),
+        ("  - add-lookup: { vsid: 7001, address: 10.0.1.5, mac: 02:15:5d:00:00:05, provider-address: ¦127.0.0.1 }", "changes[1].add-lookup.provider-address", "no station's address", "a station's address, as in 10.0.1.5"),
         ("  - add-lookup: { vsid: 7001, address: 10.0.1.5, mac: 02:15:5d:00:00:05, provider-address: 100.64.10.2, flow-id: ¦random }", "changes[1].add-lookup.flow-id", "none of the values", "hash or zero"),
         ("  - add-lookup: { vsid: 7001, address: 10.0.1.5, mac: 02:15:5d:00:00:05, provider-address: 100.64.10.2, name: ¦5 }", "changes[1].add-lookup.name", "not text", "\"5\""),
         ("  - move-lookup: { vsid: 7001, address: 10.0.1.5, ¦provider-adress: 100.64.10.2, provider-address: 100.64.10.2 }", "changes[1].move-lookup.provider-adress", "unknown key", "did you mean provider-address?"),
-        ("  - move-lookup: { vsid: 7001, address: 10.0.1.5, provider-address: ¦\"2001:db8::1\" }", "changes[1].move-lookup.provider-address", "IPv6 is not supported yet", "an IPv4 address"),
+        ("  - move-lookup: { vsid: 7001, address: 10.0.1.5, provider-address: ¦ff02::1 }", "changes[1].move-lookup.provider-address", "ff02::1 is no station's address", "as in 2001:db8::5"),
         ("  - remove-lookup: { vsid: ¦red, address: 10.0.1.5 }", "changes[1].remove-lookup.vsid", "no whole number", "4096 to 16777214"),
     ]);
 }
@@ -142,11 +142,11 @@ fn routes() {
 fn addresses_and_neighbours() {
     check(&[
         ("  - add-provider-address: ¦{ address: 100.64.20.11 }", "changes[1].add-provider-address.site", "missing", "add the key site"),
-        ("  - add-provider-address: { site: rack-a, address: ¦255.255.255.255 }", "changes[1].add-provider-address.address", "no station's address", "an IPv4 address"),
+        ("  - add-provider-address: { site: rack-a, address: ¦255.255.255.255 }", "changes[1].add-provider-address.address", "no station's address", "a station's address, as in 10.0.1.5"),
         ("  - remove-provider-address: ¦{}", "changes[1].remove-provider-address.address", "missing", "add the key address"),
         ("  - add-neighbor: ¦{ network: rack-a, address: 100.64.20.2 }", "changes[1].add-neighbor.mac", "missing", "add the key mac"),
         ("  - move-neighbor: { network: rack-a, address: 100.64.20.2, mac: ¦ff:ff:ff:ff:ff:ff }", "changes[1].move-neighbor.mac", "group address", "an Ethernet address"),
-        ("  - remove-neighbor: { network: rack-a, address: ¦100.64.20 }", "changes[1].remove-neighbor.address", "no address", "an IPv4 address"),
+        ("  - remove-neighbor: { network: rack-a, address: ¦100.64.20 }", "changes[1].remove-neighbor.address", "no address", "an IP address, as in 10.0.1.5 or 2001:db8::5"),
     ]);
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use nvgw_config::{
     Change, ChangeSet, CustomerRoute, FlowIdMode, LearnLimits, LookupRecord, NewTenant, Place, SenderCheck,
-    Subnet, parse_changes,
+    Subnet, SubnetPrefix, parse_changes,
 };
 use nvgw_types::{CustomerAddr, MacAddr, ProviderAddr, Vsid};
 
@@ -41,6 +41,7 @@ fn vsid(number: u64) -> Vsid {
 
 fn expected() -> Vec<Change> {
     let green = || "green".to_owned();
+    let reach = |prefix, gateway| SubnetPrefix { prefix: net(prefix), gateway: ca(gateway) };
     let route = |prefix, next_hop| CustomerRoute { prefix: net(prefix), next_hop: ca(next_hop) };
     vec![
         Change::AddTenant(NewTenant {
@@ -48,14 +49,16 @@ fn expected() -> Vec<Change> {
             routing_domain: Some("{8C1A3A52-3d2b-4c0e-9a65-0d7a5f0c9e03}".to_owned()),
             gateway_mac: mac("02:00:5e:00:01:02"),
             sender_check: SenderCheck::Learn(LearnLimits { addresses_per_mac: 4, records_per_subnet: 100 }),
+            router_advertisements: false,
             external: Some("internet".to_owned()),
-            public_prefixes: vec![net("203.0.113.16/28")],
+            public_prefixes: vec![net("203.0.113.16/28"), net("2001:db8:7001::/64")],
         }),
         Change::AddTenant(NewTenant {
             name: "teal".to_owned(),
             routing_domain: None,
             gateway_mac: mac("02:00:5e:00:01:01"),
             sender_check: SenderCheck::Strict,
+            router_advertisements: true,
             external: None,
             public_prefixes: vec![],
         }),
@@ -63,7 +66,13 @@ fn expected() -> Vec<Change> {
         Change::RemoveTenant { name: "blue".to_owned() },
         Change::AddSubnet {
             tenant: green(),
-            subnet: Subnet { vsid: vsid(7001), prefix: net("10.0.1.0/24"), gateway: ca("10.0.1.1") },
+            subnet: Subnet {
+                vsid: vsid(7001),
+                prefixes: vec![
+                    reach("10.0.1.0/24", "10.0.1.1"),
+                    reach("2001:db8:7001::/64", "2001:db8:7001::1"),
+                ],
+            },
         },
         Change::RemoveSubnet { vsid: vsid(7002) },
         Change::AddLookup(LookupRecord {
@@ -76,22 +85,32 @@ fn expected() -> Vec<Change> {
         }),
         Change::AddLookup(LookupRecord {
             vsid: vsid(7001),
-            address: ca("10.0.1.6"),
+            address: ca("2001:db8:7001::6"),
             mac: mac("02:15:5d:00:00:06"),
-            provider_address: pa("100.64.10.3"),
+            provider_address: pa("2001:db8:100::3"),
             name: None,
             flow_id: None,
         }),
         Change::MoveLookup { vsid: vsid(7001), address: ca("10.0.1.7"), provider_address: pa("100.64.30.2") },
         Change::RemoveLookup { vsid: vsid(7001), address: ca("10.0.1.8") },
         Change::AddCustomerRoute { tenant: green(), route: route("172.16.0.0/16", "10.0.1.5") },
-        Change::MoveCustomerRoute { tenant: green(), route: route("172.17.0.0/16", "10.0.1.6") },
+        Change::MoveCustomerRoute { tenant: green(), route: route("2001:db8:17::/48", "2001:db8:7001::6") },
         Change::RemoveCustomerRoute { tenant: green(), prefix: net("172.18.0.0/16") },
         Change::AddProviderAddress { site: "rack-a".to_owned(), address: Some(pa("100.64.20.11")) },
         Change::AddProviderAddress { site: "rack-b".to_owned(), address: None },
         Change::RemoveProviderAddress { address: pa("100.64.20.12") },
-        Change::AddProviderRoute { prefix: net("100.64.40.0/24"), next_hop: ip("100.64.20.2"), metric: 10 },
-        Change::AddProviderRoute { prefix: net("0.0.0.0/0"), next_hop: ip("100.64.20.3"), metric: 0 },
+        Change::AddProviderRoute {
+            prefix: net("100.64.40.0/24"),
+            next_hop: ip("100.64.20.2"),
+            metric: 10,
+            mtu: Some(1400),
+        },
+        Change::AddProviderRoute {
+            prefix: net("::/0"),
+            next_hop: ip("2001:db8:100::1"),
+            metric: 0,
+            mtu: None,
+        },
         Change::MoveProviderRoute {
             prefix: net("100.64.41.0/24"),
             next_hop: ip("100.64.20.4"),
@@ -108,7 +127,7 @@ fn expected() -> Vec<Change> {
             address: ip("100.64.20.8"),
             mac: mac("02:00:00:00:20:08"),
         },
-        Change::RemoveNeighbor { network: "internet".to_owned(), address: ip("198.18.0.3") },
+        Change::RemoveNeighbor { network: "internet".to_owned(), address: ip("2001:db8:ffff::3") },
     ]
 }
 
@@ -132,7 +151,7 @@ fn each_change_knows_its_place() {
         assert_eq!(place.path, format!("changes[{i}].{}", change.kind()));
         assert!(lines[place.line - 1][place.column - 1..].starts_with(change.kind()), "{place:?}");
     }
-    assert_eq!(set.places[1], Place { path: "changes[1].add-tenant".to_owned(), line: 11, column: 5 });
+    assert_eq!(set.places[1], Place { path: "changes[1].add-tenant".to_owned(), line: 12, column: 5 });
 }
 
 #[test]

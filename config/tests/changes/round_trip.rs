@@ -1,29 +1,35 @@
 //! The way back: a change as a document is read as the same change.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use nvgw_config::{
     Change, ChangeSet, CustomerRoute, FlowIdMode, LearnLimits, LookupRecord, NewTenant, SenderCheck, Subnet,
-    parse_changes,
+    SubnetPrefix, parse_changes,
 };
 use nvgw_types::{CustomerAddr, MacAddr, ProviderAddr, Vsid};
 use proptest::prelude::*;
 
 use crate::RIGHT;
 
-/// A station's address that is no edge of its /24.
-fn station() -> impl Strategy<Value = Ipv4Addr> {
+/// A station's IPv4 address that is no edge of its /24.
+fn ipv4() -> impl Strategy<Value = IpAddr> {
     (1_u8..=223, any::<u16>(), 1_u8..=254).prop_filter("no loopback", |(first, ..)| *first != 127).prop_map(
         |(first, middle, last)| {
             let [second, third] = middle.to_be_bytes();
-            Ipv4Addr::new(first, second, third, last)
+            Ipv4Addr::new(first, second, third, last).into()
         },
     )
 }
 
+/// A station's IPv6 address that is not the first of its /112.
+fn ipv6() -> impl Strategy<Value = IpAddr> {
+    (0x2000_u16..=0xfdff, any::<[u16; 6]>(), 1_u16..)
+        .prop_map(|(first, [b, c, d, e, f, g], last)| Ipv6Addr::new(first, b, c, d, e, f, g, last).into())
+}
+
 fn ip() -> impl Strategy<Value = IpAddr> {
-    station().prop_map(IpAddr::V4)
+    prop_oneof![ipv4(), ipv6()]
 }
 
 fn ca() -> impl Strategy<Value = CustomerAddr> {
@@ -34,11 +40,21 @@ fn pa() -> impl Strategy<Value = ProviderAddr> {
     ip().prop_map(ProviderAddr)
 }
 
+fn within(address: IpAddr, length: u8) -> IpNet {
+    IpNet::new_assert(address, length).trunc()
+}
+
 /// A prefix that packets can be routed to.
 fn net() -> impl Strategy<Value = IpNet> {
-    let net =
-        (station(), 0_u8..=32).prop_map(|(address, length)| Ipv4Net::new_assert(address, length).trunc());
-    net.prop_map(IpNet::V4)
+    route().prop_map(|(prefix, ..)| prefix)
+}
+
+/// A prefix that packets can be routed to, and two next hops of its family.
+fn route() -> impl Strategy<Value = (IpNet, IpAddr, IpAddr)> {
+    prop_oneof![
+        (ipv4(), 0_u8..=32, ipv4(), ipv4()).prop_map(|(net, length, a, b)| (within(net, length), a, b)),
+        (ipv6(), 0_u8..=128, ipv6(), ipv6()).prop_map(|(net, length, a, b)| (within(net, length), a, b)),
+    ]
 }
 
 fn mac() -> impl Strategy<Value = MacAddr> {
@@ -82,20 +98,53 @@ fn tenant() -> impl Strategy<Value = NewTenant> {
         mac(),
         sender_check(),
         prop::option::of(name()),
+        any::<bool>(),
         prop::collection::vec(net(), 0..3),
     );
-    values.prop_map(|(name, routing_domain, gateway_mac, sender_check, external, public_prefixes)| {
-        NewTenant { name, routing_domain, gateway_mac, sender_check, external, public_prefixes }
+    values.prop_map(
+        |(
+            name,
+            routing_domain,
+            gateway_mac,
+            sender_check,
+            external,
+            router_advertisements,
+            public_prefixes,
+        )| {
+            NewTenant {
+                name,
+                routing_domain,
+                gateway_mac,
+                sender_check,
+                router_advertisements,
+                external,
+                public_prefixes,
+            }
+        },
+    )
+}
+
+/// A prefix that holds its gateway.
+fn reach(
+    gateway: impl Strategy<Value = IpAddr>,
+    length: std::ops::RangeInclusive<u8>,
+) -> impl Strategy<Value = SubnetPrefix> {
+    (gateway, length).prop_map(|(gateway, length)| SubnetPrefix {
+        prefix: within(gateway, length),
+        gateway: CustomerAddr(gateway),
     })
 }
 
-/// A subnet that holds its gateway.
+/// A subnet of either family, or of both.
 fn subnet() -> impl Strategy<Value = Subnet> {
-    (vsid(), station(), 8_u8..=24).prop_map(|(vsid, gateway, length)| Subnet {
-        vsid,
-        prefix: IpNet::V4(Ipv4Net::new_assert(gateway, length).trunc()),
-        gateway: CustomerAddr(IpAddr::V4(gateway)),
-    })
+    let first = || reach(ipv4(), 8..=24);
+    let second = || reach(ipv6(), 16..=112);
+    let prefixes = prop_oneof![
+        first().prop_map(|first| vec![first]),
+        second().prop_map(|second| vec![second]),
+        (first(), second()).prop_map(|(first, second)| vec![first, second]),
+    ];
+    (vsid(), prefixes).prop_map(|(vsid, prefixes)| Subnet { vsid, prefixes })
 }
 
 fn record() -> impl Strategy<Value = LookupRecord> {
@@ -112,7 +161,9 @@ fn record() -> impl Strategy<Value = LookupRecord> {
 }
 
 fn customer_route() -> impl Strategy<Value = (String, CustomerRoute)> {
-    (name(), net(), ca()).prop_map(|(tenant, prefix, next_hop)| (tenant, CustomerRoute { prefix, next_hop }))
+    (name(), route()).prop_map(|(tenant, (prefix, next_hop, _))| {
+        (tenant, CustomerRoute { prefix, next_hop: CustomerAddr(next_hop) })
+    })
 }
 
 fn tenants_change() -> impl Strategy<Value = Change> {
@@ -140,17 +191,11 @@ fn networks_change() -> impl Strategy<Value = Change> {
         (name(), prop::option::of(pa()))
             .prop_map(|(site, address)| Change::AddProviderAddress { site, address }),
         pa().prop_map(|address| Change::RemoveProviderAddress { address }),
-        (net(), ip(), any::<u32>()).prop_map(|(prefix, next_hop, metric)| Change::AddProviderRoute {
-            prefix,
-            next_hop,
-            metric
-        }),
-        (net(), ip(), ip()).prop_map(|(prefix, next_hop, to)| Change::MoveProviderRoute {
-            prefix,
-            next_hop,
-            to
-        }),
-        (net(), ip()).prop_map(|(prefix, next_hop)| Change::RemoveProviderRoute { prefix, next_hop }),
+        (route(), any::<u32>(), prop::option::of(1280_u16..=65000)).prop_map(
+            |((prefix, next_hop, _), metric, mtu)| Change::AddProviderRoute { prefix, next_hop, metric, mtu }
+        ),
+        route().prop_map(|(prefix, next_hop, to)| Change::MoveProviderRoute { prefix, next_hop, to }),
+        route().prop_map(|(prefix, next_hop, _)| Change::RemoveProviderRoute { prefix, next_hop }),
         (name(), ip(), mac()).prop_map(|(network, address, mac)| Change::AddNeighbor {
             network,
             address,
@@ -203,6 +248,6 @@ fn a_change_looks_like_its_line_in_the_document() {
     assert_eq!(values[17]["add-provider-route"]["metric"], 0);
     assert_eq!(
         values[1]["add-tenant"],
-        serde_json::json!({ "name": "teal", "gateway-mac": "02:00:5e:00:01:01", "sender-check": "strict" })
+        serde_json::json!({ "name": "teal", "gateway-mac": "02:00:5e:00:01:01", "sender-check": "strict", "router-advertisements": "on" })
     );
 }

@@ -68,7 +68,7 @@ fn pools() {
         (SECOND, "addresses: ¦198.51.100.42-198.51.100.40", "tenants[1].nat.pools[1].addresses", "ends at 198.51.100.40, before it begins at 198.51.100.42", "write 198.51.100.40-198.51.100.42"),
         (SECOND, "addresses: ¦pool-1", "tenants[1].nat.pools[1].addresses", "\"pool\" is no address", "an address, a prefix or a range"),
         (SECOND, "addresses: ¦224.0.0.0/24", "tenants[1].nat.pools[1].addresses", "224.0.0.0 is no station's address", "198.51.100.16/29"),
-        (SECOND, "addresses: ¦\"2001:db8::/64\"", "tenants[1].nat.pools[1].addresses", "IPv6 is not supported yet", "an IPv4 prefix"),
+        (SECOND, "addresses: ¦\"2001:db8::/64\"", "tenants[1].nat.pools[1].addresses", "2001:db8:: is IPv6, and address translation is for IPv4", "write an IPv4 address: IPv6 goes out untranslated"),
         ("ports: 1024-65535", "ports: ¦0-65535", "tenants[1].nat.pools[0].ports", "\"0-65535\" is no range of ports", "1 to 65535"),
         ("ports: 1024-65535", "ports: ¦1024-65536", "tenants[1].nat.pools[0].ports", "is no range of ports", "1 to 65535"),
         ("ports: 1024-65535", "ports: ¦65535-1024", "tenants[1].nat.pools[0].ports", "ends at 1024, before it begins at 65535", "write 1024-65535"),

@@ -10,7 +10,7 @@ fn sites() {
         ("port: left\n      vlan: 21", "port: ¦lefft\n      vlan: 21", "provider.sites[1].port", "there is no port lefft", "did you mean left?"),
         ("vlan: 21", "vlan: ¦20", "provider.sites[1].vlan", "VLAN 20 of this port is taken by provider.sites[0]", "another VLAN"),
         ("mtu: 1590", "mtu: ¦1601", "provider.sites[0].mtu", "mtu 1601 is more than the port's, 1600", "write 1600 or less"),
-        ("mtu: 1590", "mtu: ¦109", "provider.sites[0].mtu", "no room", "write 110 or more"),
+        ("mtu: 1590", "mtu: ¦109", "provider.sites[0].mtu", "no room", "raise the mtu to 110 or more"),
         ("subnet: 100.64.20.0/24", "subnet: ¦100.64.20.10/24", "provider.sites[0].subnet", "host bits", "write 100.64.20.0/24"),
         ("addresses: [100.64.20.10]", "addresses: [¦100.64.22.10]", "provider.sites[0].addresses[0]", "outside 100.64.20.0/24", "100.64.20.1 to 100.64.20.254"),
         ("addresses: [100.64.20.10]", "addresses: [¦100.64.20.255]", "provider.sites[0].addresses[0]", "network or broadcast", "100.64.20.1 to"),
@@ -87,7 +87,7 @@ fn routes() {
 #[rustfmt::skip]
 fn encapsulation() {
     check(&[
-        ("reassemble: false", "reassemble: ¦true", "provider.encapsulation.reassemble", "not supported yet", "reassemble: false"),
+        ("reassemble: false", "tcp-mss: ¦off", "provider.encapsulation.tcp-mss", "none of the values", "clamp or keep"),
         ("provider-address: 100.64.20.30, flow-id", "provider-address: ¦100.64.20.10, flow-id", "provider.encapsulation.peers[0].provider-address", "is our own", "compute host"),
         ("ecn: compatible }", "ecn: compatible }\n      - { provider-address: ¦100.64.20.30, ecn: normal }", "provider.encapsulation.peers[1].provider-address", "given twice", "keep one"),
         ("ecn: compatible }", "ecn: compatible }\n      - ¦{ provider-address: 100.64.20.32 }", "provider.encapsulation.peers[1]", "nothing else", "add flow-id or ecn"),

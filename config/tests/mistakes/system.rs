@@ -37,7 +37,7 @@ fn limits() {
     for (old, new, path, message) in [
         ("vsids: 8", "vsids: 3", "tenants[1].subnets[1]", "virtual subnets are 4 in all, system.limits.vsids allows 3"),
         ("records: 16", "records: 1", "tenants[0].records[1]", "lookup records are 3 in all, system.limits.records allows 1"),
-        ("external-routes: 32", "external-routes: 2", "tenants[1].public-prefixes[0]", "external routes are 3 in all"),
+        ("external-routes: 32", "external-routes: 2", "tenants[1].public-prefixes[0]", "external IPv4 routes are 3 in all"),
         ("nat-addresses: 64", "nat-addresses: 10", "tenants[1].nat.pools[1].addresses", "public addresses are 13 in all, system.limits.nat-addresses allows 10"),
         ("nat-addresses: 64", "nat-addresses: 12", "tenants[1].nat.forwards[0].public", "public addresses are 13 in all, system.limits.nat-addresses allows 12"),
         ("nat-bindings: 256", "nat-bindings: 22", "tenants[1].nat.forwards[1].public", "translations are 23 in all, system.limits.nat-bindings allows 22"),

@@ -273,12 +273,13 @@ impl<'c> Compiler<'c> {
         vrf: VrfId,
         interface: InterfaceKey,
     ) -> Result<(), Ipv6Unsupported> {
-        let mut ways: Vec<(Ipv4Net, Ipv4Addr)> = Vec::with_capacity(network.routes.len() + 1);
+        let mut ways: Vec<(Ipv4Net, Ipv4Addr)> =
+            Vec::with_capacity(network.routes.len() + network.gateways.len());
         for route in &network.routes {
             ways.push((v4_net(route.prefix)?, v4(route.next_hop)?));
         }
-        if let Some(gateway) = network.gateway {
-            ways.push((EVERYWHERE, v4(gateway)?));
+        for gateway in &network.gateways {
+            ways.push((EVERYWHERE, v4(*gateway)?));
         }
         let hops: BTreeSet<Ipv4Addr> = ways.iter().map(|(_, next_hop)| *next_hop).collect();
         for (prefix, address) in ways {

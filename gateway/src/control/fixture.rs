@@ -9,7 +9,7 @@ use nvgw_config::{
     Config, CustomerRoute, Device, DscpMode, DuplicateAddressDetection, EcnMode, Encapsulation,
     ExternalIndex, ExternalNetwork, ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NatFiltering,
     NatLimits, NatPool, NetworkRef, Port, Provider, ProviderRoute, SenderCheck, Site, SiteIndex,
-    StaticNeighbor, Subnet, System, Tenant, TenantIndex, TenantNat,
+    StaticNeighbor, Subnet, SubnetPrefix, System, Tenant, TenantIndex, TenantNat,
 };
 use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, VrfId, Vsid};
 
@@ -59,7 +59,7 @@ pub(crate) fn external(name: &str, vlan: u64, address: &str, gateway: &str) -> E
         port: PortId(1),
         vlan: Some(VlanId::new(vlan).expect("a VLAN")),
         addresses: vec![net(address)],
-        gateway: Some(ip(gateway)),
+        gateways: vec![ip(gateway)],
         routes: vec![],
         tenant: None,
         mtu: 1500,
@@ -67,7 +67,8 @@ pub(crate) fn external(name: &str, vlan: u64, address: &str, gateway: &str) -> E
 }
 
 pub(crate) fn subnet(number: u64, prefix: &str, gateway: &str) -> Subnet {
-    Subnet { vsid: vsid(number), prefix: net(prefix), gateway: CustomerAddr(ip(gateway)) }
+    let prefixes = vec![SubnetPrefix { prefix: net(prefix), gateway: CustomerAddr(ip(gateway)) }];
+    Subnet { vsid: vsid(number), prefixes }
 }
 
 pub(crate) fn record(number: u64, address: &str, mac_address: &str, peer: &str) -> LookupRecord {
@@ -87,6 +88,7 @@ pub(crate) fn tenant(name: &str, subnets: Vec<Subnet>, records: Vec<LookupRecord
         routing_domain: None,
         gateway_mac: mac("02:00:5e:00:01:01"),
         sender_check: SenderCheck::Strict,
+        router_advertisements: true,
         subnets,
         records,
         routes: vec![],
@@ -172,6 +174,7 @@ pub(crate) fn config() -> Config {
                 vsids: 64,
                 records: 256,
                 external_routes: 256,
+                external_routes_ipv6: 256,
                 nat_sessions: 0,
                 nat_addresses: 64,
                 nat_bindings: 64,
@@ -185,6 +188,7 @@ pub(crate) fn config() -> Config {
                 next_hop: ip("100.64.20.2"),
                 site: SiteIndex(0),
                 metric: 10,
+                mtu: None,
             }],
             encapsulation: Encapsulation {
                 ttl: 64,
@@ -192,6 +196,8 @@ pub(crate) fn config() -> Config {
                 dscp: DscpMode::Uniform,
                 ecn: EcnMode::Normal,
                 allow_reserved_vsids: false,
+                reassemble: false,
+                clamp_mss: true,
                 peers: vec![],
             },
             duplicate_address_detection: DuplicateAddressDetection::Off,

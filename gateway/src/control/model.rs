@@ -56,6 +56,8 @@ pub struct Tenant {
     pub gateway_mac: MacAddr,
     /// What happens to packets of unknown senders.
     pub sender_check: SenderCheck,
+    /// Whether router solicitations in its IPv6 subnets are answered.
+    pub router_advertisements: bool,
     /// The external network that its default route leads to.
     pub external: Option<ExternalIndex>,
     /// Prefixes routed from the external network into the VRF.
@@ -149,6 +151,8 @@ pub struct ProviderRoute {
     pub site: SiteIndex,
     /// The lower wins among equal prefixes.
     pub metric: u32,
+    /// The biggest IP packet of the whole path, in bytes; `None`: the site's.
+    pub mtu: Option<u16>,
     /// Its place among routes of equal prefix and metric.
     pub order: u64,
 }
@@ -322,7 +326,7 @@ impl Model {
     #[must_use]
     pub fn external_routes(&self) -> usize {
         let networks = self.frame.external.iter();
-        let of_networks = networks.map(|n| n.routes.len() + usize::from(n.gateway.is_some()));
+        let of_networks = networks.map(|n| n.routes.len() + n.gateways.len());
         of_networks.sum::<usize>() + self.index.public_prefixes.len()
     }
 

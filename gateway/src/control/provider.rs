@@ -136,6 +136,7 @@ mod tests {
             next_hop: next_hop.parse().expect("an address"),
             site: SiteIndex(site),
             metric,
+            mtu: None,
         }
     }
 

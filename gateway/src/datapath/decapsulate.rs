@@ -1,15 +1,15 @@
 //! A tenant's packet: its virtual subnet, its VRF, and whether its sender is who the records say.
 
 use dpdk_bindings::Burst;
-use nvgw_types::MacAddr;
 
-use super::lane::{Lane, Packet, Packets, append};
+use super::family::AddressFamily;
+use super::lane::{Kind, Lane, Packet, Packets, append};
 use super::meter::Meter;
 use super::output::Outputs;
 use super::pipeline::Stages;
 use crate::packet::ethernet;
 use crate::tables::ReadSection;
-use crate::tables::entries::{Record, ScopedAddress, SenderMode, Subnet, Target, ipv4_mapped, to_ip};
+use crate::tables::entries::{Record, ScopedAddress, SenderMode, Subnet, Target, to_ip};
 use crate::tables::exchange::Punt;
 use crate::tables::hash::Candidate;
 use crate::tables::set::LocalAddress;
@@ -30,10 +30,10 @@ pub(super) struct Located<'s> {
 
 /// Finds each packet's virtual subnet, and with it the VRF; asks ahead for the sender's record and for the route.
 #[inline(never)]
-pub(super) fn find_subnets<'s, S: ReadSection>(
+pub(super) fn find_subnets<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
-    packets: &mut Packets,
+    packets: &mut Packets<A>,
     tenants: &Lane<u8>,
     candidates: &Lane<Candidate<'s, Subnet>>,
 ) -> Lane<Known<'s>> {
@@ -42,11 +42,12 @@ pub(super) fn find_subnets<'s, S: ReadSection>(
     for (&place, candidate) in tenants.iter().zip(candidates) {
         let packet = &mut packets[place];
         let Some(subnet) = tables.subnets.confirm(section, *candidate, packet.hash, &packet.vsid) else {
-            stages.counters.drop(blame(stages, section, packet, DropReason::NoPolicyForVsid));
+            let reason = DropReason::NoPolicyForVsid;
+            stages.counters.drop(blame(stages, section, packets.outer_source(place), reason));
             continue;
         };
         if packet.destination_mac != subnet.gateway_mac
-            && !(packet.arp && packet.destination_mac == MacAddr::BROADCAST)
+            && !(packet.kind != Kind::Routed && A::is_group(packet.destination_mac))
         {
             stages.counters.drop(DropReason::InnerDestinationMac);
             continue;
@@ -55,7 +56,7 @@ pub(super) fn find_subnets<'s, S: ReadSection>(
         packet.tenant = subnet.vrf;
         packet.hash = tables.records.hash(&sender(packet));
         tables.records.prefetch(packet.hash);
-        tables.ipv4_routes.prefetch(packet.vrf, packet.destination);
+        A::routes(tables).prefetch(packet.vrf, packet.destination);
         append(&mut known, Known { place, subnet });
     }
     known
@@ -63,10 +64,10 @@ pub(super) fn find_subnets<'s, S: ReadSection>(
 
 /// Asks ahead for the senders' records themselves.
 #[inline(never)]
-pub(super) fn locate_senders<'s, S: ReadSection>(
+pub(super) fn locate_senders<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
-    packets: &Packets,
+    packets: &Packets<A>,
     known: &Lane<Known<'s>>,
 ) -> Lane<Located<'s>> {
     let locate = |Known { place, subnet }: &Known<'s>| Located {
@@ -80,10 +81,10 @@ pub(super) fn locate_senders<'s, S: ReadSection>(
 /// The sender check (VSID × provider address × customer address), made in the routing domain as Hyper-V's hosts
 /// send: a frame may carry the gateway subnet's VSID while its sender lives in another subnet.
 #[inline(never)]
-pub(super) fn check_senders<'s, S: ReadSection>(
+pub(super) fn check_senders<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
-    packets: &Packets,
+    packets: &Packets<A>,
     senders: &Lane<Located<'s>>,
     burst: &mut Burst,
     lane: &mut Lane<u8>,
@@ -92,19 +93,20 @@ pub(super) fn check_senders<'s, S: ReadSection>(
     let mut accepted = Meter::new(stages.counters, |vrf| &vrf.rx).only_if(stages.fresh);
     for &Located { place, subnet, record } in senders {
         let packet = &packets[place];
+        let provider = packets.outer_source(place);
         let record = stages.tables.records.confirm(section, record, packet.hash, &sender(packet));
-        let verdict = match fault(packet, subnet, record) {
+        let verdict = match fault(packet, provider, subnet, record) {
             None => Verdict::Passes,
-            Some(reason) => judge(stages, section, packet, subnet, reason),
+            Some(reason) => judge(stages, section, packet, provider, subnet, reason),
         };
         let punt = match verdict {
-            Verdict::Passes if !packet.arp => {
+            Verdict::Passes if packet.kind == Kind::Routed => {
                 accepted.count(packet.tenant, packet.length);
                 append(lane, place);
                 continue;
             }
             Verdict::Passes => Punt::Overlay { vsid: packet.vsid, vrf: packet.vrf },
-            Verdict::Teaches(punt) => punt,
+            Verdict::Punted(punt) => punt,
             Verdict::Dropped => continue,
         };
         out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
@@ -113,15 +115,20 @@ pub(super) fn check_senders<'s, S: ReadSection>(
 }
 
 #[inline(always)]
-fn sender(packet: &Packet) -> ScopedAddress {
-    ScopedAddress { scope: packet.vrf.0, address: ipv4_mapped(packet.source) }
+fn sender<A: AddressFamily>(packet: &Packet<A>) -> ScopedAddress {
+    ScopedAddress { scope: packet.vrf.0, address: packet.source.number() }
 }
 
 /// What the sender check finds wrong.
 #[inline(always)]
-fn fault(packet: &Packet, subnet: &Subnet, record: Option<&Record>) -> Option<DropReason> {
+fn fault<A: AddressFamily>(
+    packet: &Packet<A>,
+    provider: u128,
+    subnet: &Subnet,
+    record: Option<&Record>,
+) -> Option<DropReason> {
     let Some(record) = record else { return Some(DropReason::SourceRecordMissing) };
-    if record.provider() != ipv4_mapped(packet.outer_source) {
+    if record.provider() != provider {
         return Some(DropReason::SourceCaPaMismatch);
     }
     // A frame of a VM in the very subnet it names was bridged to us: its Ethernet source is the VM's own.
@@ -138,20 +145,27 @@ enum Verdict {
     /// It is dropped, and was counted.
     Dropped,
     /// The control thread sees it.
-    Teaches(Punt),
+    Punted(Punt),
 }
 
 /// What becomes of a packet that has a fault.
 #[cold]
 #[inline(never)]
-fn judge<S: ReadSection>(
+fn judge<A: AddressFamily, S: ReadSection>(
     stages: &Stages<'_>,
     section: &S,
-    packet: &Packet,
+    packet: &Packet<A>,
+    provider: u128,
     subnet: &Subnet,
     reason: DropReason,
 ) -> Verdict {
-    let Some(reason) = reconsider(stages, section, packet, subnet, reason) else { return Verdict::Passes };
+    let Some(reason) = reconsider(stages, section, packet, provider, subnet, reason) else {
+        return Verdict::Passes;
+    };
+    if packet.kind == Kind::LinkLocal && reason != DropReason::OwnPacket {
+        let (vsid, vrf) = (packet.vsid, packet.vrf);
+        return Verdict::Punted(Punt::LinkLocal { vsid, vrf, provider: to_ip(provider) });
+    }
     match subnet.sender_mode {
         SenderMode::LogOnly if reason != DropReason::OwnPacket => {
             if stages.fresh {
@@ -160,8 +174,8 @@ fn judge<S: ReadSection>(
             Verdict::Passes
         }
         SenderMode::Learn if reason != DropReason::OwnPacket && learnable(stages, packet, subnet) => {
-            let provider = to_ip(ipv4_mapped(packet.outer_source));
-            Verdict::Teaches(Punt::Learn { vsid: packet.vsid, vrf: packet.vrf, provider, reason })
+            let provider = to_ip(provider);
+            Verdict::Punted(Punt::Learn { vsid: packet.vsid, vrf: packet.vrf, provider, reason })
         }
         _ => {
             stages.counters.drop(reason);
@@ -172,43 +186,39 @@ fn judge<S: ReadSection>(
 
 /// What is wrong after all. An address without a record may lie behind a customer route: then it is the next hop, a
 /// VM that routes, whose host and Ethernet address count.
-fn reconsider<S: ReadSection>(
+fn reconsider<A: AddressFamily, S: ReadSection>(
     stages: &Stages<'_>,
     section: &S,
-    packet: &Packet,
+    packet: &Packet<A>,
+    provider: u128,
     subnet: &Subnet,
     reason: DropReason,
 ) -> Option<DropReason> {
     let tables = stages.tables;
     if reason == DropReason::SourceRecordMissing
-        && !packet.arp
-        && let Target::Via(via) = Target::decode(tables.ipv4_routes.lookup(packet.vrf, packet.source))
+        && packet.kind == Kind::Routed
+        && let Target::Via(via) = Target::decode(A::routes(tables).lookup(packet.vrf, packet.source))
     {
         let address = tables.vias.get(section, via.0).address;
         let router = tables.records.get(section, &ScopedAddress { scope: packet.vrf.0, address });
-        return fault(packet, subnet, router).map(|reason| blame(stages, section, packet, reason));
+        return fault(packet, provider, subnet, router)
+            .map(|reason| blame(stages, section, provider, reason));
     }
-    Some(blame(stages, section, packet, reason))
+    Some(blame(stages, section, provider, reason))
 }
 
 /// Whether the sender's address is one that a VM of the very subnet may have: neither the gateway's own, nor the
 /// prefix's first or last, nor behind a customer route, where the router's record counts.
-fn learnable(stages: &Stages<'_>, packet: &Packet, subnet: &Subnet) -> bool {
-    subnet.contains(ipv4_mapped(packet.source))
-        && Target::decode(stages.tables.ipv4_routes.lookup(packet.vrf, packet.source)) == Target::Subnet
+fn learnable<A: AddressFamily>(stages: &Stages<'_>, packet: &Packet<A>, subnet: &Subnet) -> bool {
+    subnet.contains(packet.source.number())
+        && Target::decode(A::routes(stages.tables).lookup(packet.vrf, packet.source)) == Target::Subnet
 }
 
 /// The reason to name. No record has one of our own provider addresses, so a packet of our own that came back fails
 /// the sender check; only then is it worth asking whose it is.
 #[cold]
-fn blame<S: ReadSection>(
-    stages: &Stages<'_>,
-    section: &S,
-    packet: &Packet,
-    reason: DropReason,
-) -> DropReason {
-    let ours = LocalAddress::key_of(ipv4_mapped(packet.outer_source));
-    match stages.tables.locals.get(section, &ours) {
+fn blame<S: ReadSection>(stages: &Stages<'_>, section: &S, provider: u128, reason: DropReason) -> DropReason {
+    match stages.tables.locals.get(section, &LocalAddress::key_of(provider)) {
         Some(_) => DropReason::OwnPacket,
         None => reason,
     }

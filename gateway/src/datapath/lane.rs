@@ -4,6 +4,7 @@ use arrayvec::ArrayVec;
 use dpdk_bindings::BURST;
 use nvgw_types::{InterfaceId, MacAddr, VrfId, Vsid};
 
+use super::family::AddressFamily;
 use super::handed::Behind;
 use crate::packet::translation::{End, Replacement};
 use crate::tables::exchange::Ingress;
@@ -30,18 +31,30 @@ pub(super) enum Origin {
     Outside,
 }
 
-/// What is known of a packet on its way through the stages: one cache line. Addresses are in host byte order.
+/// What a packet of a tenant's VM is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A packet to be routed.
+    Routed,
+    /// ARP, neighbour discovery, or a packet to a link-local address: the gateway's, if it passes the sender check.
+    Ours,
+    /// IPv6 from a link-local or no address: the gateway's, and no record vouches for it.
+    LinkLocal,
+}
+
+/// What is known of a packet on its way through the stages: one cache line for IPv4. Addresses are numbers in host byte
+/// order, of type `A`.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-pub(super) struct Packet {
+pub(super) struct Packet<A = u32> {
+    /// Source of the packet that is routed: the inner one for a tenant's.
+    pub(super) source: A,
+    /// Its destination.
+    pub(super) destination: A,
+    /// The customer address whose record leads to the destination.
+    pub(super) next: A,
     /// The hash of the key that the next stage looks up.
     pub(super) hash: u64,
-    /// Source of the packet that is routed: the inner one for a tenant's.
-    pub(super) source: u32,
-    /// Its destination.
-    pub(super) destination: u32,
-    /// Source of the outer header.
-    pub(super) outer_source: u32,
     /// The VSID it came with.
     pub(super) vsid: Vsid,
     /// The VRF it is routed in.
@@ -50,8 +63,6 @@ pub(super) struct Packet {
     pub(super) tenant: VrfId,
     /// The leaf that the route lookup found.
     pub(super) leaf: u32,
-    /// The customer address whose record leads to the destination.
-    pub(super) next: u32,
     /// Where the packet came in.
     pub(super) interface: InterfaceId,
     /// Where the routed packet's IP header starts, in bytes from the start of the frame.
@@ -67,27 +78,25 @@ pub(super) struct Packet {
     /// Time to live it came with.
     pub(super) ttl: u8,
     pub(super) origin: Origin,
-    /// Whether it is an ARP packet of the overlay.
-    pub(super) arp: bool,
+    pub(super) kind: Kind,
     /// Whether it is a customer's, already translated, to another customer's public address.
     pub(super) around: bool,
     /// The end that is translated, if any is.
     pub(super) translation: Option<End>,
 }
 
-const _: () = assert!(size_of::<Packet>() == 64);
+const _: () = assert!(size_of::<Packet>() == 64 && size_of::<Packet<u128>>() == 128);
 
-impl Packet {
+impl<A: AddressFamily> Packet<A> {
     pub(super) const EMPTY: Self = Self {
+        source: A::ZERO,
+        destination: A::ZERO,
+        next: A::ZERO,
         hash: 0,
-        source: 0,
-        destination: 0,
-        outer_source: 0,
         vsid: Vsid::VENDOR,
         vrf: VrfId(0),
         tenant: VrfId(0),
         leaf: 0,
-        next: 0,
         interface: InterfaceId(0),
         l3: 0,
         length: 0,
@@ -96,15 +105,17 @@ impl Packet {
         tos: 0,
         ttl: 0,
         origin: Origin::Outside,
-        arp: false,
+        kind: Kind::Routed,
         around: false,
         translation: None,
     };
 }
 
-/// The state of all packets of a burst, and what few of them need beside it.
-pub(super) struct Packets {
-    packets: [Packet; BURST],
+/// The state of all packets of one family in a burst, and what few of them need beside it.
+pub(super) struct Packets<A = u32> {
+    packets: [Packet<A>; BURST],
+    /// Sources of outer headers, as numbers of either family.
+    outer_sources: [u128; BURST],
     replacements: [Replacement; BURST],
     /// The port of the packet that a handed fragment belongs to.
     fragments: [Option<u16>; BURST],
@@ -112,13 +123,26 @@ pub(super) struct Packets {
     senders: [Option<Behind>; BURST],
 }
 
-impl Packets {
+impl<A: AddressFamily> Packets<A> {
     pub(super) const EMPTY: Self = Self {
         packets: [Packet::EMPTY; _],
+        outer_sources: [0; _],
         replacements: [Replacement { address: 0, port: None }; _],
         fragments: [None; _],
         senders: [None; _],
     };
+
+    /// Source of a packet's outer header, as a number of either family.
+    #[inline(always)]
+    pub(super) fn outer_source(&self, place: u8) -> u128 {
+        self.outer_sources[usize::from(place) % BURST]
+    }
+
+    /// Notes the source of a packet's outer header.
+    #[inline(always)]
+    pub(super) fn came_from(&mut self, place: u8, provider: u128) {
+        self.outer_sources[usize::from(place) % BURST] = provider;
+    }
 
     /// What the end becomes that a packet's [`translation`](Packet::translation) names.
     #[inline(always)]
@@ -170,18 +194,18 @@ impl Packets {
     }
 }
 
-impl std::ops::Index<u8> for Packets {
-    type Output = Packet;
+impl<A> std::ops::Index<u8> for Packets<A> {
+    type Output = Packet<A>;
 
     #[inline(always)]
-    fn index(&self, place: u8) -> &Packet {
+    fn index(&self, place: u8) -> &Packet<A> {
         &self.packets[usize::from(place) % BURST]
     }
 }
 
-impl std::ops::IndexMut<u8> for Packets {
+impl<A> std::ops::IndexMut<u8> for Packets<A> {
     #[inline(always)]
-    fn index_mut(&mut self, place: u8) -> &mut Packet {
+    fn index_mut(&mut self, place: u8) -> &mut Packet<A> {
         &mut self.packets[usize::from(place) % BURST]
     }
 }

@@ -5,7 +5,7 @@
 //! counted and simply not listed any more: the burst frees in bulk what no stage took out of it.
 
 mod decapsulate;
-mod flow;
+mod family;
 mod handed;
 mod lane;
 mod meter;

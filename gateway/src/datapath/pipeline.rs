@@ -7,10 +7,11 @@ use dpdk_bindings::{BURST, Burst, clock};
 use nvgw_types::PortId;
 
 use super::decapsulate::{check_senders, find_subnets, locate_senders};
+use super::family::AddressFamily;
 use super::handed::Handed;
 use super::lane::{Lane, Packets};
 use super::output::Outputs;
-use super::parse::{parse, read_around};
+use super::parse::{Lanes, parse, read_around};
 use super::resolve::{locate, resolve};
 use super::rewrite::{rewrite_plain, rewrite_wrapped};
 use super::route::{decide, look_up};
@@ -51,7 +52,8 @@ pub struct Pipeline {
     tables: TableReaders,
     counters: Arc<Counters>,
     options: Options,
-    packets: Box<Packets>,
+    ipv4: Box<Packets<u32>>,
+    ipv6: Box<Packets<u128>>,
     translator: Translator,
 }
 
@@ -64,7 +66,8 @@ impl Pipeline {
         options: Options,
         translator: Translator,
     ) -> Self {
-        Self { tables, counters, options, packets: Box::new(Packets::EMPTY), translator }
+        let (ipv4, ipv6) = (Box::new(Packets::EMPTY), Box::new(Packets::EMPTY));
+        Self { tables, counters, options, ipv4, ipv6, translator }
     }
 
     /// The worker's translation.
@@ -116,7 +119,7 @@ impl Pipeline {
                     Counters::drop(&self.counters, DropReason::HandOverFull);
                     break;
                 }
-                self.packets.hand(place, fragment, sender);
+                self.ipv4.hand(place, fragment, sender);
                 place += 1;
                 next = rest
                     .next_if(|handed| handed.kind.port() == port)
@@ -126,7 +129,7 @@ impl Pipeline {
                 Some(port) => self.take(section, now, Arrival { port, fresh: false }, burst, out),
                 None => self.take_around(section, now, burst, out),
             }
-            self.packets.forget_handed();
+            self.ipv4.forget_handed();
         }
     }
 
@@ -150,25 +153,24 @@ impl Pipeline {
     ) {
         out.arrived(now, arrival.port);
         let stages = Stages::new(&self.tables, &self.counters, self.options, arrival.fresh);
-        let packets = &mut *self.packets;
+        let (ipv4, ipv6) = (&mut *self.ipv4, &mut *self.ipv6);
         let mut lap = Lap::start(&self.counters);
 
-        let (mut tenants, mut routed) = (Lane::new(), Lane::new());
+        let (mut lanes, mut lanes_of_ipv6) = (Lanes::default(), Lanes::default());
         let arrived = burst.len();
-        parse(&stages, section, arrival.port, packets, burst, (&mut tenants, &mut routed), out);
+        let both = (&mut lanes, &mut lanes_of_ipv6);
+        parse(&stages, section, arrival.port, (&mut *ipv4, &mut *ipv6), burst, both, out);
         lap.end(Stage::Parse, arrived);
 
-        if !tenants.is_empty() {
-            // The parser left their hashes.
-            let subnets = locate(&stages.tables.subnets, section, packets, &tenants);
-            let known = find_subnets(&stages, section, packets, &tenants, &subnets);
-            let senders = locate_senders(&stages, section, packets, &known);
-            check_senders(&stages, section, packets, &senders, burst, &mut routed, out);
-            lap.end(Stage::Decapsulate, tenants.len());
-        }
         let translator = &mut self.translator;
-        let translation = Translation { stages: &stages, section, translator, now, port: arrival.port };
-        forward(translation, packets, burst, &routed, lap, out);
+        let mut translation = Translation { stages: &stages, section, translator, now, port: arrival.port };
+        if !lanes.is_empty() {
+            pass(&mut translation, ipv4, burst, &mut lanes, &mut lap, out);
+        }
+        if !lanes_of_ipv6.is_empty() {
+            pass(&mut translation, ipv6, burst, &mut lanes_of_ipv6, &mut lap, out);
+        }
+        burst.clear();
     }
 
     /// Takes customers' packets to other customers' public addresses through the stages that are left.
@@ -182,12 +184,13 @@ impl Pipeline {
         out: &mut Outputs,
     ) {
         let stages = Stages::new(&self.tables, &self.counters, self.options, false);
-        let packets = &mut *self.packets;
+        let packets = &mut *self.ipv4;
         let routed = read_around(packets, burst);
-        let lap = Lap::start(&self.counters);
+        let mut lap = Lap::start(&self.counters);
         let translator = &mut self.translator;
-        let translation = Translation { stages: &stages, section, translator, now, port: PortId(0) };
-        forward(translation, packets, burst, &routed, lap, out);
+        let mut translation = Translation { stages: &stages, section, translator, now, port: PortId(0) };
+        forward(&mut translation, packets, burst, &routed, &mut lap, out);
+        burst.clear();
     }
 }
 
@@ -200,14 +203,37 @@ struct Arrival {
     fresh: bool,
 }
 
-/// Routes packets, translates them where they are to be, and gives them their new headers. The burst is empty afterwards.
+/// Takes the packets of one family through the stages.
 #[inline(always)]
-fn forward<S: ReadSection>(
-    mut translation: Translation<'_, '_, S>,
-    packets: &mut Packets,
+fn pass<'s, A: AddressFamily, S: ReadSection>(
+    translation: &mut Translation<'_, 's, S>,
+    packets: &mut Packets<A>,
+    burst: &mut Burst,
+    lanes: &mut Lanes,
+    lap: &mut Lap<'_>,
+    out: &mut Outputs,
+) {
+    let (stages, section) = (translation.stages, translation.section);
+    let Lanes { tenants, outside: routed } = lanes;
+    if !tenants.is_empty() {
+        // The parser left their hashes.
+        let subnets = locate(&stages.tables.subnets, section, packets, tenants);
+        let known = find_subnets(stages, section, packets, tenants, &subnets);
+        let senders = locate_senders(stages, section, packets, &known);
+        check_senders(stages, section, packets, &senders, burst, routed, out);
+        lap.end(Stage::Decapsulate, tenants.len());
+    }
+    forward(translation, packets, burst, routed, lap, out);
+}
+
+/// Routes packets, translates them where they are to be, and gives them their new headers.
+#[inline(always)]
+fn forward<'s, A: AddressFamily, S: ReadSection>(
+    translation: &mut Translation<'_, 's, S>,
+    packets: &mut Packets<A>,
     burst: &mut Burst,
     routed: &Lane<u8>,
-    mut lap: Lap<'_>,
+    lap: &mut Lap<'_>,
     out: &mut Outputs,
 ) {
     let (stages, section) = (translation.stages, translation.section);
@@ -217,12 +243,7 @@ fn forward<S: ReadSection>(
 
     let translated = ways.outbound.len() + ways.inbound.len();
     if translated > 0 {
-        if !ways.outbound.is_empty() {
-            translation.outbound(packets, burst, &mut ways, out);
-        }
-        if !ways.inbound.is_empty() {
-            translation.inbound(packets, burst, &mut ways, out);
-        }
+        A::translate(translation, packets, burst, &mut ways, out);
         lap.end(Stage::Translate, translated);
     }
     ways.left.flush();
@@ -234,7 +255,6 @@ fn forward<S: ReadSection>(
         rewrite_wrapped(stages, packets, burst, &wrapped, out);
     }
     rewrite_plain(stages, packets, burst, &ways.plain, out);
-    burst.clear();
     lap.end(Stage::Rewrite, ways.overlay.len() + ways.plain.len());
 }
 

@@ -1,8 +1,9 @@
-//! Drops that a packet's sender is to hear of (RFC 792, RFC 1812 §4.3).
+//! Drops that a packet's sender is to hear of (RFC 792, RFC 1812 §4.3; RFC 4443).
 
 use dpdk_bindings::Burst;
 use zerocopy::FromBytes;
 
+use super::family::AddressFamily;
 use super::handed::Behind;
 use super::lane::Packets;
 use super::output::Outputs;
@@ -16,9 +17,9 @@ use crate::telemetry::DropReason;
 /// still as they came.
 #[cold]
 #[inline(never)]
-pub(super) fn refuse(
+pub(super) fn refuse<A: AddressFamily>(
     stages: &Stages<'_>,
-    packets: &Packets,
+    packets: &Packets<A>,
     burst: &mut Burst,
     place: u8,
     reason: DropReason,
@@ -45,9 +46,9 @@ pub(super) fn refuse(
 /// been fragmented.
 #[cold]
 #[inline(never)]
-pub(super) fn refuse_size(
+pub(super) fn refuse_size<A: AddressFamily>(
     stages: &Stages<'_>,
-    packets: &Packets,
+    packets: &Packets<A>,
     burst: &mut Burst,
     place: u8,
     mtu: u16,
@@ -55,8 +56,8 @@ pub(super) fn refuse_size(
 ) {
     let l3 = usize::from(packets[place].l3);
     let bytes = burst.get(usize::from(place)).and_then(|mbuf| mbuf.data().get(l3..));
-    match bytes.map(Ipv4::ref_from_prefix) {
-        Some(Ok((header, _))) if header.dont_fragment() => {
+    match bytes.map(A::Header::ref_from_prefix) {
+        Some(Ok((header, _))) if !A::may_be_fragmented(header) => {
             let error = IcmpError::FragmentationNeeded { mtu };
             tell(stages, packets, burst, place, DropReason::MtuExceeded, error, out);
         }
@@ -64,9 +65,9 @@ pub(super) fn refuse_size(
     }
 }
 
-fn tell(
+fn tell<A: AddressFamily>(
     stages: &Stages<'_>,
-    packets: &Packets,
+    packets: &Packets<A>,
     burst: &mut Burst,
     place: u8,
     reason: DropReason,

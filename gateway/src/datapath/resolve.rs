@@ -2,11 +2,12 @@
 
 use dpdk_bindings::Burst;
 
+use super::family::AddressFamily;
 use super::lane::{Lane, Packets, append};
 use super::output::Outputs;
 use super::pipeline::Stages;
 use super::refuse::refuse;
-use crate::tables::entries::{Record, Rewrite, ScopedAddress, ipv4_mapped};
+use crate::tables::entries::{Record, Rewrite, ScopedAddress};
 use crate::tables::hash::Candidate;
 use crate::tables::{HashReader, Keyed, ReadSection, prefetch};
 use crate::telemetry::DropReason;
@@ -26,10 +27,10 @@ pub(super) struct Wrapped<'s> {
 
 /// Asks ahead for the entries of a table whose keys an earlier stage has hashed.
 #[inline(never)]
-pub(super) fn locate<'s, T: Keyed, S: ReadSection>(
+pub(super) fn locate<'s, A: AddressFamily, T: Keyed, S: ReadSection>(
     table: &'s HashReader<T>,
     section: &'s S,
-    packets: &Packets,
+    packets: &Packets<A>,
     lane: &Lane<u8>,
 ) -> Lane<Candidate<'s, T>> {
     lane.iter().map(|place| table.candidate(section, packets[*place].hash)).collect()
@@ -37,10 +38,10 @@ pub(super) fn locate<'s, T: Keyed, S: ReadSection>(
 
 /// Finds the destinations' records, and asks ahead for the ways to their hosts.
 #[inline(never)]
-pub(super) fn resolve<'s, S: ReadSection>(
+pub(super) fn resolve<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
-    packets: &Packets,
+    packets: &Packets<A>,
     burst: &mut Burst,
     overlay: &Lane<u8>,
     candidates: &Lane<Candidate<'s, Record>>,
@@ -50,7 +51,7 @@ pub(super) fn resolve<'s, S: ReadSection>(
     let mut wrapped = Lane::new();
     for (&place, candidate) in overlay.iter().zip(candidates) {
         let packet = &packets[place];
-        let key = ScopedAddress { scope: packet.vrf.0, address: ipv4_mapped(packet.next) };
+        let key = ScopedAddress { scope: packet.vrf.0, address: packet.next.number() };
         let Some(record) = tables.records.confirm(section, *candidate, packet.hash, &key) else {
             refuse(stages, packets, burst, place, DropReason::DestinationRecordMissing, out);
             continue;

@@ -3,24 +3,23 @@
 use dpdk_bindings::{Burst, Mbuf};
 use zerocopy::FromBytes;
 
-use super::flow::flow_id;
+use super::family::AddressFamily;
 use super::lane::{Lane, Packet, Packets};
 use super::meter::Meter;
 use super::output::Outputs;
 use super::pipeline::Stages;
 use super::refuse::{refuse, refuse_size};
 use super::resolve::{Plain, Wrapped};
-use crate::packet::ipv4::Ipv4;
-use crate::packet::translation::{Replacement, translate};
+use crate::packet::translation::Replacement;
 use crate::tables::entries::{Inner, Reach, Rewrite};
 use crate::tables::exchange::Punt;
 use crate::telemetry::DropReason;
 
 /// Sends packets out by external networks.
 #[inline(never)]
-pub(super) fn rewrite_plain(
+pub(super) fn rewrite_plain<A: AddressFamily>(
     stages: &Stages<'_>,
-    packets: &Packets,
+    packets: &Packets<A>,
     burst: &mut Burst,
     leaving: &Lane<Plain<'_>>,
     out: &mut Outputs,
@@ -32,9 +31,9 @@ pub(super) fn rewrite_plain(
 
 /// Sends packets out to VMs, wrapped.
 #[inline(never)]
-pub(super) fn rewrite_wrapped(
+pub(super) fn rewrite_wrapped<A: AddressFamily>(
     stages: &Stages<'_>,
-    packets: &Packets,
+    packets: &Packets<A>,
     burst: &mut Burst,
     leaving: &Lane<Wrapped<'_>>,
     out: &mut Outputs,
@@ -43,7 +42,7 @@ pub(super) fn rewrite_wrapped(
     for &Wrapped { place, record, way } in leaving {
         let packet = &packets[place];
         let sent = send(stages, packets, burst, place, way, out, |room, header, payload| {
-            let inner = Inner { length: packet.length, tos: packet.tos, flow: flow_id(header, payload) };
+            let inner = Inner { length: packet.length, tos: packet.tos, flow: A::flow_id(header, payload) };
             way.encapsulate(room, record, inner)
         });
         if sent {
@@ -57,14 +56,14 @@ pub(super) fn rewrite_wrapped(
 /// hop is not resolved. `write` gets the room before the routed packet, its IP header and what follows, and says how
 /// much of the room it used.
 #[inline(always)]
-fn send(
+fn send<A: AddressFamily>(
     stages: &Stages<'_>,
-    packets: &Packets,
+    packets: &Packets<A>,
     burst: &mut Burst,
     place: u8,
     way: &Rewrite,
     out: &mut Outputs,
-    write: impl FnOnce(&mut [u8; Rewrite::ROOM], &Ipv4, &[u8]) -> u16,
+    write: impl FnOnce(&mut [u8; Rewrite::ROOM], &A::Header, &[u8]) -> u16,
 ) -> bool {
     let packet = &packets[place];
     if packet.length > way.mtu() || way.reach() == Reach::NoRoute {
@@ -82,7 +81,11 @@ fn send(
     if way.reach() == Reach::Resolved {
         out.transmit(stages.counters, way.port(), mbuf);
     } else {
-        out.punt_frame(stages.counters, mbuf, Punt::Unresolved { neighbor: way.neighbor(), ingress: packets.ingress(place) });
+        out.punt_frame(
+            stages.counters,
+            mbuf,
+            Punt::Unresolved { neighbor: way.neighbor(), ingress: packets.ingress(place) },
+        );
     }
     true
 }
@@ -90,21 +93,15 @@ fn send(
 /// Exchanges everything before the routed packet, and whatever padded its frame, for new headers. `false` where the
 /// buffer has no room for them, or the IP header is not in its first segment.
 #[inline(always)]
-fn reframe(
+fn reframe<A: AddressFamily>(
     mbuf: &mut Mbuf,
-    packet: &Packet,
+    packet: &Packet<A>,
     new: Replacement,
-    write: impl FnOnce(&mut [u8; Rewrite::ROOM], &Ipv4, &[u8]) -> u16,
+    write: impl FnOnce(&mut [u8; Rewrite::ROOM], &A::Header, &[u8]) -> u16,
 ) -> bool {
     mbuf.reframe(packet.l3, packet.length, |room, rest| {
-        let Ok((header, payload)) = Ipv4::mut_from_prefix(rest) else { return None };
-        if header.tos != packet.tos {
-            header.set_tos(packet.tos);
-        }
-        header.decrement_ttl();
-        if let Some(end) = packet.translation {
-            translate(header, payload, end, new);
-        }
+        let Ok((header, payload)) = A::Header::mut_from_prefix(rest) else { return None };
+        A::pass_on(header, payload, packet.tos, packet.translation, new);
         Some(write(room, header, payload))
     })
 }

@@ -3,6 +3,7 @@
 use dpdk_bindings::Burst;
 use nvgw_types::VrfId;
 
+use super::family::AddressFamily;
 use super::lane::{Lane, Origin, Packet, Packets, append};
 use super::meter::Meter;
 use super::output::Outputs;
@@ -10,19 +11,20 @@ use super::pipeline::Stages;
 use super::refuse::refuse;
 use super::resolve::Plain;
 use crate::packet::ethernet;
-use crate::tables::entries::{Rewrite, ScopedAddress, Target, ipv4_mapped};
+use crate::tables::entries::{Rewrite, ScopedAddress, Target};
 use crate::tables::exchange::Punt;
 use crate::tables::{ReadSection, prefetch};
 use crate::telemetry::DropReason;
 
 /// Looks every packet up in its own VRF, and asks ahead for the table that the route leads to.
 #[inline(never)]
-pub(super) fn look_up(stages: &Stages<'_>, packets: &mut Packets, lane: &Lane<u8>) {
+pub(super) fn look_up<A: AddressFamily>(stages: &Stages<'_>, packets: &mut Packets<A>, lane: &Lane<u8>) {
+    let routes = A::routes(stages.tables);
     for &place in lane {
         let packet = &mut packets[place];
-        packet.leaf = stages.tables.ipv4_routes.lookup(packet.vrf, packet.destination);
+        packet.leaf = routes.lookup(packet.vrf, packet.destination);
         if let Target::Vrf(vrf) | Target::Translate(vrf) = Target::decode(packet.leaf) {
-            stages.tables.ipv4_routes.prefetch(vrf, packet.destination);
+            routes.prefetch(vrf, packet.destination);
         }
     }
 }
@@ -61,10 +63,10 @@ pub(super) enum Exit<'s> {
 
 /// Follows routes into other VRFs to their end and sorts the packets by the way they leave.
 #[inline(never)]
-pub(super) fn decide<'s, S: ReadSection>(
+pub(super) fn decide<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
-    packets: &mut Packets,
+    packets: &mut Packets<A>,
     burst: &mut Burst,
     lane: &Lane<u8>,
     out: &mut Outputs,
@@ -84,7 +86,8 @@ pub(super) fn decide<'s, S: ReadSection>(
         // The longest way: a tenant's VRF, the shared external network's, another tenant's public prefix. What came
         // from outside has one step less, or a hand-off network would lead into other tenants.
         let most = if packet.origin == Origin::Outside { 1 } else { 2 };
-        let translated = matches!(target, Target::Translate(_)) && packet.origin == Origin::Tenant;
+        let translated =
+            A::TRANSLATED && matches!(target, Target::Translate(_)) && packet.origin == Origin::Tenant;
         let mut external = packet.vrf;
         let mut hops = 0;
         while let Target::Vrf(vrf) | Target::Translate(vrf) = target {
@@ -99,7 +102,7 @@ pub(super) fn decide<'s, S: ReadSection>(
             }
             hops += 1;
             packet.vrf = vrf;
-            target = Target::decode(tables.ipv4_routes.lookup(vrf, packet.destination));
+            target = Target::decode(A::routes(tables).lookup(vrf, packet.destination));
         }
         let reason = match (target, packet.origin) {
             (Target::Local, Origin::Tenant) => {
@@ -141,7 +144,7 @@ pub(super) fn decide<'s, S: ReadSection>(
                 append(&mut ways.overlay, place);
                 continue;
             }
-            (Target::Public, Origin::Outside) if hops == 0 => {
+            (Target::Public, Origin::Outside) if A::TRANSLATED && hops == 0 => {
                 if !packet.around {
                     entered.count(packet.vrf, packet.length);
                 }
@@ -150,7 +153,7 @@ pub(super) fn decide<'s, S: ReadSection>(
             }
             // A private address must not reach another tenant; what is routed publicly is no secret there.
             (Target::Public, Origin::Tenant)
-                if hops == 1 && (translated || is_routed(stages, external, packet)) =>
+                if A::TRANSLATED && hops == 1 && (translated || is_routed(stages, external, packet)) =>
             {
                 append(&mut ways.outbound, Leaving { place, external, exit: Exit::Around });
                 continue;
@@ -171,17 +174,17 @@ pub(super) fn decide<'s, S: ReadSection>(
 impl Ways<'_> {
     /// Routes a packet in a tenant's VRF to one of its VMs.
     #[inline(always)]
-    pub(super) fn deliver<S: ReadSection>(
+    pub(super) fn deliver<A: AddressFamily, S: ReadSection>(
         &mut self,
         stages: &Stages<'_>,
         section: &S,
-        packets: &mut Packets,
+        packets: &mut Packets<A>,
         burst: &mut Burst,
         place: u8,
         out: &mut Outputs,
     ) {
         let packet = &mut packets[place];
-        let target = Target::decode(stages.tables.ipv4_routes.lookup(packet.vrf, packet.destination));
+        let target = Target::decode(A::routes(stages.tables).lookup(packet.vrf, packet.destination));
         if let Target::Subnet | Target::Via(_) = target {
             packet.next = next(stages, section, target, packet);
             ask_for_record(stages, packet);
@@ -194,23 +197,28 @@ impl Ways<'_> {
 
 /// The customer address whose record leads to a packet's destination.
 #[inline(always)]
-fn next<S: ReadSection>(stages: &Stages<'_>, section: &S, target: Target, packet: &Packet) -> u32 {
+fn next<A: AddressFamily, S: ReadSection>(
+    stages: &Stages<'_>,
+    section: &S,
+    target: Target,
+    packet: &Packet<A>,
+) -> A {
     match target {
-        Target::Via(via) => stages.tables.vias.get(section, via.0).address as u32,
+        Target::Via(via) => A::of_number(stages.tables.vias.get(section, via.0).address),
         _ => packet.destination,
     }
 }
 
 /// Asks ahead for the record of a packet's next customer address.
 #[inline(always)]
-pub(super) fn ask_for_record(stages: &Stages<'_>, packet: &mut Packet) {
-    let key = ScopedAddress { scope: packet.vrf.0, address: ipv4_mapped(packet.next) };
+pub(super) fn ask_for_record<A: AddressFamily>(stages: &Stages<'_>, packet: &mut Packet<A>) {
+    let key = ScopedAddress { scope: packet.vrf.0, address: packet.next.number() };
     packet.hash = stages.tables.records.hash(&key);
     stages.tables.records.prefetch(packet.hash);
 }
 
 /// Whether the external network routes a packet's source to the tenant that sent it.
 #[cold]
-fn is_routed(stages: &Stages<'_>, external: VrfId, packet: &Packet) -> bool {
-    Target::decode(stages.tables.ipv4_routes.lookup(external, packet.source)) == Target::Vrf(packet.tenant)
+fn is_routed<A: AddressFamily>(stages: &Stages<'_>, external: VrfId, packet: &Packet<A>) -> bool {
+    Target::decode(A::routes(stages.tables).lookup(external, packet.source)) == Target::Vrf(packet.tenant)
 }

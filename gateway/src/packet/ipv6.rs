@@ -148,6 +148,15 @@ impl Transport {
 /// than [`EXTENSIONS`]. Behind a later fragment's header nothing is walked: there is no header there.
 #[must_use]
 pub fn transport(packet: &[u8]) -> Option<Transport> {
+    behind(*packet.get(NEXT_HEADER)?, packet.get(HEADER..)?)
+}
+
+/// Where an IPv6 header names what follows.
+const NEXT_HEADER: usize = 6;
+
+/// As [`transport`], for what follows a header that names `next_header`.
+#[must_use]
+pub fn behind(next_header: u8, after: &[u8]) -> Option<Transport> {
     const HOP_BY_HOP: u8 = 0;
     const ROUTING: u8 = 43;
     const AUTHENTICATION: u8 = 51;
@@ -155,16 +164,10 @@ pub fn transport(packet: &[u8]) -> Option<Transport> {
     const MOBILITY: u8 = 135;
     const HIP: u8 = 139;
     const SHIM6: u8 = 140;
-    /// Where the IPv6 header names what follows.
-    const NEXT_HEADER: usize = 6;
-    let mut found = Transport {
-        protocol: *packet.get(NEXT_HEADER)?,
-        offset: HEADER,
-        named_at: NEXT_HEADER,
-        fragment: None,
-    };
+    let mut found =
+        Transport { protocol: next_header, offset: HEADER, named_at: NEXT_HEADER, fragment: None };
     for _ in 0..=EXTENSIONS {
-        let here = packet.get(found.offset..)?;
+        let here = after.get(found.offset - HEADER..)?;
         let length = match found.protocol {
             HOP_BY_HOP | ROUTING | DESTINATION | MOBILITY | HIP | SHIM6 => 8 + usize::from(*here.get(1)?) * 8,
             AUTHENTICATION => 8 + usize::from(*here.get(1)?) * 4,

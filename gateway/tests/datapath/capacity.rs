@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use gateway::control::{ControlError, Nanos, ReloadError};
 use gateway::telemetry::DropReason;
 use ipnet::{IpNet, Ipv4Net};
-use nvgw_config::{Config, LookupRecord, SenderCheck, Subnet, Tenant};
+use nvgw_config::{Config, LookupRecord, SenderCheck, Subnet, SubnetPrefix, Tenant};
 use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, Vsid};
 
 use crate::harness::{Gateway, Output, PORTS, Worker};
@@ -113,14 +113,17 @@ fn vsid(tenant: usize, subnet: usize) -> u32 {
 fn tenant(number: usize) -> Tenant {
     let subnet = |subnet| Subnet {
         vsid: Vsid::new(vsid(number, subnet).into()).expect("24 bits"),
-        prefix: IpNet::V4(Ipv4Net::new_assert(prefix(subnet).into(), 26)),
-        gateway: CustomerAddr(ip(prefix(subnet) + 1)),
+        prefixes: vec![SubnetPrefix {
+            prefix: IpNet::V4(Ipv4Net::new_assert(prefix(subnet).into(), 26)),
+            gateway: CustomerAddr(ip(prefix(subnet) + 1)),
+        }],
     };
     Tenant {
         name: format!("tenant{number}"),
         routing_domain: None,
         gateway_mac: MacAddr(GATEWAY_MAC),
         sender_check: SenderCheck::Strict,
+        router_advertisements: true,
         subnets: (0..SUBNETS_EACH).map(subnet).collect(),
         records: Vec::new(),
         routes: Vec::new(),

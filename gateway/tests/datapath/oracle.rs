@@ -79,6 +79,7 @@ impl Model {
         match ethernet.ethertype {
             read::ARP => return Ok(Fate::Local(0)),
             IPV4 => {}
+            read::IPV6 => return Err(DropReason::OuterMalformed),
             _ => return Err(DropReason::EthertypeUnknown),
         }
         let outer = read::ipv4(ethernet.payload, DropReason::OuterMalformed, DropReason::OuterChecksum)?;

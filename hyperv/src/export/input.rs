@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use nvgw_config::Config;
+use nvgw_config::{Config, SubnetPrefix};
 use nvgw_types::{MacAddr, ProviderAddr, Vsid};
 
 /// A tenant and its gateway, as compute hosts must know them.
@@ -169,7 +169,14 @@ impl Input {
             routing_domain: found.routing_domain.clone(),
             gateway_mac: found.gateway_mac,
             subnets: subnets
-                .map(|subnet| Subnet { vsid: subnet.vsid, prefix: subnet.prefix, gateway: subnet.gateway.0 })
+                .flat_map(|subnet| {
+                    let of = |net: &SubnetPrefix| Subnet {
+                        vsid: subnet.vsid,
+                        prefix: net.prefix,
+                        gateway: net.gateway.0,
+                    };
+                    subnet.prefixes.iter().map(of)
+                })
                 .collect(),
             placements: found.records.iter().map(|record| (record.vsid, record.provider_address)).collect(),
         };

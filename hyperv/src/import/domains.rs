@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
-use nvgw_config::Subnet;
+use nvgw_config::{Subnet, SubnetPrefix};
 use nvgw_types::{CustomerAddr, Vsid};
 
 use crate::fields::Place;
@@ -167,8 +167,10 @@ impl<'a> Domains<'a> {
     pub(super) fn subnets_of(&self, domain: usize) -> impl Iterator<Item = Subnet> {
         self.nets.iter().filter(move |net| net.domain == domain).map(|net| Subnet {
             vsid: net.vsid,
-            prefix: net.prefix.into(),
-            gateway: CustomerAddr(net.gateway.into()),
+            prefixes: vec![SubnetPrefix {
+                prefix: net.prefix.into(),
+                gateway: CustomerAddr(net.gateway.into()),
+            }],
         })
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use crate::import::{Import, ProviderRoute};
 use crate::quote::yaml;
 
-use super::lookup;
+use super::{lookup, virtual_subnet};
 
 impl Import {
     /// The change document that adds everything to a running gateway.
@@ -35,11 +35,7 @@ impl Import {
                 yaml(&tenant.routing_domain)
             )?;
             for subnet in &tenant.subnets {
-                writeln!(
-                    out,
-                    "  - add-subnet: {{ tenant: {name}, vsid: {}, prefix: {}, gateway: {} }}",
-                    subnet.vsid, subnet.prefix, subnet.gateway
-                )?;
+                writeln!(out, "  - add-subnet: {{ tenant: {name}, {} }}", virtual_subnet(subnet))?;
             }
             for record in &tenant.records {
                 writeln!(out, "  - add-lookup: {{ {} }}", lookup(record))?;

@@ -9,7 +9,7 @@ use nvgw_types::VlanId;
 use crate::import::{Import, ProviderRoute, Tenant};
 use crate::quote::yaml;
 
-use super::lookup;
+use super::{lookup, virtual_subnet};
 
 /// What Hyper-V does not know of the gateway.
 #[derive(Debug, Clone, Default)]
@@ -248,11 +248,7 @@ impl Writer<'_> {
             writeln!(self.text, "  - name: {}\n    routing-domain: {}", yaml(name), yaml(routing_domain))?;
             self.text.push_str("    subnets:\n");
             for subnet in subnets {
-                writeln!(
-                    self.text,
-                    "      - {{ vsid: {}, prefix: {}, gateway: {} }}",
-                    subnet.vsid, subnet.prefix, subnet.gateway
-                )?;
+                writeln!(self.text, "      - {{ {} }}", virtual_subnet(subnet))?;
             }
             if !records.is_empty() {
                 self.text.push_str("    records:\n");

@@ -63,7 +63,19 @@ class ReplayTest(unittest.TestCase):
             received = frames_in(inputs[port]) if port in inputs else []
             self.assertEqual(counters["rx_packets"], len(received), f"rx_packets of {port}")
             self.assertEqual(counters["tx_packets"], len(run.frames[port]), f"tx_packets of {port}")
+        self._assert_balance(run, sum(len(frames_in(source)) for source in inputs.values()))
         return run
+
+    def _assert_balance(self, run: Run, received: int) -> None:
+        """Whatever came in was forwarded, consumed, held or dropped for a reason, whatever left came in or is the
+        gateway's own, and no packet buffer is lost."""
+        packets = run.report["packets"]
+        self.assertEqual(packets["received"], received)
+        self.assertEqual(packets["dropped"], sum(run.drops.values()))
+        ways = ("forwarded", "consumed", "held", "dropped")
+        self.assertEqual(sum(packets[way] for way in ways), received, packets)
+        self.assertEqual(packets["forwarded"] + packets["originated"], sum(map(len, run.frames.values())), packets)
+        self.assertEqual(packets["lost_buffers"], 0)
 
     def assert_frames(self, actual: Iterable[bytes], expected: Iterable[bytes], flow_id: bool = False,
                       ordered: bool = True) -> None:

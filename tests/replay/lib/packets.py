@@ -1,49 +1,33 @@
 """Packets as hosts, routers and VMs send them, and what the gateway owes in return, built by scapy."""
 
-import struct
-from typing import Optional, Union
+from typing import Optional
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import ARP, GRE, Dot1Q, Ether
-from scapy.packet import Packet, Raw
+from scapy.packet import Raw
 from scapy.utils import checksum
 
+from .ip import (ERROR_TOS, HOST, NET, PORT, PROHIBITED, PROTOCOL, TIME_EXCEEDED, TOO_BIG, UNREACHABLE, Bytes, echo,
+                 header, header_length, icmp_error, routed, tcp, traffic_class, udp, version)
 from .topology import GATEWAY_MAC, Network, Vm
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
-IPV4, ARP_TYPE, VLAN = 0x0800, 0x0806, 0x8100
+IPV4, IPV6, ARP_TYPE, VLAN = 0x0800, 0x86DD, 0x0806, 0x8100
 GRE_PROTOCOL = 47
 TRANSPARENT_ETHERNET = 0x6558
-# Types and codes of ICMP errors (RFC 792).
-UNREACHABLE, TIME_EXCEEDED = 3, 11
-NET, HOST, TOO_BIG = 0, 1, 4
-Bytes = Union[bytes, Packet]
 
 
-def ethernet(payload: Bytes, src: str, dst: str, vlan: Optional[int] = None, ethertype: int = IPV4) -> bytes:
-    """An Ethernet frame, tagged if there is a VLAN."""
+def ethertype_for(payload: Bytes) -> int:
+    """The EtherType of an IP packet, IPv4's unless it says that it is IPv6."""
+    return IPV6 if version(payload) == 6 else IPV4
+
+
+def ethernet(payload: Bytes, src: str, dst: str, vlan: Optional[int] = None, ethertype: Optional[int] = None) -> bytes:
+    """An Ethernet frame, tagged if there is a VLAN; without an EtherType, its payload is an IP packet."""
+    ethertype = ethertype_for(payload) if ethertype is None else ethertype
     if vlan is None:
         return bytes(Ether(src=src, dst=dst, type=ethertype)) + bytes(payload)
     return bytes(Ether(src=src, dst=dst, type=VLAN) / Dot1Q(vlan=vlan, type=ethertype)) + bytes(payload)
-
-
-def udp(src: str, dst: str, mark: int = 0, size: int = 32, sport: int = 4000, dport: int = 5000, **ip) -> bytes:
-    """A UDP packet; `mark` makes it one of a kind (identification and payload). Further keys are IP fields."""
-    payload = struct.pack("!I", mark) + bytes(index & 0xFF for index in range(size - 4))
-    ip.setdefault("id", mark & 0xFFFF)
-    return bytes(IP(src=src, dst=dst, **ip) / UDP(sport=sport, dport=dport) / Raw(payload))
-
-
-def tcp(src: str, dst: str, mark: int = 0, sport: int = 4000, dport: int = 80, **ip) -> bytes:
-    """A TCP segment."""
-    ip.setdefault("id", mark & 0xFFFF)
-    segment = TCP(sport=sport, dport=dport, seq=1000 + mark, ack=77, flags="PA", window=8192)
-    return bytes(IP(src=src, dst=dst, **ip) / segment / Raw(b"GET / HTTP/1.1\r\n\r\n"))
-
-
-def echo(src: str, dst: str, sequence: int = 1, payload: bytes = b"are you there?", ttl: int = 64) -> bytes:
-    """An ICMP echo request."""
-    return bytes(IP(src=src, dst=dst, ttl=ttl, id=sequence) / ICMP(type=8, id=0x4E56, seq=sequence) / Raw(payload))
 
 
 def gre(inner: Bytes, vsid: int, flow: int = 0, protocol: int = TRANSPARENT_ETHERNET) -> bytes:
@@ -52,9 +36,9 @@ def gre(inner: Bytes, vsid: int, flow: int = 0, protocol: int = TRANSPARENT_ETHE
 
 
 def outer_ip(payload: Bytes, src: str, dst: str, **fields) -> bytes:
-    """The outer IPv4 packet around GRE; `fields` are scapy's IP fields."""
+    """The outer IP packet around GRE; `fields` are IP fields."""
     fields = {"id": 0x1D0, "flags": "DF", "ttl": 60, "proto": GRE_PROTOCOL, **fields}
-    return bytes(IP(src=src, dst=dst, **fields) / Raw(bytes(payload)))
+    return bytes(header(src, dst, **fields) / Raw(bytes(payload)))
 
 
 def nvgre(inner: Bytes, vsid: int, src: str, site: Network, flow: int = 0, dst: Optional[str] = None,
@@ -66,20 +50,21 @@ def nvgre(inner: Bytes, vsid: int, src: str, site: Network, flow: int = 0, dst: 
 
 
 def inner_frame(vm: Vm, payload: Bytes, dst: str = GATEWAY_MAC, src: Optional[str] = None,
-                ethertype: int = IPV4) -> bytes:
+                ethertype: Optional[int] = None) -> bytes:
     """The Ethernet frame that a VM sends, by default to its gateway."""
     return ethernet(payload, src or vm.mac, dst, ethertype=ethertype)
 
 
-def from_vm(vm: Vm, ip: Bytes, vsid: Optional[int] = None, **more) -> bytes:
+def from_vm(vm: Vm, ip: Bytes, vsid: Optional[int] = None, ethertype: Optional[int] = None, **more) -> bytes:
     """An IP packet of a VM, encapsulated by its host, on its way to the gateway. `more` goes to `nvgre`."""
     more = {"src": vm.provider_address, "site": vm.site, "src_mac": vm.next_hop_mac, **more}
-    return nvgre(inner_frame(vm, ip), vm.vsid if vsid is None else vsid, **more)
+    return nvgre(inner_frame(vm, ip, ethertype=ethertype), vm.vsid if vsid is None else vsid, **more)
 
 
-def from_outside(network: Network, ip: Bytes, src_mac: Optional[str] = None) -> bytes:
+def from_outside(network: Network, ip: Bytes, src_mac: Optional[str] = None,
+                 ethertype: Optional[int] = None) -> bytes:
     """An IP packet that an external network's router hands to the gateway."""
-    return ethernet(ip, src_mac or network.router_mac, network.mac, network.vlan)
+    return ethernet(ip, src_mac or network.router_mac, network.mac, network.vlan, ethertype)
 
 
 def arp_request(network: Network, sender: str, sender_mac: str, target: str, dst: str = BROADCAST) -> bytes:
@@ -95,26 +80,12 @@ def arp_reply(network: Network, sender: str, sender_mac: str, dst: Optional[str]
     return ethernet(packet, sender_mac, dst or network.mac, network.vlan, ARP_TYPE)
 
 
-def routed(ip: Bytes, ecn: Optional[int] = None) -> bytes:
-    """An IP packet after one hop: TTL one less, ECN as given, the checksum anew, nothing beyond its total length."""
-    data = bytes(ip)
-    header = IP(data)
-    end = header.ihl * 4
-    payload = data[end:header.len]
-    header = IP(data[:end])
-    header.ttl -= 1
-    if ecn is not None:
-        header.tos = header.tos & 0xFC | ecn
-    del header.chksum
-    return bytes(header) + payload
-
-
 def expect_decap(ip: Bytes, network: Network, next_hop_mac: Optional[str] = None, ecn: Optional[int] = None) -> bytes:
     """The frame on an external network that becomes of a VM's IP packet."""
     return ethernet(routed(ip, ecn), network.mac, next_hop_mac or network.router_mac, network.vlan)
 
 
-def encapsulated(payload: Bytes, vm: Vm, tos: int = 0, ethertype: int = IPV4, flow: int = 0, ttl: int = 64,
+def encapsulated(payload: Bytes, vm: Vm, tos: int = 0, ethertype: Optional[int] = None, flow: int = 0, ttl: int = 64,
                  vlan: Optional[int] = -1) -> bytes:
     """A whole frame from the gateway to a VM, its payload taken as it is."""
     inner = ethernet(payload, vm.gateway_mac, vm.mac, ethertype=ethertype)
@@ -126,22 +97,12 @@ def expect_encap(ip: Bytes, vm: Vm, tos: Optional[int] = None, **more) -> bytes:
     """The frame on the provider network that becomes of an IP packet for a VM; the FlowID is written as 0. The
     outer type of service is the inner one's unless `tos` says otherwise."""
     packet = routed(ip)
-    return encapsulated(packet, vm, tos=packet[1] if tos is None else tos, **more)
-
-
-def icmp_error(ip: Bytes, src: str, kind: int, code: int = 0, mtu: int = 0) -> bytes:
-    """What a router at `src` tells the sender of an IP packet (RFC 1812 section 4.3.2): with precedence 6, as much of
-    the packet as 576 bytes hold, and nothing beyond its total length."""
-    data = bytes(ip)
-    quoted = data[:min(IP(data).len, 576 - 20 - 8)]
-    error = ICMP(type=kind, code=code, nexthopmtu=mtu) if (kind, code) == (UNREACHABLE, TOO_BIG) else ICMP(
-        type=kind, code=code, unused=0)
-    return bytes(IP(src=src, dst=IP(data).src, tos=0xC0, id=0, flags="DF", ttl=64) / error / Raw(quoted))
+    return encapsulated(packet, vm, tos=traffic_class(packet) if tos is None else tos, **more)
 
 
 def error_to_vm(ip: Bytes, vm: Vm, kind: int, code: int = 0, mtu: int = 0) -> bytes:
     """The frame that tells a VM, or who is behind it, of its packet's end: from its subnet's gateway address."""
-    return encapsulated(icmp_error(ip, vm.gateway, kind, code, mtu), vm, tos=0xC0)
+    return encapsulated(icmp_error(ip, vm.gateway, kind, code, mtu), vm, tos=ERROR_TOS[version(ip)])
 
 
 def error_to_outside(ip: Bytes, network: Network, kind: int, code: int = 0, mtu: int = 0,
@@ -165,9 +126,13 @@ def ethertype_of(frame: bytes) -> int:
 def gre_offset(frame: bytes) -> Optional[int]:
     """Where the GRE header of an encapsulated frame is; `None` if there is none."""
     start = ethertype_offset(frame) + 2
-    if ethertype_of(frame) != IPV4 or len(frame) < start + 20 or frame[start + 9] != GRE_PROTOCOL:
+    kind, protocol, length = {
+        IPV4: (4, 9, (frame[start] & 0x0F) * 4 if len(frame) > start else 0),
+        IPV6: (6, 6, 40),
+    }.get(ethertype_of(frame), (0, 0, 0))
+    if not kind or len(frame) < start + header_length(kind) or frame[start + protocol] != GRE_PROTOCOL:
         return None
-    return start + (frame[start] & 0x0F) * 4
+    return start + length
 
 
 def gre_violations(flags: int) -> set:
@@ -191,11 +156,22 @@ def flow_id(frame: bytes) -> int:
 
 
 def without_flow_id(frame: bytes) -> bytes:
-    """The same frame with FlowID 0, so that two frames can be compared that may differ in it."""
+    """The same frame with FlowID 0, and with flow label 0 if the tunnel is IPv6's, so that two frames can be compared
+    that may differ in them."""
     start = gre_offset(frame)
     if start is None or len(frame) < start + 8:
         return frame
-    return frame[:start + 7] + b"\0" + frame[start + 8:]
+    data = bytearray(frame)
+    data[start + 7] = 0
+    if ethertype_of(frame) == IPV6:
+        data[start - 39] &= 0xF0
+        data[start - 38:start - 36] = bytes(2)
+    return bytes(data)
+
+
+def outer_traffic_class(frame: bytes) -> int:
+    """DSCP and ECN of the first IP header of a frame."""
+    return traffic_class(frame[ethertype_offset(frame) + 2:])
 
 
 def inner_of(frame: bytes) -> Ether:

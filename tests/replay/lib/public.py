@@ -1,6 +1,8 @@
 """The captures of other projects. They are not part of this one: `NVGW_PCAPS`, or `../shared/pcaps` beside it."""
 
 import csv
+import functools
+import ipaddress
 import os
 import unittest
 from pathlib import Path
@@ -8,6 +10,9 @@ from typing import NamedTuple
 
 from .captures import Frame, read_foreign
 from .gateway import ROOT
+from .packets import IPV6, ethertype_of, ethertype_offset
+
+KINDS = ("malformed", "mix", "nvgre")
 
 
 class Verdict(NamedTuple):
@@ -37,15 +42,24 @@ def verdicts() -> dict[str, list[Verdict]]:
                 captures[name] = read_foreign(root / name)[0]
             frame = captures[name][int(row["frame"]) - 1]
             found.setdefault(name, []).append(Verdict(frame, row["verdict_strict_rfc7637"].split(" ")[0],
-                                                      row["outer_dst"]))
+                                                      _destination(frame.data, row["outer_dst"])))
     return found
 
 
+def _destination(frame: bytes, outermost_ipv4: str) -> str:
+    """Where the outer header leads; the table knows IPv4 addresses only."""
+    if ethertype_of(frame) != IPV6:
+        return outermost_ipv4
+    start = ethertype_offset(frame) + 2
+    return str(ipaddress.IPv6Address(frame[start + 24:start + 40]))
+
+
 def files(kind: str) -> list[Path]:
-    """The captures of a kind, `malformed` or `mix`."""
+    """The captures of a kind."""
     return sorted(path for path in (folder() / kind).iterdir() if path.is_file())
 
 
+@functools.lru_cache
 def frames(kind: str) -> list[Frame]:
     """All frames of a kind, one after another."""
     return [frame for path in files(kind) for frame in read_foreign(path)[0]]

@@ -15,6 +15,8 @@ WIRE0_MAC = "02:00:00:00:a0:00"
 WIRE1_MAC = "02:00:00:00:a1:00"
 GATEWAY_MAC = "02:00:5e:00:01:01"
 PORT_MACS = {"wire0": WIRE0_MAC, "wire1": WIRE1_MAC}
+# The biggest IP packet on either wire.
+PORT_MTU = {"wire0": 1600, "wire1": 1500}
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ _BASE = {
         "limits": {"vsids": 1024, "records": 4096, "external-routes": 4096},
     },
     "ports": [
-        {"name": "wire0", "device": "net_null0", "mtu": 1600, "mac": WIRE0_MAC},
-        {"name": "wire1", "device": "net_null1", "mtu": 1500, "mac": WIRE1_MAC},
+        {"name": "wire0", "device": "net_null0", "mtu": PORT_MTU["wire0"], "mac": WIRE0_MAC},
+        {"name": "wire1", "device": "net_null1", "mtu": PORT_MTU["wire1"], "mac": WIRE1_MAC},
     ],
     "provider": {
         "sites": [

@@ -1,16 +1,17 @@
 //! Virtual subnets of all tenants.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use nvgw_types::Vsid;
 
 use crate::document;
 use crate::model::{Subnet, TenantIndex};
+use crate::objects::Reach;
 use crate::prefixes::Prefixes;
 use crate::reader::{Field, List, Reader, Spanned};
-use crate::rules::{Refusal, check_vsid};
+use crate::rules::{Refusal, check_not_gateway, check_station, check_vsid};
 use crate::tree::NodeId;
 use crate::validate::system::Used;
 
@@ -19,7 +20,7 @@ pub(super) struct Subnets {
     /// In the order of the document.
     pub(super) tenants: Vec<TenantSubnets>,
     by_vsid: HashMap<Vsid, Owned>,
-    nodes: Vec<(Ipv4Net, NodeId)>,
+    nodes: Vec<(IpNet, NodeId)>,
     /// Whether every subnet's VSID could be read.
     whole: bool,
 }
@@ -28,22 +29,46 @@ pub(super) struct Subnets {
 struct Owned {
     tenant: TenantIndex,
     node: NodeId,
-    subnet: Option<Reach>,
+    subnet: Reaches,
 }
 
 /// The addresses of a subnet.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reach {
-    pub(super) prefix: Ipv4Net,
-    pub(super) gateway: Option<Ipv4Addr>,
+pub(super) struct Reaches {
+    reaches: Vec<Reach>,
+    /// Whether every prefix could be read.
+    whole: bool,
+}
+
+impl Reaches {
+    fn of(subnet: &document::Subnet) -> Self {
+        Self { reaches: subnet.reaches().collect(), whole: subnet.is_whole() }
+    }
+
+    /// Reports a customer address that no VM of the subnet can have.
+    pub(super) fn check_vm(&self, reader: &mut Reader<'_>, node: NodeId, address: IpAddr) {
+        let of_family = |reach: &&Reach| reach.prefix.value.addr().is_ipv4() == address.is_ipv4();
+        match (self.reaches.iter().find(of_family), self.reaches.first()) {
+            (Some(Reach { prefix, gateway }), _) => {
+                if reader.check(node, check_station(address, prefix.value))
+                    && let Some(gateway) = gateway
+                {
+                    reader.check(node, check_not_gateway("customer address", address, gateway.value));
+                }
+            }
+            (None, Some(other)) if self.whole => {
+                reader.check(node, check_station(address, other.prefix.value));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// One tenant's subnets.
 pub(super) struct TenantSubnets {
     pub(super) subnets: Vec<Subnet>,
     /// Each prefix with its gateway.
-    pub(super) by_address: Prefixes<Option<Ipv4Addr>>,
-    reaches: Vec<Ipv4Net>,
+    pub(super) by_address: Prefixes<Option<IpAddr>>,
+    reaches: Vec<IpNet>,
     /// Whether everything could be read.
     pub(super) whole: bool,
 }
@@ -65,8 +90,8 @@ impl Subnets {
                 all.add(reader, TenantIndex(i), &subnet.value, allow_reserved);
             }
             all.tenants.push(TenantSubnets::read(reader, subnets));
-            let prefixes = subnets.items().iter().filter_map(|subnet| subnet.value.prefix.given());
-            all.nodes.extend(prefixes.map(|prefix| (prefix.value.0, prefix.node)));
+            let reaches = subnets.items().iter().flat_map(|subnet| subnet.value.reaches());
+            all.nodes.extend(reaches.map(|reach| (reach.prefix.value, reach.prefix.node)));
         }
         all
     }
@@ -86,7 +111,7 @@ impl Subnets {
         if let Some(allow_reserved) = allow_reserved {
             reader.check(*node, check_vsid(vsid, allow_reserved));
         }
-        let owned = Owned { tenant, node: *node, subnet: reach(subnet) };
+        let owned = Owned { tenant, node: *node, subnet: Reaches::of(subnet) };
         if let Some(first) = self.by_vsid.get(&vsid) {
             let message = format!("VSID {vsid} is taken by {}", reader.place(first.node));
             let hint = "write a VSID of its own: one names exactly one virtual subnet of the gateway";
@@ -102,11 +127,11 @@ impl Subnets {
         reader: &mut Reader<'_>,
         record: &document::Record,
         tenant: TenantIndex,
-    ) -> Option<Reach> {
+    ) -> Option<&Reaches> {
         let Spanned { node, value } = record.vsid.given()?;
         let vsid = value.0;
         let message = match self.by_vsid.get(&vsid) {
-            Some(owned) if owned.tenant == tenant => return owned.subnet,
+            Some(owned) if owned.tenant == tenant => return Some(&owned.subnet),
             Some(owned) => format!("VSID {vsid} is another tenant's, {}", reader.place(owned.node)),
             None if self.whole => format!("VSID {vsid} is in no subnet"),
             None => return None,
@@ -137,8 +162,9 @@ impl TenantSubnets {
         for subnet in items() {
             subnet.check(reader);
         }
-        let nodes = items().filter_map(|subnet| subnet.prefix.given());
-        for overlap in Prefixes::new(nodes.map(|prefix| (prefix.value.0, prefix.node))).1 {
+        let reaches: Vec<Reach> = items().flat_map(document::Subnet::reaches).collect();
+        let nodes = reaches.iter().map(|reach| (reach.prefix.value, reach.prefix.node));
+        for overlap in Prefixes::new(nodes).1 {
             let (later, earlier) = if overlap.inner.1 > overlap.outer.1 {
                 (overlap.inner, overlap.outer)
             } else {
@@ -148,27 +174,25 @@ impl TenantSubnets {
             let hint = "write subnets of one tenant that do not overlap";
             reader.problem(later.1, Refusal::new(message, hint));
         }
-        let reaches: Vec<Reach> = items().filter_map(reach).collect();
+        let by_address = reaches
+            .iter()
+            .map(|Reach { prefix, gateway }| (prefix.value, gateway.map(|gateway| gateway.value)));
         Self {
             subnets: items().filter_map(document::Subnet::build).collect(),
-            by_address: Prefixes::new(reaches.iter().map(|reach| (reach.prefix, reach.gateway))).0,
-            whole: list.is_whole() && reaches.len() == list.items().len(),
-            reaches: reaches.into_iter().map(|reach| reach.prefix).collect(),
+            by_address: Prefixes::new(by_address).0,
+            whole: list.is_whole() && items().all(document::Subnet::is_whole),
+            reaches: reaches.into_iter().map(|reach| reach.prefix.value).collect(),
         }
     }
 
     /// The prefixes that could be read.
-    pub(super) fn prefixes(&self) -> impl Iterator<Item = Ipv4Net> {
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = IpNet> {
         self.reaches.iter().copied()
     }
 
     /// The subnet of exactly this prefix.
-    pub(super) fn exact(&self, net: Ipv4Net) -> Option<Ipv4Net> {
+    pub(super) fn exact(&self, net: IpNet) -> Option<IpNet> {
         let (found, _) = self.by_address.find(net.network())?;
         (found == net).then_some(found)
     }
-}
-
-fn reach(subnet: &document::Subnet) -> Option<Reach> {
-    Some(Reach { prefix: subnet.prefix.value()?.0, gateway: subnet.gateway.value().map(|gateway| gateway.0) })
 }

@@ -27,6 +27,8 @@ pub(super) struct Balance {
     dropped: u64,
     /// Frames that the gateway made itself.
     originated: u64,
+    /// Packet buffers that nobody gave back, those of packets that wait aside.
+    lost_buffers: u32,
 }
 
 impl Balance {
@@ -40,6 +42,7 @@ impl Balance {
             held: (totals.control.held() + totals.waiting) as u64,
             dropped: sum(Counters::dropped_total),
             originated: sum(|c| c.originated.get()),
+            lost_buffers: totals.buffers_in_use,
         }
     }
 
@@ -48,7 +51,7 @@ impl Balance {
         let sent: u64 = totals.sent.iter().map(|(packets, _)| packets).sum();
         self.received == self.forwarded + self.consumed + self.held + self.dropped
             && sent == self.forwarded + self.originated
-            && totals.buffers_in_use == 0
+            && self.lost_buffers == 0
     }
 }
 

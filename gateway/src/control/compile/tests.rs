@@ -194,7 +194,7 @@ fn vrfs_keep_their_identifiers_and_new_ones_take_none_that_was_used() {
 #[test]
 fn ipv6_is_refused_not_ignored() {
     let mut config = fixture::config();
-    config.tenants[0].subnets[0].prefix = net("2001:db8::/64");
+    config.tenants[0].subnets[0].prefixes[0].prefix = net("2001:db8::/64");
     assert_eq!(fixture::desired(&config, &BTreeMap::new()), Err(Ipv6Unsupported(ip("2001:db8::"))));
     assert_eq!(desired(&fixture::config()).subnets.len(), 4);
     assert_eq!(desired(&fixture::config()).subnets[&vsid(6002)].vrf, BLUE);

@@ -10,7 +10,7 @@ use nvgw_types::Vsid;
 use super::edit::{Edit, Swap, Way};
 use super::rules::{self, Judged, Refusal};
 use super::stored::{self, StoredWrite};
-use super::{Model, Moved, Owned, PlacedRecord, ProviderRouteKey, Record, Subnet, Tenant};
+use super::{Model, Moved, Owned, PlacedRecord, ProviderRoute, ProviderRouteKey, Record, Subnet, Tenant};
 use crate::control::desired::{Customer, Hop};
 use crate::control::owner::Owner;
 
@@ -117,22 +117,22 @@ impl Model {
             Change::RemoveProviderAddress { address } => {
                 self.remove_provider_address(rules::address("address", address.0)?, owner, edits)
             }
-            Change::AddProviderRoute { prefix, next_hop, metric } => {
+            Change::AddProviderRoute { prefix, next_hop, metric, mtu } => {
                 let key = ProviderRouteKey {
                     prefix: rules::prefix("prefix", *prefix)?,
                     next_hop: rules::address("next-hop", *next_hop)?,
                     owner,
                 };
-                self.add_provider_route("next-hop", key, *metric, edits)
+                self.add_provider_route("next-hop", key, (*metric, *mtu), edits)
             }
             Change::MoveProviderRoute { prefix, next_hop, to } => {
                 let (prefix, next_hop) =
                     (rules::prefix("prefix", *prefix)?, rules::address("next-hop", *next_hop)?);
                 let key = ProviderRouteKey { prefix, next_hop, owner };
-                let metric = self.own_provider_route(key)?.metric;
+                let &ProviderRoute { metric, mtu, .. } = self.own_provider_route(key)?;
                 self.make(Edit::ProviderRoute(Swap::of(&self.provider_routes, key, None)), edits);
                 let key = ProviderRouteKey { next_hop: rules::address("to", *to)?, ..key };
-                self.add_provider_route("to", key, metric, edits)
+                self.add_provider_route("to", key, (metric, mtu), edits)
             }
             Change::RemoveProviderRoute { prefix, next_hop } => {
                 let key = ProviderRouteKey {
@@ -195,6 +195,7 @@ impl Model {
             routing_domain: new.routing_domain.clone(),
             gateway_mac: new.gateway_mac,
             sender_check: new.sender_check,
+            router_advertisements: new.router_advertisements,
             external,
             public_prefixes: prefixes.collect::<Judged<_>>()?,
             nat: None,
@@ -236,8 +237,8 @@ impl Model {
         let value = Subnet {
             tenant: tenant.to_owned(),
             vrf: self.tenant(tenant)?.value.vrf,
-            prefix: rules::prefix("prefix", new.prefix)?,
-            gateway: rules::address("gateway", new.gateway.0)?,
+            prefix: rules::prefix("prefix", new.prefixes[0].prefix)?,
+            gateway: rules::address("gateway", new.prefixes[0].gateway.0)?,
         };
         self.new_subnet(new.vsid, &self.tenant(tenant)?.value, &value)?;
         let after = Some(Owned::new(value, owner));

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use nvgw_config::{
-    Config, CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SiteIndex, StaticNeighbor, TenantIndex,
+    Config, CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SiteIndex, StaticNeighbor, SubnetPrefix,
+    TenantIndex,
 };
 use nvgw_types::{CustomerAddr, ProviderAddr, VrfId};
 
@@ -83,7 +84,12 @@ impl Model {
                 next_hop: v4(route.next_hop)?,
                 owner: Owner::Config,
             };
-            let value = ProviderRoute { site: route.site, metric: route.metric, order: model.order() };
+            let value = ProviderRoute {
+                site: route.site,
+                metric: route.metric,
+                mtu: route.mtu,
+                order: model.order(),
+            };
             // The same way twice: only the better one can ever count.
             if model.provider_routes.get(&key).is_some_and(|other| other.metric <= value.metric) {
                 continue;
@@ -113,6 +119,7 @@ impl Model {
             routing_domain: tenant.routing_domain,
             gateway_mac: tenant.gateway_mac,
             sender_check: tenant.sender_check,
+            router_advertisements: tenant.router_advertisements,
             external: tenant.external,
             public_prefixes: prefixes.collect::<Result<_, _>>()?,
             nat: tenant.nat.map(Box::new),
@@ -126,8 +133,8 @@ impl Model {
             let value = Subnet {
                 tenant: tenant.name.clone(),
                 vrf,
-                prefix: v4_net(subnet.prefix)?.trunc(),
-                gateway: v4(subnet.gateway.0)?,
+                prefix: v4_net(subnet.prefixes[0].prefix)?.trunc(),
+                gateway: v4(subnet.prefixes[0].gateway.0)?,
             };
             let owned = Some(Owned::new(value, Owner::Config));
             self.put(Edit::Subnet(Swap::of(&self.subnets, subnet.vsid, owned)));
@@ -163,6 +170,7 @@ impl Model {
                 next_hop: key.next_hop.into(),
                 site: route.site,
                 metric: route.metric,
+                mtu: route.mtu,
             })
             .collect();
         let mut tenants: Vec<_> = self.tenants.iter().collect();
@@ -192,11 +200,14 @@ impl Model {
             routing_domain: tenant.routing_domain.clone(),
             gateway_mac: tenant.gateway_mac,
             sender_check: tenant.sender_check,
+            router_advertisements: tenant.router_advertisements,
             subnets: subnets
                 .map(|(vsid, subnet)| nvgw_config::Subnet {
                     vsid: *vsid,
-                    prefix: subnet.value.prefix.into(),
-                    gateway: CustomerAddr(subnet.value.gateway.into()),
+                    prefixes: vec![SubnetPrefix {
+                        prefix: subnet.value.prefix.into(),
+                        gateway: CustomerAddr(subnet.value.gateway.into()),
+                    }],
                 })
                 .collect(),
             records: records.map(|(customer, placed)| placed.to_file(customer.address)).collect(),

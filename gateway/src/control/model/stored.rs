@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use ipnet::{IpNet, Ipv4Net};
 use nvgw_config::{
     Change, CustomerRoute, FlowIdMode, LearnLimits, LookupRecord, NewTenant, SenderCheck, Subnet,
+    SubnetPrefix,
 };
 use nvgw_types::{CustomerAddr, MacAddr, ProviderAddr, Vsid};
 use serde::{Deserialize, Serialize};
@@ -197,6 +198,7 @@ impl Stored {
                     routing_domain,
                     gateway_mac: gateway_mac.parse().ok()?,
                     sender_check: sender_check.into(),
+                    router_advertisements: true,
                     external,
                     public_prefixes: public_prefixes.into_iter().map(IpNet::V4).collect(),
                 })
@@ -205,16 +207,21 @@ impl Stored {
                 tenant,
                 subnet: Subnet {
                     vsid: number(vsid)?,
-                    prefix: prefix.into(),
-                    gateway: CustomerAddr(gateway.into()),
+                    prefixes: vec![SubnetPrefix {
+                        prefix: prefix.into(),
+                        gateway: CustomerAddr(gateway.into()),
+                    }],
                 },
             },
             Self::ProviderAddress { site, address, .. } => {
                 Change::AddProviderAddress { site, address: Some(ProviderAddr(address.into())) }
             }
-            Self::ProviderRoute { prefix, next_hop, metric } => {
-                Change::AddProviderRoute { prefix: prefix.into(), next_hop: next_hop.into(), metric }
-            }
+            Self::ProviderRoute { prefix, next_hop, metric } => Change::AddProviderRoute {
+                prefix: prefix.into(),
+                next_hop: next_hop.into(),
+                metric,
+                mtu: None,
+            },
             Self::Lookup { vsid, address, mac, provider_address, name, hash_flow_id, owner } => {
                 let hash = |hash| if hash { FlowIdMode::Hash } else { FlowIdMode::Zero };
                 let record = LookupRecord {

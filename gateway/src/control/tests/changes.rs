@@ -33,6 +33,7 @@ fn change() -> impl Strategy<Value = Change> {
                     routing_domain: None,
                     gateway_mac: mac("02:00:5e:00:01:07"),
                     sender_check: SenderCheck::Strict,
+                    router_advertisements: true,
                     external: None,
                     public_prefixes: vec![net(&format!("203.0.113.{}/30", 64 + 4 * last))],
                 }),
@@ -67,7 +68,7 @@ fn change() -> impl Strategy<Value = Change> {
                     address: ip(&format!("198.18.0.{last}")),
                 },
                 _ if metric == 0 => Change::RemoveProviderRoute { prefix: far, next_hop: ip(hop) },
-                _ => Change::AddProviderRoute { prefix: far, next_hop: ip(hop), metric },
+                _ => Change::AddProviderRoute { prefix: far, next_hop: ip(hop), metric, mtu: None },
             }
         },
     )

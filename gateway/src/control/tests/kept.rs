@@ -36,6 +36,7 @@ fn add_tenant(name: &str) -> Change {
         routing_domain: None,
         gateway_mac: mac("02:00:5e:00:01:07"),
         sender_check: SenderCheck::Strict,
+        router_advertisements: true,
         external: None,
         public_prefixes: vec![],
     })

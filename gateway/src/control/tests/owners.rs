@@ -295,7 +295,7 @@ fn what_was_learned_does_not_hold_up_a_reload() {
     learn(&mut control, &format!("add-lookup: {nine}"));
     learn(&mut control, "move-lookup: { vsid: 5002, address: 10.0.2.6, provider-address: 100.64.20.31 }");
     let mut config = fixture::config();
-    config.tenants[0].subnets[0].gateway = CustomerAddr(ip("10.0.1.9"));
+    config.tenants[0].subnets[0].prefixes[0].gateway = CustomerAddr(ip("10.0.1.9"));
     config.tenants[1].records.clear();
     config.provider.sites[0].addresses.push(ProviderAddr(ip("100.64.20.31")));
     let pending = control.prepare_reload(config).expect("only what was learned is in its way");

@@ -66,6 +66,7 @@ fn hostile() -> Config {
         next_hop: ip("100.64.20.5"),
         site: SiteIndex(0),
         metric: 10,
+        mtu: None,
     });
     config.neighbors.push(neighbor(NetworkRef::Site(SiteIndex(0)), "100.64.20.11", "02:00:00:00:20:11"));
     config

@@ -100,6 +100,7 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
                 next_hop: ip(next_hop),
                 site: SiteIndex(site),
                 metric: 0,
+                mtu: None,
             });
         }
         let encapsulation = &mut config.provider.encapsulation;

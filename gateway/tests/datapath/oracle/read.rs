@@ -6,6 +6,7 @@ use crate::wire::{self, BRIDGED, IPV4, Ip, Mac};
 
 /// The EtherType of ARP.
 pub(super) const ARP: u16 = 0x0806;
+pub(super) const IPV6: u16 = 0x86dd;
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
@@ -141,6 +142,8 @@ pub(super) fn nvgre<'f>(outer: &Packet<'f>, allow_reserved: bool) -> Result<Nvgr
     let payload = match ethertype {
         ARP => Inner::Arp(arp_sender(rest).ok_or(DropReason::ArpIgnored)?),
         IPV4 => Inner::Ipv4(inner_ipv4(outer.ip.tos & 3, rest)?),
+        // All traffic here is IPv4: what calls itself IPv6 says another version in its first byte.
+        IPV6 => return Err(DropReason::Malformed),
         0x8100 | 0x88a8 | 0x9100 => return Err(DropReason::InnerVlan),
         _ => return Err(DropReason::UnsupportedEthertype),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
 use crate::document;
 use crate::model::{ExternalIndex, TenantIndex};
@@ -20,16 +20,16 @@ pub(super) fn read(
 ) -> Vec<IpNet> {
     let own = || around.hand_offs(index);
     let connected = own().flat_map(|ExternalIndex(i)| &around.networks.external[i].prefixes);
-    let connected: Vec<Ipv4Net> = connected.map(|(net, _)| *net).chain(subnets.prefixes()).collect();
+    let connected: Vec<IpNet> = connected.map(|(net, _)| *net).chain(subnets.prefixes()).collect();
     let behind = tenant.routes.items().iter().filter_map(|route| route.value.prefix.value());
-    let behind: HashSet<Ipv4Net> = behind.map(|prefix| prefix.0).collect();
-    let mut seen: HashMap<Ipv4Net, NodeId> = HashMap::new();
+    let behind: HashSet<IpNet> = behind.map(|prefix| prefix.0).collect();
+    let mut seen: HashMap<IpNet, NodeId> = HashMap::new();
     let mut exempt = Vec::new();
     for Spanned { node, value } in nat.exempt.items() {
         let prefix = value.0;
         let right = reader.check(*node, check_destination(prefix))
             && reader.check(*node, check_exempt(prefix, connected.iter().copied()));
-        let routed = || own().any(|ExternalIndex(i)| around.routed[i].contains(&IpNet::V4(prefix)));
+        let routed = || own().any(|ExternalIndex(i)| around.routed[i].contains(&prefix));
         if right && (behind.contains(&prefix) || routed()) {
             let message =
                 format!("{prefix} has a route of the tenant's own: nothing is translated on that way");
@@ -39,7 +39,7 @@ pub(super) fn read(
             let message = format!("{prefix} is exempt already: {}", reader.place(first));
             reader.problem(*node, Refusal::new(message, "keep one of them"));
         }
-        exempt.push(IpNet::V4(prefix));
+        exempt.push(prefix);
     }
     exempt
 }

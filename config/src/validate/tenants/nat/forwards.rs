@@ -27,7 +27,7 @@ pub(super) fn read(
     let mut forwards = Vec::new();
     for Spanned { value: forward, .. } in nat.forwards.items() {
         if let Some(customer) = forward.customer.given() {
-            check_customer(reader, "customer address", customer, subnets);
+            check_customer(reader, "customer address", customer.node, customer.value.0.into(), subnets);
         }
         let Some((node, value)) = build(forward) else {
             continue;

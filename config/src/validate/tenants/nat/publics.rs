@@ -1,13 +1,13 @@
 //! What public addresses owe the external network that they are reached from.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv4Subnets};
 
 use crate::model::ExternalIndex;
 use crate::prefixes::Prefixes;
 use crate::reader::Reader;
-use crate::rules::{Refusal, is_edge, usable};
+use crate::rules::{Refusal, check_not_edge};
 use crate::tree::NodeId;
 use crate::validate::tenants::Surroundings;
 
@@ -42,6 +42,7 @@ impl Publics<'_> {
         (first, last): (Ipv4Addr, Ipv4Addr),
     ) -> Option<Refusal> {
         let network = &self.around.networks.external[external.0];
+        let (first, last) = (IpAddr::V4(first), IpAddr::V4(last));
         let own = network.own.iter().filter(|(address, _)| (first..=last).contains(*address)).min();
         let (address, whose, place) = match (own, network.others.range(first..=last).next()) {
             (Some((address, node)), _) => (address, "our own address", reader.place(*node)),
@@ -55,11 +56,12 @@ impl Publics<'_> {
     fn edges(&self, external: ExternalIndex, (first, last): (Ipv4Addr, Ipv4Addr)) -> Option<Refusal> {
         let connected = self.around.networks.external[external.0].prefixes.iter();
         let ends = connected.flat_map(|(net, _)| [(*net, net.network()), (*net, net.broadcast())]);
-        let (net, address) = ends
-            .filter(|(net, address)| is_edge(*net, *address) && (first..=last).contains(address))
-            .min_by_key(|(_, address)| *address)?;
-        let message = format!("public address {address} is the network or broadcast address of {net}");
-        Some(Refusal::new(message, usable(net)))
+        let among = |address: &IpAddr| (IpAddr::V4(first)..=IpAddr::V4(last)).contains(address);
+        let edges = ends.filter(|(_, address)| among(address)).filter_map(|(net, address)| {
+            let wrong = check_not_edge("public address", address, net).err()?;
+            Some((address, wrong))
+        });
+        edges.min_by_key(|(address, _)| *address).map(|(_, wrong)| wrong)
     }
 
     /// Static routes of the network that would take addresses away.
@@ -76,7 +78,7 @@ impl Publics<'_> {
     /// Prefixes that are routed to tenants untranslated.
     fn untranslated(&self, reader: &Reader<'_>, (first, last): (Ipv4Addr, Ipv4Addr)) -> Option<Refusal> {
         let (prefix, place) =
-            Ipv4Subnets::new(first, last, 0).find_map(|net| self.prefixes.overlapping(net))?;
+            Ipv4Subnets::new(first, last, 0).find_map(|net| self.prefixes.overlapping(net.into()))?;
         let message = format!("public prefix {prefix} has some of these, {}", reader.place(place));
         Some(Refusal::new(message, "write addresses that are in no tenant's public-prefixes"))
     }

@@ -30,7 +30,7 @@ pub(super) fn read(
         let Some(customer) = fixed.customer.given() else {
             continue;
         };
-        check_customer(reader, "customer address", customer, subnets);
+        check_customer(reader, "customer address", customer.node, customer.value.0.into(), subnets);
         let address = customer.value.0;
         if let Some(first) = seen.insert(address, customer.node) {
             let message =

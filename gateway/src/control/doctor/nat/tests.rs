@@ -33,7 +33,7 @@ fn a_static_address_of_a_known_customer_and_a_default_route_are_good() {
 #[test]
 fn an_unknown_customer_and_a_network_that_leads_nowhere_are_told() {
     let mut config = translated([10, 0, 1, 77]);
-    config.external[0].gateway = None;
+    config.external[0].gateways.clear();
     let (control, _) = control(config).expect("fits");
     let report = control.doctor(Nanos(0), &[]);
     let (health, object, message) = only(&report, "nat-customer");

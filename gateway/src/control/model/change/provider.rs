@@ -94,7 +94,7 @@ impl Model {
         &mut self,
         field: &'static str,
         key: ProviderRouteKey,
-        metric: u32,
+        (metric, mtu): (u32, Option<u16>),
         edits: &mut Vec<Edit>,
     ) -> Judged {
         let ProviderRouteKey { prefix, next_hop, owner } = key;
@@ -114,7 +114,7 @@ impl Model {
                 return Err(Refusal::new("metric", message, "write another metric, or move that route"));
             }
         }
-        let value = ProviderRoute { site, metric, order: self.order() };
+        let value = ProviderRoute { site, metric, mtu, order: self.order() };
         self.make(Edit::ProviderRoute(Swap::of(&self.provider_routes, key, Some(value))), edits);
         Ok(())
     }

@@ -95,6 +95,7 @@ fn provider_routes() {
         prefix: net(prefix),
         next_hop: ip(next_hop),
         metric,
+        mtu: None,
     };
     let moved = |prefix, next_hop, to| Change::MoveProviderRoute {
         prefix: net(prefix),
@@ -296,6 +297,7 @@ fn ipv6_is_refused_wherever_it_is_said() {
         routing_domain: None,
         gateway_mac: mac("02:00:5e:00:01:01"),
         sender_check: SenderCheck::Strict,
+        router_advertisements: true,
         external: None,
         public_prefixes: vec![net(prefix)],
     };
@@ -322,7 +324,7 @@ fn ipv6_is_refused_wherever_it_is_said() {
         (Change::MoveCustomerRoute { tenant: green(), route: route(far, customer) }, "next-hop"),
         (Change::AddProviderAddress { site: site(), address: Some(provider) }, "address"),
         (Change::RemoveProviderAddress { address: provider }, "address"),
-        (Change::AddProviderRoute { prefix: far, next_hop: ip(address), metric: 0 }, "next-hop"),
+        (Change::AddProviderRoute { prefix: far, next_hop: ip(address), metric: 0, mtu: None }, "next-hop"),
         (Change::MoveProviderRoute { prefix: far, next_hop: ip(address), to: router }, "next-hop"),
         (
             Change::MoveProviderRoute { prefix: net("100.64.40.0/24"), next_hop: router, to: ip(address) },
@@ -345,7 +347,7 @@ fn ipv6_is_refused_wherever_it_is_said() {
         (Change::AddCustomerRoute { tenant: green(), route: route(net(prefix), vm) }, "prefix"),
         (Change::MoveCustomerRoute { tenant: green(), route: route(net(prefix), vm) }, "prefix"),
         (Change::RemoveCustomerRoute { tenant: green(), prefix: net(prefix) }, "prefix"),
-        (Change::AddProviderRoute { prefix: net(prefix), next_hop: router, metric: 0 }, "prefix"),
+        (Change::AddProviderRoute { prefix: net(prefix), next_hop: router, metric: 0, mtu: None }, "prefix"),
         (Change::MoveProviderRoute { prefix: net(prefix), next_hop: router, to: router }, "prefix"),
         (Change::RemoveProviderRoute { prefix: net(prefix), next_hop: router }, "prefix"),
     ];

@@ -5,10 +5,11 @@ import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Optional, Union
 
-from . import captures, packets, topology
+from . import captures, discovery, packets, topology
 from .captures import Frame
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -69,8 +70,10 @@ class Run:
         return self.report["drops"]
 
     def sent(self, port: str) -> list[bytes]:
-        """Every frame that left by a port but the gateway's own ARP: it may look for its next hops at any time."""
-        return [frame.data for frame in self.frames[port] if packets.ethertype_of(frame.data) != packets.ARP_TYPE]
+        """Every frame that left by a port but the gateway's own ARP and neighbour discovery: it may look for its next
+        hops at any time."""
+        return [frame.data for frame in self.frames[port]
+                if packets.ethertype_of(frame.data) != packets.ARP_TYPE and not discovery.is_discovery(frame.data)]
 
     def arp(self, port: str, target: Optional[str] = None) -> list[Frame]:
         """The ARP packets that left by a port, outside any tunnel; only those that ask for `target` if given."""
@@ -78,6 +81,17 @@ class Run:
         if target is None:
             return found
         return [frame for frame in found if packets.Ether(frame.data)[packets.ARP].pdst == target]
+
+    def discovery(self, port: str, kind: int, target: Optional[str] = None) -> list[Frame]:
+        """The neighbour solicitations or advertisements that left by a port, outside any tunnel; only those about
+        `target` if given."""
+        found = []
+        for frame in self.frames[port]:
+            message = packets.ethertype_offset(frame.data) + 2 + 40
+            if discovery.is_discovery(frame.data) and frame.data[message] == kind:
+                about = str(ip_address(frame.data[message + 8:message + 24]))
+                found += [frame] if target in (None, about) else []
+        return found
 
 
 def execute(arguments: list, folder: Optional[Path] = None) -> subprocess.CompletedProcess:

@@ -267,7 +267,7 @@ red     02:00:5e:00:00:01  learn         internet        1        3             
 "),
         ("subnet list --tenant red", "\
 TENANT  VSID  PREFIX       GATEWAY   OWNER
-red     5001  10.0.0.0/24  10.0.0.1  config
+red     5001  10.0.0.0/24 2001:db8:1::/64  10.0.0.1 2001:db8:1::1  config
 "),
         ("customer-route list", "\
 TENANT  PREFIX         VIA       OWNER

@@ -1,6 +1,7 @@
 //! What values owe each other wherever they are held: in the file, or in what a running gateway has become.
 
 mod address;
+mod mtu;
 
 use std::net::IpAddr;
 
@@ -8,10 +9,11 @@ use ipnet::IpNet;
 use nvgw_types::{MacAddr, Vsid};
 
 pub use address::{
-    LEAST_IPV4_PATH_MTU, LEAST_IPV6_MTU, check_destination, check_network_mtu, check_next_hop,
-    check_not_edge, check_path_mtu, check_site_mtu, check_station, check_subnet, check_unicast,
+    check_destination, check_host_family, check_next_hop, check_not_edge, check_station, check_subnet,
+    check_unicast,
 };
-pub(crate) use address::{edge, example, family, stations, usable};
+pub(crate) use address::{edge, example, stations, usable};
+pub use mtu::{check_network_mtu, check_path_mtu, check_site_mtu};
 
 /// What is wrong, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

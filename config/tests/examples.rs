@@ -114,6 +114,7 @@ fn examples_conform_to_the_schema() {
     let more = [
         ("interface.yaml", include_str!("interface.yaml")),
         ("right.yaml", include_str!("mistakes/right.yaml")),
+        ("right-ipv6.yaml", include_str!("mistakes/right-ipv6.yaml")),
     ];
     for (name, text) in EXAMPLES.iter().chain(&more) {
         let value: Value = serde_yaml::from_str(text).expect("an independent reader reads it");

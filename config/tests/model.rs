@@ -61,10 +61,12 @@ fn the_smallest_document_gets_every_default() {
     assert_eq!((encapsulation.ttl, encapsulation.flow_id), (64, FlowIdMode::Hash));
     assert_eq!((encapsulation.dscp, encapsulation.ecn), (DscpMode::Uniform, EcnMode::Normal));
     assert!(!encapsulation.allow_reserved_vsids && encapsulation.peers.is_empty());
+    assert!(!encapsulation.reassemble && encapsulation.clamp_mss);
     assert_eq!((config.external[0].mtu, config.external[0].vlan), (1500, None));
     let tenant = &config.tenants[0];
     assert_eq!(tenant.gateway_mac, MacAddr([2, 0, 0x5e, 0, 1, 1]));
     assert_eq!(tenant.sender_check, SenderCheck::Strict);
+    assert!(tenant.router_advertisements);
     assert_eq!(tenant.external, Some(ExternalIndex(0)));
     assert_eq!(tenant.routing_domain, None);
 }
@@ -140,6 +142,48 @@ fn a_whole_document_is_taken_over() {
 
     let networks: Vec<NetworkRef> = config.neighbors.iter().map(|neighbor| neighbor.network).collect();
     assert_eq!(networks, [NetworkRef::Site(SiteIndex(0)), NetworkRef::External(ExternalIndex(0))]);
+}
+
+#[test]
+fn both_families_are_taken_over() {
+    let config = config(include_str!("mistakes/right-ipv6.yaml"));
+    assert_eq!((config.system.limits.external_routes, config.system.limits.external_routes_ipv6), (2, 5));
+
+    let site = &config.provider.sites[0];
+    assert_eq!(site.subnet.to_string(), "2001:db8:100::/64");
+    assert_eq!(addresses(&site.addresses), ["2001:db8:100::10", "2001:db8:100::50", "2001:db8:100::51"]);
+    let ends = site.pool.map(|pool| addresses(&[pool.first, pool.last]));
+    assert_eq!(ends, Some(vec!["2001:db8:100::50".to_owned(), "2001:db8:100::ffff".to_owned()]));
+    let routes =
+        config.provider.routes.iter().map(|route| (route.next_hop.to_string(), route.site, route.mtu));
+    let expected = [("2001:db8:100::2", 0, Some(1300)), ("100.64.20.2", 1, Some(576))];
+    assert!(routes.eq(expected.map(|(hop, site, mtu)| (hop.to_owned(), SiteIndex(site), mtu))));
+    let encapsulation = &config.provider.encapsulation;
+    assert!(encapsulation.reassemble && !encapsulation.clamp_mss);
+
+    let gateways = |index: usize| {
+        let gateways = &config.external[index].gateways;
+        gateways.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(gateways(0), ["198.18.0.1", "2001:db8:ffff::1"]);
+    assert_eq!(gateways(1), ["2001:db8:fffe::1"]);
+
+    let [red, blue] = &config.tenants[..] else {
+        panic!("{:?}", config.tenants);
+    };
+    assert_eq!((red.router_advertisements, blue.router_advertisements), (false, true));
+    let prefixes = |index: usize| {
+        let prefixes = red.subnets[index].prefixes.iter();
+        prefixes.map(|net| format!("{} {}", net.prefix, net.gateway)).collect::<Vec<_>>()
+    };
+    assert_eq!(prefixes(0), ["10.0.1.0/24 10.0.1.1", "2001:db8:51::/64 2001:db8:51::1"]);
+    assert_eq!(prefixes(1), ["2001:db8:52::/64 2001:db8:52::1"]);
+    let places = red.records.iter().map(|record| format!("{} {}", record.address, record.provider_address));
+    assert!(places.eq([
+        "10.0.1.5 2001:db8:100::31",
+        "2001:db8:51::5 100.64.20.31",
+        "2001:db8:52:0:ffff:ffff:ffff:ffff 2001:db8:131::2",
+    ]));
 }
 
 #[test]

@@ -86,6 +86,22 @@ impl Burst {
         self.slot_mut(index)?.take()
     }
 
+    /// Puts a packet at a place whose packet was taken out.
+    ///
+    /// # Errors
+    ///
+    /// Gives the packet back where there is no such place, or a packet in it.
+    #[inline]
+    pub fn put(&mut self, index: usize, mbuf: Mbuf) -> Result<(), Mbuf> {
+        match self.slot_mut(index) {
+            Some(slot @ None) => {
+                *slot = Some(mbuf);
+                Ok(())
+            }
+            _ => Err(mbuf),
+        }
+    }
+
     /// As [`get`](Self::get), without looking.
     ///
     /// # Safety
@@ -318,7 +334,7 @@ impl TxBatch {
     #[cold]
     pub(crate) fn linearize(&mut self) -> usize {
         let before = self.len();
-        self.packets.retain(Mbuf::linearize);
+        self.packets.retain(Mbuf::linearize_for_good);
         self.bytes = self.packets.iter().map(|mbuf| u64::from(mbuf.pkt_len())).sum();
         self.chained = false;
         before - self.len()

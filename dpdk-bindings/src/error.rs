@@ -220,6 +220,16 @@ pub enum Error {
         /// What to do.
         hint: &'static str,
     },
+    /// A reassembly table cannot be made.
+    #[error(
+        "reassembly of {packets} packets: {reason}; ask for 1 to 65536 packets, or give DPDK more memory"
+    )]
+    Reassembly {
+        /// Packets asked for.
+        packets: u32,
+        /// DPDK's reason.
+        reason: Errno,
+    },
     /// A quiescent-state variable cannot be made.
     #[error("quiescent states of {threads} threads: {reason}; ask for 1 to 65536 threads")]
     Qsbr {

@@ -53,6 +53,7 @@ mod mbuf;
 mod mempool;
 mod port;
 mod qsbr;
+mod reassembly;
 pub mod ring;
 
 pub use burst::{BURST, Burst, Drain, TX_BATCH, TxBatch, free_bulk};
@@ -62,6 +63,7 @@ pub use mbuf::{Checksum, Mbuf, Network, Segments, Transport, TxChecksum};
 pub use mempool::{Mempool, MempoolOptions, buffers_in};
 pub use port::{Capabilities, Link, Port, PortInfo, PortOptions, PortStats, Rss, RxQueue, Sent, TxQueue};
 pub use qsbr::{Qsbr, QsbrReader};
+pub use reassembly::{FRAGMENTS, Reassembled, ReassemblyOptions, ReassemblyTable};
 
 /// Room in front of a packet's first byte in a fresh buffer, in bytes.
 pub const HEADROOM: u16 = dpdk_sys::MBUF_HEADROOM as u16;

@@ -329,6 +329,31 @@ impl Mbuf {
         unsafe { dpdk_sys::shim_pktmbuf_linearize(self.as_ptr()) == 0 }
     }
 
+    /// As [`linearize`](Self::linearize), with the free bytes in front of the packet as more room, which it uses up:
+    /// for packets that get no more headers.
+    #[must_use]
+    pub(crate) fn linearize_for_good(&mut self) -> bool {
+        let head = self.head();
+        if self.linearize() {
+            return true;
+        }
+        let (front, len) = (self.headroom(), self.data_len());
+        let room = u32::from(front) + u32::from(head.tailroom()) + u32::from(len);
+        if self.pkt_len() > room {
+            return false;
+        }
+        // SAFETY: the headroom and the segment's bytes are one piece of its buffer, and `self` is borrowed mutably.
+        let buffer = unsafe {
+            slice::from_raw_parts_mut(
+                head.data().sub(usize::from(front)),
+                usize::from(front) + usize::from(len),
+            )
+        };
+        buffer.copy_within(usize::from(front).., 0);
+        head.set_data_off(0);
+        self.linearize()
+    }
+
     /// Appends a copy of the packet's bytes, from all its segments, to `out`.
     pub fn copy_to(&self, out: &mut Vec<u8>) {
         for segment in self.segments() {

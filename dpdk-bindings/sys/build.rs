@@ -9,8 +9,8 @@ const OLDEST: &str = "22.11";
 
 /// What is linked of DPDK: drivers are plugins that EAL loads at run time. `rte_log` is a library
 /// of its own in newer releases.
-const LIBRARIES: [&str; 7] =
-    ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_ring", "rte_rcu", "rte_eal", "rte_log"];
+const LIBRARIES: [&str; 8] =
+    ["rte_ip_frag", "rte_ethdev", "rte_mbuf", "rte_mempool", "rte_ring", "rte_rcu", "rte_eal", "rte_log"];
 
 /// Functions that DPDK's libraries export; everything else comes through `shim_`.
 const FUNCTIONS: &[&str] = &[
@@ -26,6 +26,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_stats_get",
     "rte_eth_tx_queue_setup",
     "rte_get_tsc_hz",
+    "rte_ip_frag_table_(create|destroy)",
     "rte_mempool_(avail_count|in_use_count)",
     "rte_pktmbuf_(free_bulk|pool_create)",
     "rte_rcu_qsbr_(get_memsize|init|thread_register|thread_unregister)",
@@ -37,7 +38,7 @@ const FUNCTIONS: &[&str] = &[
 ];
 
 const CONSTANTS: &[&str] = &[
-    "(MBUF|ETH|RING_F)_.*",
+    "(MBUF|ETH|RING_F|IP_FRAG)_.*",
     "LCORE_NONE",
     "RTE_ETH_NAME_MAX_LEN",
     "RTE_MAX_ETHPORTS",
@@ -46,7 +47,7 @@ const CONSTANTS: &[&str] = &[
 
 /// Handed around by pointer only; `lib.rs` declares them without a layout.
 /// What only their definitions use is left out as well.
-const OPAQUE: &str = "rte_(mbuf|mempool|ring|rcu_qsbr|device)(_.*)?|__rte_ring_.*|rte_memzone.*|RTE_RING_.*";
+const OPAQUE: &str = "rte_(mbuf|mempool|ring|rcu_qsbr|device|ip_frag_tbl)(_.*)?|__rte_ring_.*|rte_memzone.*|RTE_RING_.*";
 
 fn main() -> ExitCode {
     for file in ["build.rs", "wrapper.h", "shim.c"] {

@@ -2,6 +2,8 @@
  * DPDK's hot functions are static inlines, which no shared library exports.
  * These are the ones called about once per burst, where a call costs nothing.
  */
+/* rte_ip_frag_table_del_expired_entries is experimental in 22.11, and stable since. */
+#define ALLOW_EXPERIMENTAL_API
 #include <stdio.h>
 
 #include "wrapper.h"
@@ -74,6 +76,55 @@ void shim_pktmbuf_free(struct rte_mbuf *mbuf)
 int shim_pktmbuf_linearize(struct rte_mbuf *mbuf)
 {
 	return rte_pktmbuf_linearize(mbuf);
+}
+
+/* What the table let go of; a whole packet keeps nothing of what is meant for a device. */
+static struct rte_mbuf *reassembled(struct rte_mbuf *whole, struct rte_ip_frag_death_row *row,
+				    uint32_t *freed)
+{
+	*freed = row->cnt;
+	rte_ip_frag_free_death_row(row, 0);
+	if (whole != NULL) {
+		whole->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
+		whole->tx_offload = 0;
+	}
+	return whole;
+}
+
+struct rte_mbuf *shim_ipv4_reassemble(struct rte_ip_frag_tbl *table, struct rte_mbuf *mbuf,
+				      uint16_t l2, uint16_t l3, uint64_t now, uint32_t *freed)
+{
+	struct rte_ip_frag_death_row row = { .cnt = 0 };
+	struct rte_ipv4_hdr *header = rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv4_hdr *, l2);
+
+	mbuf->l2_len = l2;
+	mbuf->l3_len = l3;
+	mbuf = rte_ipv4_frag_reassemble_packet(table, &row, mbuf, now, header);
+	return reassembled(mbuf, &row, freed);
+}
+
+struct rte_mbuf *shim_ipv6_reassemble(struct rte_ip_frag_tbl *table, struct rte_mbuf *mbuf,
+				      uint16_t l2, uint16_t l3, uint64_t now, uint32_t *freed)
+{
+	struct rte_ip_frag_death_row row = { .cnt = 0 };
+	struct rte_ipv6_hdr *header = rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv6_hdr *, l2);
+	struct rte_ipv6_fragment_ext *fragment = (struct rte_ipv6_fragment_ext *)(header + 1);
+
+	mbuf->l2_len = l2;
+	mbuf->l3_len = l3;
+	mbuf = rte_ipv6_frag_reassemble_packet(table, &row, mbuf, now, header, fragment);
+	return reassembled(mbuf, &row, freed);
+}
+
+uint32_t shim_ip_frag_expire(struct rte_ip_frag_tbl *table, uint64_t now)
+{
+	struct rte_ip_frag_death_row row = { .cnt = 0 };
+	uint32_t freed;
+
+	rte_ip_frag_table_del_expired_entries(table, &row, now);
+	freed = row.cnt;
+	rte_ip_frag_free_death_row(&row, 0);
+	return freed;
 }
 
 void shim_mempool_flush_cache(struct rte_mempool *pool)

@@ -13,6 +13,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_ip_frag.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <rte_mbuf.h>
@@ -45,6 +46,11 @@ enum {
 	MBUF_L3_LEN_SHIFT = RTE_MBUF_L3_LEN_OFS,
 	MBUF_L3_LEN_BITS = RTE_MBUF_L3_LEN_BITS,
 	MBUF_HEADROOM = RTE_PKTMBUF_HEADROOM,
+};
+
+/* Fragments that one packet may have. */
+enum {
+	IP_FRAG_MAX = RTE_LIBRTE_IP_FRAG_MAX_FRAG,
 };
 
 /* Macros that bindgen cannot evaluate, or that hide behind a cast. */
@@ -99,6 +105,18 @@ struct rte_mbuf *shim_pktmbuf_alloc(struct rte_mempool *pool);
 int shim_pktmbuf_alloc_bulk(struct rte_mempool *pool, struct rte_mbuf **mbufs, unsigned int n);
 void shim_pktmbuf_free(struct rte_mbuf *mbuf);
 int shim_pktmbuf_linearize(struct rte_mbuf *mbuf);
+
+/*
+ * Gives a fragment with l2 bytes before its IP header and l3 bytes of IP header (IPv6: up to and
+ * with the fragment header) to the table. Returns the whole packet, or NULL; freed says how many
+ * fragments were freed.
+ */
+struct rte_mbuf *shim_ipv4_reassemble(struct rte_ip_frag_tbl *table, struct rte_mbuf *mbuf,
+				      uint16_t l2, uint16_t l3, uint64_t now, uint32_t *freed);
+struct rte_mbuf *shim_ipv6_reassemble(struct rte_ip_frag_tbl *table, struct rte_mbuf *mbuf,
+				      uint16_t l2, uint16_t l3, uint64_t now, uint32_t *freed);
+/* Frees fragments that have waited too long, some of them; returns how many. */
+uint32_t shim_ip_frag_expire(struct rte_ip_frag_tbl *table, uint64_t now);
 
 /* Returns to the pool what the calling thread keeps of it. */
 void shim_mempool_flush_cache(struct rte_mempool *pool);

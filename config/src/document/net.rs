@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpAddrRange, IpNet, Ipv4AddrRange, Ipv6AddrRange};
-use nvgw_types::MacAddr;
+use nvgw_types::{Family, MacAddr};
 use schemars::{Schema, json_schema};
 
 use crate::decode::Leaf;
-use crate::rules::{Refusal, check_unicast, edge, example, family, usable};
+use crate::rules::{Refusal, check_unicast, edge, example, usable};
 use crate::tree::{Scalar, quote};
 
 /// A station's address.
@@ -279,7 +279,7 @@ fn range((first, last): (&str, &str), wanted: &str) -> Result<PoolRange, Refusal
         (IpAddr::V4(first), IpAddr::V4(last)) => PoolRange::V4(first, last),
         (IpAddr::V6(first), IpAddr::V6(last)) => PoolRange::V6(first, last),
         _ => {
-            let (from, to) = (family(first), family(last));
+            let (from, to) = (Family::of(first), Family::of(last));
             let message = format!("the range begins with an {from} address and ends with an {to} one");
             return Err(Refusal::new(message, format!("write {wanted}")));
         }

@@ -3,17 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use nvgw_types::Family;
 
 use super::{Refusal, Verdict};
-
-/// The least MTU of a link that carries IPv6 (RFC 8200 §5), in bytes.
-pub const LEAST_IPV6_MTU: u16 = 1280;
-/// The least MTU of a path that may be written: what every IPv4 station puts together (RFC 1122 §3.3.2), in bytes.
-pub const LEAST_IPV4_PATH_MTU: u16 = 576;
-/// The smallest packet that every IPv4 link carries (RFC 791), in bytes.
-const LEAST_IPV4_MTU: u16 = 68;
-/// NVGRE around an IP packet: inner Ethernet header and GRE header with its key (RFC 7637 §3.2), in bytes.
-const NVGRE: u16 = 14 + 8;
 
 /// Addresses that are no station's beyond one link: this network (RFC 791), loopback, multicast, broadcast; for IPv6
 /// the unspecified address, loopback, IPv4-mapped and link-local addresses, multicast (RFC 4291 §2.4).
@@ -37,14 +29,12 @@ const fn v6(first: u16, sixth: u16, last: u16, length: u8) -> IpNet {
     IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(first, 0, 0, 0, 0, sixth, 0, last), length))
 }
 
-/// The name of an address's family.
-pub(crate) fn family(address: IpAddr) -> &'static str {
-    if address.is_ipv4() { "IPv4" } else { "IPv6" }
-}
-
 /// An example, in the family of an address.
 pub(crate) fn example(address: IpAddr, ipv4: &'static str, ipv6: &'static str) -> &'static str {
-    if address.is_ipv4() { ipv4 } else { ipv6 }
+    match Family::of(address) {
+        Family::V4 => ipv4,
+        Family::V6 => ipv6,
+    }
 }
 
 /// A station can have the address, and be spoken to from beyond its link.
@@ -192,7 +182,7 @@ pub fn check_destination(prefix: impl Into<IpNet>) -> Verdict {
 /// The other family.
 pub fn check_next_hop(next_hop: impl Into<IpAddr>, prefix: impl Into<IpNet>) -> Verdict {
     let (next_hop, prefix) = (next_hop.into(), prefix.into());
-    let (has, wants) = (family(next_hop), family(prefix.addr()));
+    let (has, wants) = (Family::of(next_hop), Family::of(prefix.addr()));
     if has != wants {
         let message = format!("next hop {next_hop} is {has}, the prefix {prefix} {wants}");
         return Err(Refusal::new(message, format!("write the {wants} address of the next hop")));
@@ -200,64 +190,18 @@ pub fn check_next_hop(next_hop: impl Into<IpAddr>, prefix: impl Into<IpNet>) -> 
     Ok(())
 }
 
-/// A site of the subnet's family, whose biggest IP packet has `mtu` bytes, carries every packet of tenants that must be
-/// carried whole; `tenants_ipv6`: tenants have IPv6 subnets.
+/// Packets can be sent to a compute host's address from a site of one of the subnets.
 ///
 /// # Errors
-/// A smaller MTU.
-pub fn check_site_mtu(mtu: u16, subnet: impl Into<IpNet>, tenants_ipv6: bool) -> Verdict {
-    let subnet = subnet.into();
-    if !tenants_ipv6 {
-        check_network_mtu(mtu, subnet)?;
-    }
-    let overhead = NVGRE + if subnet.addr().is_ipv4() { 20 } else { 40 };
-    let inner = if tenants_ipv6 { LEAST_IPV6_MTU } else { LEAST_IPV4_MTU };
-    let least = inner + overhead;
-    if mtu >= least {
-        return Ok(());
-    }
-    let message = if tenants_ipv6 {
-        let room = mtu.saturating_sub(overhead);
-        format!("mtu {mtu} leaves {room} bytes for tenants' packets in NVGRE, IPv6 needs {inner} (RFC 8200)")
-    } else {
-        format!("mtu {mtu} leaves no room for a tenant's packet in NVGRE")
-    };
-    let best = 1500 + overhead;
-    let hint = format!(
-        "raise the mtu to {least} or more, and the port's where it is less; packets of 1500 bytes need {best}"
-    );
-    Err(Refusal::new(message, hint))
-}
-
-/// A network on which the gateway has the address carries packets of the family, `mtu` bytes at most.
-///
-/// # Errors
-/// Less than IPv6 asks of every link (RFC 8200 §5).
-pub fn check_network_mtu(mtu: u16, address: impl Into<IpNet>) -> Verdict {
+/// An address of a family that none of them is of.
+pub fn check_host_family(address: impl Into<IpAddr>, sites: impl IntoIterator<Item = IpNet>) -> Verdict {
     let address = address.into();
-    if address.addr().is_ipv6() && mtu < LEAST_IPV6_MTU {
-        let message = format!("mtu {mtu} is less than IPv6 asks of every link, {LEAST_IPV6_MTU} (RFC 8200)");
-        let hint = format!("raise the mtu to {LEAST_IPV6_MTU} or more, and the port's where it is less");
+    let family = Family::of(address);
+    if sites.into_iter().all(|subnet| Family::of(subnet.addr()) != family) {
+        let message =
+            format!("provider address {address} is {family}, and no site of the provider network is");
+        let hint = format!("write an address of the sites' family, or add a site with an {family} subnet");
         return Err(Refusal::new(message, hint));
-    }
-    Ok(())
-}
-
-/// The path of a provider route to the prefix can be `mtu` bytes wide, in a site of `most`.
-///
-/// # Errors
-/// Less than every path of the family takes, or more than the site.
-pub fn check_path_mtu(mtu: u16, prefix: impl Into<IpNet>, most: u16) -> Verdict {
-    let prefix = prefix.into();
-    let least = if prefix.addr().is_ipv4() { LEAST_IPV4_PATH_MTU } else { LEAST_IPV6_MTU };
-    if mtu < least {
-        let family = family(prefix.addr());
-        let message = format!("mtu {mtu} is less than {family} asks of a path, {least}");
-        return Err(Refusal::new(message, format!("write {least} or more")));
-    }
-    if mtu > most {
-        let message = format!("mtu {mtu} is more than the site's, {most}");
-        return Err(Refusal::new(message, format!("write {most} or less, or raise the site's mtu")));
     }
     Ok(())
 }

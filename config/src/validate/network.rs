@@ -46,6 +46,11 @@ impl Networks {
         }
     }
 
+    /// The subnets of all sites.
+    pub(super) fn site_subnets(&self) -> impl Iterator<Item = IpNet> {
+        self.sites.iter().flat_map(|site| &site.prefixes).map(|(net, _)| *net)
+    }
+
     /// The site whose subnet holds an address.
     pub(super) fn sites_by_address(&self) -> Prefixes<SiteIndex> {
         let subnets = self.sites.iter().enumerate();

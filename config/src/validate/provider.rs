@@ -11,8 +11,8 @@ use crate::model::{Encapsulation, NetworkRef, Peer, Pool, ProviderRoute, Site, S
 use crate::prefixes::Prefixes;
 use crate::reader::{Field, Reader, Spanned};
 use crate::rules::{
-    Refusal, check_not_connected, check_not_edge, check_path_mtu, check_site_mtu, check_station,
-    check_subnet, stations, usable,
+    Refusal, check_host_family, check_not_connected, check_not_edge, check_path_mtu, check_site_mtu,
+    check_station, check_subnet, stations, usable,
 };
 use crate::tree::NodeId;
 
@@ -211,12 +211,19 @@ fn peers(reader: &mut Reader<'_>, encapsulation: &document::Encapsulation, netwo
 pub(super) struct PeerAddresses {
     own: HashSet<IpAddr>,
     sites: Prefixes<SiteIndex>,
+    /// The sites' subnets, where all of them could be read.
+    subnets: Option<Vec<IpNet>>,
 }
 
 impl PeerAddresses {
     pub(super) fn new(networks: &Networks) -> Self {
         let own = networks.sites.iter().flat_map(|site| site.own.keys());
-        Self { own: own.copied().collect(), sites: networks.sites_by_address() }
+        let whole = networks.whole && networks.sites.iter().all(|site| !site.prefixes.is_empty());
+        Self {
+            own: own.copied().collect(),
+            sites: networks.sites_by_address(),
+            subnets: (whole && !networks.sites.is_empty()).then(|| networks.site_subnets().collect()),
+        }
     }
 
     /// Reports an address that no compute host can have.
@@ -226,6 +233,8 @@ impl PeerAddresses {
             reader.problem(node, Refusal::new(message, "write the provider address of the compute host"));
         } else if let Some((net, _)) = self.sites.find(address) {
             reader.check(node, check_not_edge("provider address", address, net));
+        } else if let Some(subnets) = &self.subnets {
+            reader.check(node, check_host_family(address, subnets.iter().copied()));
         }
     }
 }
@@ -239,8 +248,7 @@ pub(super) fn routes(
 ) -> Vec<ProviderRoute> {
     let sites = networks.sites_by_address();
     let external = networks.external_by_address();
-    let subnets: Vec<IpNet> =
-        networks.sites.iter().flat_map(|site| &site.prefixes).map(|(net, _)| *net).collect();
+    let subnets: Vec<IpNet> = networks.site_subnets().collect();
     let mut destinations = Destinations::new();
     let mut routes = Vec::new();
     for Spanned { value: route, .. } in provider.map_or(&[][..], |provider| provider.routes.items()) {

@@ -4,6 +4,7 @@
 //! taken out before the document is read. The problem must be the only one: one mistake does not draw others.
 
 mod external;
+mod ipv6;
 mod nat;
 mod provider;
 mod syntax;
@@ -37,16 +38,20 @@ fn problems_of(text: &str) -> Vec<Problem> {
     }
 }
 
-fn changed(old: &str, new: &str) -> String {
-    assert_eq!(RIGHT.matches(old).count(), 1, "{old:?} stands once in the right document");
-    RIGHT.replacen(old, new, 1)
+fn changed(right: &str, old: &str, new: &str) -> String {
+    assert_eq!(right.matches(old).count(), 1, "{old:?} stands once in the right document");
+    right.replacen(old, new, 1)
+}
+
+fn check(cases: &[Case]) {
+    check_in(RIGHT, cases);
 }
 
 /// Checks each case and tells all that fail.
-fn check(cases: &[Case]) {
+fn check_in(right: &str, cases: &[Case]) {
     let mut failures = Vec::new();
     for (old, new, path, message, hint) in cases {
-        let (text, line, column) = unmark(&changed(old, new));
+        let (text, line, column) = unmark(&changed(right, old, new));
         let found = problems_of(&text);
         let as_expected = matches!(&found[..], [problem]
             if problem.path == *path
@@ -62,10 +67,14 @@ fn check(cases: &[Case]) {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// Checks that changes of the right document leave it right.
 fn check_right(changes: &[(&str, &str)]) {
+    check_right_in(RIGHT, changes);
+}
+
+/// Checks that changes of the right document leave it right.
+fn check_right_in(right: &str, changes: &[(&str, &str)]) {
     for (old, new) in changes {
-        let found = problems_of(&changed(old, new));
+        let found = problems_of(&changed(right, old, new));
         assert!(found.is_empty(), "{new:?}: {found:#?}");
     }
 }

@@ -246,7 +246,7 @@ fn tenants_and_networks_take_addresses_from_each_other() {
         ),
     ];
     for ((old, new), path, message) in cases {
-        let found = problems_of(&changed(old, &new));
+        let found = problems_of(&changed(RIGHT, old, &new));
         let found: Vec<(&str, &str)> =
             found.iter().map(|problem| (&*problem.path, &*problem.message)).collect();
         assert_eq!(found, [(path, message)], "{new}");
@@ -255,7 +255,7 @@ fn tenants_and_networks_take_addresses_from_each_other() {
 
 #[test]
 fn static_neighbors_keep_their_addresses() {
-    let text = changed("public: 198.51.100.32", "public: 198.18.0.40");
+    let text = changed(RIGHT, "public: 198.51.100.32", "public: 198.18.0.40");
     assert!(problems_of(&text).is_empty());
     let text =
         text.replace("network: internet, address: 198.18.0.1", "network: internet, address: 198.18.0.40");

@@ -97,6 +97,12 @@ impl TxQueue {
         self.port
     }
 
+    /// Whether packets of several segments are sent as they are, not copied together.
+    #[must_use]
+    pub fn segments(&self) -> bool {
+        self.segments
+    }
+
     /// Sends a batch, which is empty afterwards. Does not wait for the device: what it has not
     /// taken after a few attempts is freed and reported.
     #[inline]

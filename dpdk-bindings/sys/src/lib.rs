@@ -32,6 +32,8 @@ opaque! {
     rte_rcu_qsbr,
     /// A device of any bus.
     rte_device,
+    /// Packets whose fragments come in.
+    rte_ip_frag_tbl,
 }
 
 #[allow(
@@ -45,7 +47,7 @@ opaque! {
     reason = "generated code, in the names and the style of C"
 )]
 mod bindings {
-    use super::{rte_device, rte_mbuf, rte_mempool, rte_rcu_qsbr, rte_ring};
+    use super::{rte_device, rte_ip_frag_tbl, rte_mbuf, rte_mempool, rte_rcu_qsbr, rte_ring};
 
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 }

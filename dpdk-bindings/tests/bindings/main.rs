@@ -7,4 +7,5 @@ mod eal;
 mod mbuf;
 mod ports;
 mod qsbr;
+mod reassembly;
 mod rings;

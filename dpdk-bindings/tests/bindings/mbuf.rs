@@ -241,6 +241,14 @@ fn batches_and_bursts_free_what_is_left_in_them() {
     drop(burst);
     assert_eq!(pool.in_use() as usize, BURST / 2 + 1);
 
+    let mut burst = Burst::new();
+    burst.push(pool.mbuf_from(b"first").unwrap()).unwrap();
+    let second = burst.put(0, pool.mbuf_from(b"second").unwrap()).expect_err("the place is taken");
+    let second = burst.put(1, second).expect_err("there is no such place");
+    assert_eq!(burst.take(0).unwrap().data(), b"first");
+    burst.put(0, second).expect("the place is free");
+    assert_eq!(burst.take(0).unwrap().data(), b"second");
+
     let mut list: arrayvec::ArrayVec<Mbuf, 8> = batch.drain().take(8).collect();
     assert!(batch.is_empty());
     assert_eq!(pool.in_use(), 8, "what is not taken out of a drain is freed");

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use dpdk_bindings::ring::{Consumer, Producer};
 use dpdk_bindings::Mempool;
+use dpdk_bindings::ring::{Consumer, Producer};
 use nvgw_types::{PortId, WorkerId};
 
 use super::devices::OpenPort;
@@ -185,12 +185,13 @@ impl Gateway {
     pub(super) fn port_facts(&self) -> Vec<PortFacts> {
         let configured = &self.control.config().ports;
         let (now, counters) = (self.now(), self.counters());
-        let facts = self.ports.iter().zip(configured).enumerate().map(|(number, (open, configured))| PortFacts {
-            name: configured.name.clone(),
-            refused: self.refusals.lately(now, PortId(number as u16), &counters),
-            rx_queues: open.rx_queues,
-            inner_hash: open.port.info().capabilities.rss_innermost,
-        });
+        let facts =
+            self.ports.iter().zip(configured).enumerate().map(|(number, (open, configured))| PortFacts {
+                name: configured.name.clone(),
+                refused: self.refusals.lately(now, PortId(number as u16), &counters),
+                rx_queues: open.rx_queues,
+                inner_hash: open.port.info().capabilities.rss_innermost,
+            });
         facts.collect()
     }
 

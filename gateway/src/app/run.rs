@@ -124,8 +124,16 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
         sessions: config.system.limits.nat_sessions,
         seed: RandomState::new().hash_one(()),
     };
-    let setup =
-        Setup { eal: &eal, config: &config, readers, qsbr: &qsbr, limits, sizes, datapath, started_tsc: origin.tsc };
+    let setup = Setup {
+        eal: &eal,
+        config: &config,
+        readers,
+        qsbr: &qsbr,
+        limits,
+        sizes,
+        datapath,
+        started_tsc: origin.tsc,
+    };
     let (workers, handles) = setup.workers(queues, handed, translators(sizes, &pool)?)?;
     let mut control = Control::begin(config, beginning, hardware, writers, QsbrGrace::new(qsbr.clone()))?;
     control.seed_probes(RandomState::new().hash_one(()));

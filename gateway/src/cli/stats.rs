@@ -256,12 +256,7 @@ mod tests {
             icmp_errors_sent: 0,
             icmp_errors_suppressed: 0,
             punted: 0,
-            punts: vec![PuntView {
-                packets: 200,
-                policed: 400,
-                lost: 0,
-                ..sample(0.0, 0).punts.remove(0)
-            }],
+            punts: vec![PuntView { packets: 200, policed: 400, lost: 0, ..sample(0.0, 0).punts.remove(0) }],
             dropped: 0,
             sender_unverified: 0,
             ..sample(2.0, 200)

@@ -81,7 +81,11 @@ fn send<A: AddressFamily>(
     if way.reach() == Reach::Resolved {
         out.transmit(stages.counters, way.port(), mbuf);
     } else {
-        out.punt_frame(stages.counters, mbuf, Punt::Unresolved { neighbor: way.neighbor(), ingress: packets.ingress(place) });
+        out.punt_frame(
+            stages.counters,
+            mbuf,
+            Punt::Unresolved { neighbor: way.neighbor(), ingress: packets.ingress(place) },
+        );
     }
     true
 }

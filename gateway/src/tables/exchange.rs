@@ -8,6 +8,7 @@ use zerocopy::FromBytes;
 
 use super::entries::{Endpoint, Protocol};
 use crate::packet::ethernet::{self, Ethernet};
+use crate::packet::ipv6::{self, Ipv6};
 use crate::telemetry::{DropReason, PuntClass};
 
 /// Milliseconds since an origin of the caller's choice: the start of the process, or of a capture. The control
@@ -115,8 +116,10 @@ impl Punt {
     #[must_use]
     pub const fn ingress(&self) -> Ingress {
         match *self {
-            Self::Arp { interface } | Self::Local { interface } => Ingress::Outside(interface),
-            Self::Overlay { vrf, .. } | Self::Learn { vrf, .. } => Ingress::Tenant(vrf),
+            Self::Neighbor { interface } | Self::Local { interface } => Ingress::Outside(interface),
+            Self::Overlay { vrf, .. } | Self::LinkLocal { vrf, .. } | Self::Learn { vrf, .. } => {
+                Ingress::Tenant(vrf)
+            }
             Self::Unresolved { ingress, .. } | Self::Error { ingress, .. } => ingress,
         }
     }
@@ -126,9 +129,10 @@ impl Punt {
     #[must_use]
     pub fn class(&self, frame: &[u8]) -> PuntClass {
         match self {
-            Self::Arp { .. } => PuntClass::Neighbor,
+            Self::Neighbor { .. } => PuntClass::Neighbor,
             Self::Overlay { .. } if asks_for_neighbor(frame) => PuntClass::OverlayNeighbor,
             Self::Overlay { .. } => PuntClass::OverlayLocal,
+            Self::LinkLocal { .. } => PuntClass::OverlayLinkLocal,
             Self::Unresolved { .. } => PuntClass::Unresolved,
             Self::Local { .. } => PuntClass::Local,
             Self::Learn { .. } => PuntClass::Learn,
@@ -139,11 +143,12 @@ impl Punt {
 
 /// Whether a frame is ARP or neighbour discovery (RFC 4861: ICMPv6 types 133 to 137 right after the IPv6 header).
 fn asks_for_neighbor(frame: &[u8]) -> bool {
-    const ICMPV6: Option<&u8> = Some(&58);
     let Ok((header, packet)) = Ethernet::ref_from_prefix(frame) else { return false };
     match header.ethertype() {
         ethernet::ARP => true,
-        ethernet::IPV6 => packet.get(6) == ICMPV6 && matches!(packet.get(40), Some(133..=137)),
+        ethernet::IPV6 => Ipv6::ref_from_prefix(packet).is_ok_and(|(header, rest)| {
+            header.next_header() == ipv6::ICMP && matches!(rest.first(), Some(133..=137))
+        }),
         _ => false,
     }
 }

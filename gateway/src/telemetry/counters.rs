@@ -109,11 +109,7 @@ impl PuntCounters {
     /// The values now.
     #[must_use]
     pub fn get(&self) -> PuntTotal {
-        PuntTotal {
-            admitted: self.admitted.get(),
-            policed: self.policed.get(),
-            lost: self.lost.get(),
-        }
+        PuntTotal { admitted: self.admitted.get(), policed: self.policed.get(), lost: self.lost.get() }
     }
 }
 

@@ -204,7 +204,9 @@ fn totals(to: &mut Vec<MetricFamily>, stats: &StatsView, drops: &[DropView]) {
     let label = |punt: &PuntView| vec![("class", punt.class.name().to_owned()), ("port", punt.port.clone())];
     let columns: [Column<PuntView>; 3] = [
         ("nvgw_punts_total", "Packets handed to the control thread.", |p| p.packets),
-        ("nvgw_punts_policed_total", "Packets for the control thread that the policers refused.", |p| p.policed),
+        ("nvgw_punts_policed_total", "Packets for the control thread that the policers refused.", |p| {
+            p.policed
+        }),
         ("nvgw_punts_lost_total", "Packets for the control thread whose queue was full.", |p| p.lost),
     ];
     for (name, help, value) in columns {

@@ -26,7 +26,11 @@ pub(super) fn check(findings: &mut Findings, ports: &[PortFacts]) {
             (policed, 0) => format!("{} policed", grouped(policed)),
             (0, lost) => format!("{} lost because their queue was full", grouped(lost)),
             (policed, lost) => {
-                format!("{} policed, and {} lost because their queue was full", grouped(policed), grouped(lost))
+                format!(
+                    "{} policed, and {} lost because their queue was full",
+                    grouped(policed),
+                    grouped(lost)
+                )
             }
         };
         Some(Fault {
@@ -86,7 +90,8 @@ mod tests {
     use crate::diagnosis::DoctorReport;
 
     fn report(refused: Vec<RefusedPunts>) -> DoctorReport {
-        let port = |name: &str, refused| PortFacts { name: name.into(), rx_queues: 1, inner_hash: true, refused };
+        let port =
+            |name: &str, refused| PortFacts { name: name.into(), rx_queues: 1, inner_hash: true, refused };
         let mut findings = Findings::default();
         check(&mut findings, &[port("wire0", vec![]), port("wire1", refused)]);
         findings.report()
@@ -104,7 +109,9 @@ mod tests {
         assert_eq!(told(120_000, 0), format!("{flood}: 120,000 policed in the last minute"));
         assert_eq!(
             told(120_000, 1_500),
-            format!("{flood}: 120,000 policed, and 1,500 lost because their queue was full in the last minute")
+            format!(
+                "{flood}: 120,000 policed, and 1,500 lost because their queue was full in the last minute"
+            )
         );
         assert_eq!(told(0, 7), format!("{flood}: 7 lost because their queue was full in the last minute"));
     }

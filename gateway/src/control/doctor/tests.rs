@@ -152,8 +152,12 @@ fn what_is_empty_shut_in_or_full_is_told() {
     config.tenants[1].public_prefixes.clear();
     config.system.limits.vsids = 4;
     let ports = [("wire0", 4, false), ("wire1", 4, false)];
-    let ports =
-        ports.map(|(name, rx_queues, inner_hash)| PortFacts { name: name.into(), rx_queues, inner_hash, refused: vec![] });
+    let ports = ports.map(|(name, rx_queues, inner_hash)| PortFacts {
+        name: name.into(),
+        rx_queues,
+        inner_hash,
+        refused: vec![],
+    });
     let control = ready(config);
     let report = control.doctor(Nanos(0), &ports);
     let (health, object, message) = only(&report, "empty-vsid");

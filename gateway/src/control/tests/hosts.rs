@@ -58,7 +58,12 @@ fn learned() -> Control<LocalGrace> {
     assert_eq!((connected.reach(), connected.neighbor()), (Reach::Unresolved, hosts_of(interface)));
 
     let (mut sent, frame) = (Sent::default(), transit([198, 18, 0, 80]));
-    control.handle_punt(at(0), Punt::Unresolved { neighbor: connected.neighbor(), ingress: FROM }, &frame, &mut sent);
+    control.handle_punt(
+        at(0),
+        Punt::Unresolved { neighbor: connected.neighbor(), ingress: FROM },
+        &frame,
+        &mut sent,
+    );
     assert_eq!((sent.0.len(), control.held()), (1, 1), "asked for");
     sent.0.clear();
     control.handle_punt(at(1), Punt::Neighbor { interface }, &arp_reply([198, 18, 0, 80]), &mut sent);
@@ -131,7 +136,12 @@ fn what_no_host_can_have_is_not_asked_for() {
     let neighbor = hosts_of(outside(&control));
     let mut sent = Sent::default();
     for address in [[198, 18, 0, 255], [198, 18, 0, 2], [9, 9, 9, 9]] {
-        control.handle_punt(at(0), Punt::Unresolved { neighbor, ingress: FROM }, &transit(address), &mut sent);
+        control.handle_punt(
+            at(0),
+            Punt::Unresolved { neighbor, ingress: FROM },
+            &transit(address),
+            &mut sent,
+        );
     }
     assert!(sent.0.is_empty());
     assert_eq!(control.counters().dropped(DropReason::NeighborUnresolved), 3);

@@ -1,10 +1,9 @@
 //! NVGRE (RFC 7637): from the outer IP header to the inner packet.
 
-use nvgw_types::{Family, MacAddr, Vsid};
+use nvgw_types::{Family, InterfaceId, MacAddr, Vsid};
 use zerocopy::FromBytes;
 
 use super::{Parser, Way, is_about_neighbors};
-use crate::datapath::family::AddressFamily;
 use crate::datapath::lane::{Kind, Origin, Packet};
 use crate::packet::arp::Arp;
 use crate::packet::ethernet::{self, Ethernet};
@@ -168,12 +167,11 @@ impl<S: ReadSection> Parser<'_, '_, S> {
             ethernet::ARP => {
                 let (arp, _) = Arp::checked(inner.bytes).ok_or(DropReason::ArpIgnored)?;
                 self.ipv4.came_from(place, outer.source);
-                self.ipv4[place] = Packet {
-                    source: arp.sender().into(),
-                    length: inner.length as u16,
-                    kind: Kind::Ours,
-                    ..self.tenant(&inner)
-                };
+                let packet = &mut self.ipv4[place];
+                packet.source = arp.sender().into();
+                packet.length = inner.length as u16;
+                packet.kind = Kind::Ours;
+                inner.note(packet, self.interface);
                 Ok(Way::Tenant(Family::V4))
             }
             tag if ethernet::is_tag(tag) => Err(DropReason::InnerVlan),
@@ -195,14 +193,14 @@ impl<S: ReadSection> Parser<'_, '_, S> {
         }
         let tos = decapsulated(header.tos, outer.tos)?;
         self.ipv4.came_from(place, outer.source);
-        self.ipv4[place] = Packet {
-            source: header.source(),
-            destination: header.destination(),
-            length: header.total_length() as u16,
-            tos,
-            ttl: header.ttl,
-            ..self.tenant(&inner)
-        };
+        let packet = &mut self.ipv4[place];
+        packet.source = header.source();
+        packet.destination = header.destination();
+        packet.length = header.total_length() as u16;
+        packet.tos = tos;
+        packet.ttl = header.ttl;
+        packet.kind = Kind::Routed;
+        inner.note(packet, self.interface);
         Ok(Way::Tenant(Family::V4))
     }
 
@@ -223,31 +221,30 @@ impl<S: ReadSection> Parser<'_, '_, S> {
         };
         let tos = decapsulated(header.traffic_class(), outer.tos)?;
         self.ipv6.came_from(place, outer.source);
-        self.ipv6[place] = Packet {
-            source,
-            destination,
-            length: header.total_length().min(usize::from(u16::MAX)) as u16,
-            tos,
-            ttl: header.hop_limit,
-            kind,
-            ..self.tenant(&inner)
-        };
+        let packet = &mut self.ipv6[place];
+        packet.source = source;
+        packet.destination = destination;
+        packet.length = header.total_length().min(usize::from(u16::MAX)) as u16;
+        packet.tos = tos;
+        packet.ttl = header.hop_limit;
+        packet.kind = kind;
+        inner.note(packet, self.interface);
         Ok(Way::Tenant(Family::V6))
     }
+}
 
-    /// What NVGRE's headers say of a packet.
+impl Inner<'_> {
+    /// Notes what NVGRE's headers say of a packet.
     #[inline(always)]
-    fn tenant<A: AddressFamily>(&self, inner: &Inner<'_>) -> Packet<A> {
-        Packet {
-            hash: inner.hash,
-            vsid: inner.vsid,
-            interface: self.interface,
-            l3: inner.l3 as u16,
-            source_mac: inner.source_mac,
-            destination_mac: inner.destination_mac,
-            origin: Origin::Tenant,
-            ..Packet::EMPTY
-        }
+    fn note<A>(&self, packet: &mut Packet<A>, interface: InterfaceId) {
+        packet.hash = self.hash;
+        packet.vsid = self.vsid;
+        packet.interface = interface;
+        packet.l3 = self.l3 as u16;
+        packet.source_mac = self.source_mac;
+        packet.destination_mac = self.destination_mac;
+        packet.origin = Origin::Tenant;
+        (packet.around, packet.translation) = (false, None);
     }
 }
 

@@ -112,7 +112,7 @@ pub(super) fn tenant_view(tenant: control::TenantView, nat: Option<TenantTotal>)
 }
 
 pub(super) fn subnet_view(subnet: control::SubnetView) -> SubnetView {
-    let control::SubnetView { tenant, vsid, prefix, gateway, owner } = subnet;
+    let control::SubnetView { tenant, vsid, prefix, gateway, owner, .. } = subnet;
     SubnetView { tenant, vsid, prefix, gateway, owner: owner.to_string() }
 }
 

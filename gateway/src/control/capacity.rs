@@ -1,6 +1,7 @@
 //! Whether what is desired fits: asked before the first write, so that what does not fit changes nothing.
 
 use nvgw_config::Config;
+use nvgw_types::Family;
 
 use super::desired::VrfKey;
 use super::draft::{Draft, sizes};
@@ -50,7 +51,7 @@ pub fn table_limits(config: &Config) -> TableLimits {
         records: limits.records,
         // A pool's address has a route of its own at most, and another while it drains.
         ipv4_routes: limits.external_routes + derived + LEARNING * LEARNED_EACH + 2 * limits.nat_addresses,
-        ipv6_routes: derived + LEARNING * LEARNED_EACH,
+        ipv6_routes: limits.external_routes_ipv6 + derived + LEARNING * LEARNED_EACH,
         adjacencies: limits.records + MANY + LEARNING * LEARNED_EACH,
         vias: derived,
         locals: MANY,
@@ -73,15 +74,14 @@ pub(super) fn check<G: Grace>(model: &Model, fabric: &Fabric<G>, draft: &Draft) 
     let hosts = LEARNING * LEARNED_EACH;
     fits("virtual subnets", sizes(&draft.subnets, &now.subnets).0, limits.vsids, RAISE)?;
     fits("lookup records", sizes(&draft.records, &now.records).0, limits.records, RAISE)?;
-    fits("external routes", model.external_routes(), promised.external_routes, RAISE)?;
+    let [ipv4, ipv6] = model.external_routes();
+    fits("external routes", ipv4, promised.external_routes, RAISE)?;
+    fits("external IPv6 routes", ipv6, promised.external_routes_ipv6, RAISE)?;
     fits("provider addresses of the gateway", sizes(&draft.locals, &now.locals).0, limits.locals, FEWER)?;
     fits("networks", sizes(&draft.networks, &now.networks).1, limits.interfaces, FEWER)?;
-    fits(
-        "routes",
-        sizes(&draft.routes, &now.routes).1,
-        limits.ipv4_routes.saturating_sub(hosts + limits.publics),
-        FEWER,
-    )?;
+    let [ipv4, ipv6] = [Family::V4, Family::V6].map(|family| routes(fabric, draft, family));
+    fits("routes", ipv4, limits.ipv4_routes.saturating_sub(hosts + limits.publics), FEWER)?;
+    fits("IPv6 routes", ipv6, limits.ipv6_routes.saturating_sub(hosts), FEWER)?;
     let ways = sizes(&draft.adjacencies, &now.adjacencies).1;
     fits("next hops and peers", ways, limits.adjacencies.saturating_sub(hosts), FEWER)?;
     fits("customer next hops", sizes(&draft.vias, &now.vias).1, limits.vias, FEWER)?;
@@ -100,4 +100,13 @@ pub(super) fn check<G: Grace>(model: &Model, fabric: &Fabric<G>, draft: &Draft) 
     let come = draft.vrfs.range(externals()).filter(|(key, id)| id.is_some() && !now.vrfs.contains_key(key));
     let external = now.vrfs.range(externals()).count() + come.count();
     fits("shared external networks", external, limits.external_vrfs, "restart to have more")
+}
+
+/// How many routes of a family there are at most on the way to what a draft says, but for those of learned hosts and
+/// of public addresses that drain.
+fn routes<G: Grace>(fabric: &Fabric<G>, draft: &Draft, family: Family) -> usize {
+    let come = draft.routes.iter().filter(|(key, goal)| {
+        goal.is_some() && Family::of(key.prefix.addr()) == family && !fabric.current.routes.contains_key(key)
+    });
+    fabric.routes(family) + come.count()
 }

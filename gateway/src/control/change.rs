@@ -109,13 +109,7 @@ impl<G: Grace> Control<G> {
         }
         let Prepared { mut edits, writes, lines } = self.model.prepare(set, owner)?;
         self.keep_usable(&mut edits);
-        let (draft, routes) = match self.draft_of(&edits) {
-            Ok(draft) => draft,
-            Err(error) => {
-                self.undo(&edits, Draft::default());
-                return Err(error.into());
-            }
-        };
+        let (draft, routes) = self.draft_of(&edits);
         if let Err(error) = capacity::check(&self.model, &self.fabric, &draft) {
             self.undo(&edits, draft);
             return Err(ChangeError::Control(error.into()));
@@ -137,7 +131,7 @@ impl<G: Grace> Control<G> {
             return Err(ReloadError::RestartNeeded(changed));
         }
         let (known, gone) = (&self.fabric.current.vrfs, self.fabric.nat.gone());
-        let mut model = Model::of_file(config, known, gone).map_err(ControlError::from)?;
+        let mut model = Model::of_file(config, known, gone);
         let obsolete = model.restore(self.model.stored());
         let known = |key| self.model.suspended.get(key).map(|old: &Suspended| &old.stored);
         let fresh = model.suspended.iter().filter(|(key, new)| known(*key) != Some(&new.stored));
@@ -146,7 +140,7 @@ impl<G: Grace> Control<G> {
             return Err(ReloadError::Contradicts(fresh));
         }
         mark_usable(&self.detection, &mut model);
-        let Compiled { mut draft, needs, routes } = compile::compile(&model).map_err(ControlError::from)?;
+        let Compiled { mut draft, needs, routes } = compile::compile(&model);
         draft.replaces(&self.fabric.current);
         capacity::check(&model, &self.fabric, &draft).map_err(ControlError::from)?;
         let writes = obsolete.into_iter().map(|key| (key, None)).collect();
@@ -252,13 +246,7 @@ impl<G: Grace> Control<G> {
         now: Nanos,
         out: &mut impl Egress,
     ) -> Result<(), ControlError> {
-        let (draft, routes) = match self.draft_of(edits) {
-            Ok(drafted) => drafted,
-            Err(error) => {
-                self.undo(edits, Draft::default());
-                return Err(error);
-            }
-        };
+        let (draft, routes) = self.draft_of(edits);
         if let Err(error) = capacity::check(&self.model, &self.fabric, &draft) {
             self.undo(edits, draft);
             return Err(error.into());
@@ -273,9 +261,9 @@ impl<G: Grace> Control<G> {
         written.map(drop)
     }
 
-    fn draft_of(&mut self, edits: &[Edit]) -> Result<(Draft, Option<ProviderRoutes>), ControlError> {
+    fn draft_of(&mut self, edits: &[Edit]) -> (Draft, Option<ProviderRoutes>) {
         let Self { model, needs, fabric, provider, .. } = self;
-        Ok(compile::recompile(model, edits, (&fabric.current, Draft::default()), needs, provider)?)
+        compile::recompile(model, edits, (&fabric.current, Draft::default()), needs, provider)
     }
 
     /// Takes edits back, and what they asked of the tables in a draft.

@@ -7,48 +7,24 @@
 mod nat;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use nvgw_config::{
     Config, DscpMode, EcnMode, Encapsulation, ExternalIndex, ExternalNetwork, FlowIdMode, NetworkRef,
     SenderCheck, SiteIndex,
 };
-use nvgw_types::{MacAddr, PortId, ProviderAddr, VlanId, VrfId, Vsid};
+use nvgw_types::{Family, MacAddr, PortId, VlanId, VrfId, Vsid};
 
 use super::desired::{
     Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Record, Role, RouteKey,
-    Subnet, VrfKey, unassignable,
+    Subnet, SubnetPrefix, VrfKey, anycast, everywhere, unassignable,
 };
 use super::draft::{Draft, after};
 use super::model::{self, CustomerRouteKey, Edit, Model, Owned, PlacedRecord, Swap};
 use super::needs::Needs;
 use super::provider::ProviderRoutes;
 use crate::tables::entries::{Dscp, SenderMode, Tunnel};
-
-/// An IPv6 address where the gateway only knows IPv4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("IPv6 is not supported yet: {0}")]
-pub struct Ipv6Unsupported(pub IpAddr);
-
-/// The address as IPv4.
-pub(super) fn v4(address: IpAddr) -> Result<Ipv4Addr, Ipv6Unsupported> {
-    match address {
-        IpAddr::V4(v4) => Ok(v4),
-        IpAddr::V6(_) => Err(Ipv6Unsupported(address)),
-    }
-}
-
-/// The prefix as IPv4, host bits kept.
-pub(super) fn v4_net(prefix: IpNet) -> Result<Ipv4Net, Ipv6Unsupported> {
-    match prefix {
-        IpNet::V4(v4) => Ok(v4),
-        IpNet::V6(_) => Err(Ipv6Unsupported(prefix.addr())),
-    }
-}
-
-/// The routes to the customer network's default and the like: all of IPv4.
-const EVERYWHERE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0);
 
 fn interface_key(port: PortId, vlan: Option<VlanId>) -> InterfaceKey {
     InterfaceKey { port, vlan: vlan.map_or(0, VlanId::get) }
@@ -74,18 +50,15 @@ pub(super) struct Compiled {
 }
 
 /// Compiles a whole model.
-///
-/// # Errors
-/// An IPv6 address.
-pub(super) fn compile(model: &Model) -> Result<Compiled, Ipv6Unsupported> {
+pub(super) fn compile(model: &Model) -> Compiled {
     let nothing = Desired::default();
     let mut needs = Needs::default();
-    let routes = ProviderRoutes::new(model)?;
+    let routes = ProviderRoutes::new(model);
     let mut compiler = Compiler::new(model, &nothing, &mut needs, &routes);
     for site in 0..model.frame.provider.sites.len() {
-        compiler.site(SiteIndex(site))?;
+        compiler.site(SiteIndex(site));
     }
-    compiler.external_networks()?;
+    compiler.external_networks();
     compiler.draft.settings = Some(nat::settings(&model.frame.nat));
     for (name, tenant) in &model.tenants {
         compiler.tenant(name, &tenant.value, Side::Comes);
@@ -102,33 +75,30 @@ pub(super) fn compile(model: &Model) -> Result<Compiled, Ipv6Unsupported> {
     for (hop, mac) in &model.neighbors {
         compiler.neighbor(*hop, mac.value, Side::Comes);
     }
-    let draft = compiler.finish()?;
-    Ok(Compiled { draft, needs, routes })
+    let draft = compiler.finish();
+    Compiled { draft, needs, routes }
 }
 
 /// Compiles what edits of a model, which have been made, ask of tables that hold `current` and, on top of that, what
 /// `draft` says already. `needs` follows; routes of the provider network are given back where they are other ones.
-///
-/// # Errors
-/// An IPv6 address.
 pub(super) fn recompile(
     model: &Model,
     edits: &[Edit],
     (current, draft): (&Desired, Draft),
     needs: &mut Needs,
     routes: &ProviderRoutes,
-) -> Result<(Draft, Option<ProviderRoutes>), Ipv6Unsupported> {
+) -> (Draft, Option<ProviderRoutes>) {
     let rerouted = edits.iter().any(|edit| matches!(edit, Edit::Address(_) | Edit::ProviderRoute(_)));
-    let other = if rerouted { Some(ProviderRoutes::new(model)?) } else { None };
+    let other = rerouted.then(|| ProviderRoutes::new(model));
     let mut compiler = Compiler::new(model, current, needs, other.as_ref().unwrap_or(routes));
     compiler.draft = draft;
     for edit in edits {
-        compiler.edit(edit)?;
+        compiler.edit(edit);
     }
     if rerouted {
         compiler.touch_all_peers();
     }
-    Ok((compiler.finish()?, other))
+    (compiler.finish(), other)
 }
 
 /// Whether something comes or goes.
@@ -147,7 +117,7 @@ struct Compiler<'c> {
     wishes: BTreeMap<IpAddr, &'c nvgw_config::Peer>,
     draft: Draft,
     /// Peers whose tunnel may be another one.
-    peers: BTreeSet<Ipv4Addr>,
+    peers: BTreeSet<IpAddr>,
 }
 
 impl<'c> Compiler<'c> {
@@ -164,7 +134,7 @@ impl<'c> Compiler<'c> {
         }
     }
 
-    fn edit(&mut self, edit: &Edit) -> Result<(), Ipv6Unsupported> {
+    fn edit(&mut self, edit: &Edit) {
         fn sides<K, V>(swap: &Swap<K, V>) -> impl Iterator<Item = (&V, Side)> {
             let gone = swap.before.iter().map(|value| (value, Side::Goes));
             gone.chain(swap.after.iter().map(|value| (value, Side::Comes)))
@@ -192,16 +162,15 @@ impl<'c> Compiler<'c> {
                         let interface = site_interface(&self.model.frame, own.site);
                         self.draft.locals.insert(Hop { interface, address: swap.key }, None);
                     }
-                    self.site(own.site)?;
+                    self.site(own.site);
                 }
             }
             Edit::ProviderRoute(_) | Edit::Suspended(_) => {}
         }
-        Ok(())
     }
 
     /// Asks for a route, or takes that back.
-    fn route(&mut self, vrf: VrfId, prefix: Ipv4Net, goal: Goal, side: Side) {
+    fn route(&mut self, vrf: VrfId, prefix: IpNet, goal: Goal, side: Side) {
         let key = RouteKey { vrf, prefix: prefix.trunc() };
         let goal = match side {
             Side::Comes => {
@@ -214,81 +183,80 @@ impl<'c> Compiler<'c> {
     }
 
     /// A route to a next hop on an external network; the next hop itself is reached over the same adjacency.
-    fn route_over(&mut self, vrf: VrfId, prefix: Ipv4Net, hop: Hop, side: Side) {
+    fn route_over(&mut self, vrf: VrfId, prefix: IpNet, hop: Hop, side: Side) {
         let turned = match side {
             Side::Comes => self.needs.hops.more(hop),
             Side::Goes => self.needs.hops.less(hop),
         };
         if turned {
-            let way = (side == Side::Comes).then_some(Adjacency::Hop { hop, tunnel: None });
+            let way = (side == Side::Comes).then_some(Adjacency::plain(hop));
             self.draft.adjacencies.insert(AdjacencyKey::Hop(hop), way);
         }
         self.route(vrf, prefix, Goal::Hop(hop), side);
     }
 
     /// A site as it is now.
-    fn site(&mut self, index: SiteIndex) -> Result<(), Ipv6Unsupported> {
+    fn site(&mut self, index: SiteIndex) {
         let site = &self.model.frame.provider.sites[index.0];
         let interface = interface_key(site.port, site.vlan);
-        let length = v4_net(site.subnet)?.prefix_len();
+        let length = site.subnet.prefix_len();
         let usable = self.model.addresses_of(index).into_iter().filter(|(_, own)| own.usable);
-        let addresses: Vec<_> = usable.map(|(address, _)| Ipv4Net::new_assert(address, length)).collect();
+        let addresses: Vec<_> = usable.map(|(address, _)| IpNet::new_assert(address, length)).collect();
         for own in &addresses {
             self.draft.locals.insert(Hop { interface, address: own.addr() }, Some(()));
         }
         let network = Network { name: site.name.clone(), role: Role::Site, addresses, mtu: site.mtu };
         self.draft.networks.insert(interface, Some(network));
-        Ok(())
     }
 
-    fn external_networks(&mut self) -> Result<(), Ipv6Unsupported> {
+    fn external_networks(&mut self) {
         let model = self.model;
         for (network, &vrf) in model.frame.external.iter().zip(&model.externals) {
             if network.tenant.is_none() {
                 self.draft.vrfs.insert(VrfKey::External(network.name.clone()), Some(vrf));
             }
-            let addresses: Vec<_> =
-                network.addresses.iter().map(|address| v4_net(*address)).collect::<Result<_, _>>()?;
             let interface = interface_key(network.port, network.vlan);
-            for own in &addresses {
-                self.route(vrf, own.addr().into(), Goal::Local, Side::Comes);
-                for address in unassignable(own) {
-                    self.route(vrf, address.into(), Goal::Discard, Side::Comes);
-                }
-                self.route(vrf, *own, Goal::Connected(interface), Side::Comes);
+            for own in &network.addresses {
+                self.prefix(vrf, own, own.addr(), Goal::Connected(interface), Side::Comes);
             }
-            let key = AdjacencyKey::Connected(interface);
-            self.draft.adjacencies.insert(key, Some(Adjacency::Connected(interface)));
-            self.external_routes(network, vrf, interface)?;
-            let role = Role::External(vrf);
-            let network = Network { name: network.name.clone(), role, addresses, mtu: network.mtu };
+            self.external_routes(network, vrf, interface);
+            let network = Network {
+                name: network.name.clone(),
+                role: Role::External(vrf),
+                addresses: network.addresses.clone(),
+                mtu: network.mtu,
+            };
+            for family in network.families() {
+                let key = AdjacencyKey::Connected(interface, family);
+                self.draft.adjacencies.insert(key, Some(Adjacency::Connected(interface, family)));
+            }
             self.draft.networks.insert(interface, Some(network));
         }
-        Ok(())
     }
 
-    fn external_routes(
-        &mut self,
-        network: &ExternalNetwork,
-        vrf: VrfId,
-        interface: InterfaceKey,
-    ) -> Result<(), Ipv6Unsupported> {
-        let mut ways: Vec<(Ipv4Net, Ipv4Addr)> =
-            Vec::with_capacity(network.routes.len() + network.gateways.len());
-        for route in &network.routes {
-            ways.push((v4_net(route.prefix)?, v4(route.next_hop)?));
+    /// What a connected prefix asks for: the routes to our own addresses in it and to those that nobody has, and its
+    /// own route.
+    fn prefix(&mut self, vrf: VrfId, prefix: &IpNet, own: IpAddr, goal: Goal, side: Side) {
+        for address in std::iter::once(own).chain(anycast(prefix)) {
+            self.route(vrf, address.into(), Goal::Local, side);
         }
-        for gateway in &network.gateways {
-            ways.push((EVERYWHERE, v4(*gateway)?));
+        for address in unassignable(prefix) {
+            self.route(vrf, address.into(), Goal::Discard, side);
         }
-        let hops: BTreeSet<Ipv4Addr> = ways.iter().map(|(_, next_hop)| *next_hop).collect();
-        for (prefix, address) in ways {
+        self.route(vrf, *prefix, goal, side);
+    }
+
+    fn external_routes(&mut self, network: &ExternalNetwork, vrf: VrfId, interface: InterfaceKey) {
+        let routes = network.routes.iter().map(|route| (route.prefix, route.next_hop));
+        let gateways = network.gateways.iter().map(|gateway| (everywhere(Family::of(*gateway)), *gateway));
+        let hops: BTreeSet<IpAddr> =
+            routes.clone().chain(gateways.clone()).map(|(_, next_hop)| next_hop).collect();
+        for (prefix, address) in routes.chain(gateways) {
             self.route_over(vrf, prefix, Hop { interface, address }, Side::Comes);
         }
         for address in hops {
             self.route(vrf, address.into(), Goal::Hop(Hop { interface, address }), Side::Comes);
         }
-        Ok(())
     }
 
     fn tenant(&mut self, name: &str, tenant: &model::Tenant, side: Side) {
@@ -298,14 +266,19 @@ impl<'c> Compiler<'c> {
             let external = self.model.externals[index];
             // A hand-off network is in the tenant's own VRF already.
             if external != vrf {
-                let out = match &tenant.nat {
-                    Some(nat) => {
-                        self.translation(vrf, external, nat, side);
-                        Goal::Translate(external)
-                    }
-                    None => Goal::Vrf(external),
-                };
-                self.route(vrf, EVERYWHERE, out, side);
+                if let Some(nat) = &tenant.nat {
+                    self.translation(vrf, external, nat, side);
+                }
+                let of_network = &self.model.frame.external[index].addresses;
+                let families: BTreeSet<_> = of_network.iter().map(|own| Family::of(own.addr())).collect();
+                for family in families {
+                    // Only IPv4 is ever translated.
+                    let out = match family {
+                        Family::V4 if tenant.nat.is_some() => Goal::Translate(external),
+                        _ => Goal::Vrf(external),
+                    };
+                    self.route(vrf, everywhere(family), out, side);
+                }
                 for prefix in &tenant.public_prefixes {
                     self.route(external, *prefix, Goal::Vrf(vrf), side);
                 }
@@ -314,18 +287,15 @@ impl<'c> Compiler<'c> {
     }
 
     fn subnet(&mut self, vsid: Vsid, subnet: &model::Subnet, side: Side) {
-        let &model::Subnet { vrf, prefix, gateway, .. } = subnet;
-        self.route(vrf, gateway.into(), Goal::Local, side);
-        for address in unassignable(&prefix) {
-            self.route(vrf, address.into(), Goal::Discard, side);
+        let &model::Subnet { vrf, prefixes, .. } = subnet;
+        for SubnetPrefix { prefix, gateway } in prefixes.iter() {
+            self.prefix(vrf, prefix, *gateway, Goal::Subnet, side);
         }
-        self.route(vrf, prefix, Goal::Subnet, side);
         // A tenant that is not there any more takes the subnet along with a later edit.
         let tenant = self.model.tenants.get(&subnet.tenant).filter(|_| side == Side::Comes);
         let value = tenant.map(|tenant| Subnet {
             vrf,
-            prefix,
-            gateway,
+            prefixes,
             gateway_mac: tenant.value.gateway_mac,
             sender_mode: match tenant.value.sender_check {
                 SenderCheck::Strict => SenderMode::Strict,
@@ -353,7 +323,7 @@ impl<'c> Compiler<'c> {
         let record = &placed.record.value;
         let peer = placed.provider();
         let encapsulation = &self.model.frame.provider.encapsulation;
-        let of_peer = self.wishes.get(&IpAddr::V4(peer)).and_then(|wish| wish.flow_id);
+        let of_peer = self.wishes.get(&peer).and_then(|wish| wish.flow_id);
         let flow_id = record.flow_id.or(of_peer).unwrap_or(encapsulation.flow_id);
         Some(Record {
             vsid: record.vsid,
@@ -368,7 +338,7 @@ impl<'c> Compiler<'c> {
         self.model.tenants.get(self.model.tenant_of(vrf)?).map(|tenant| tenant.value.gateway_mac)
     }
 
-    fn customer_route(&mut self, (vrf, prefix): CustomerRouteKey, next_hop: Ipv4Addr, side: Side) {
+    fn customer_route(&mut self, (vrf, prefix): CustomerRouteKey, next_hop: IpAddr, side: Side) {
         let via = Customer { vrf, address: next_hop };
         let turned = match side {
             Side::Comes => self.needs.vias.more(via),
@@ -392,29 +362,29 @@ impl<'c> Compiler<'c> {
     }
 
     /// The draft, once everything has been said: tunnels follow from which peers are left.
-    fn finish(mut self) -> Result<Draft, Ipv6Unsupported> {
+    fn finish(mut self) -> Draft {
         for peer in std::mem::take(&mut self.peers) {
-            let way = if self.needs.peers.contains(peer) { Some(self.tunnel(peer)?) } else { None };
+            let way = self.needs.peers.contains(peer).then(|| self.tunnel(peer));
             self.draft.adjacencies.insert(AdjacencyKey::Peer(peer), way);
         }
-        Ok(self.draft)
+        self.draft
     }
 
     /// The tunnel to a provider address.
-    fn tunnel(&self, peer: Ipv4Addr) -> Result<Adjacency, Ipv6Unsupported> {
+    fn tunnel(&self, peer: IpAddr) -> Adjacency {
         let encapsulation: &Encapsulation = &self.model.frame.provider.encapsulation;
-        let Some(path) = self.routes.lookup(peer) else { return Ok(Adjacency::NoRoute) };
+        let Some(path) = self.routes.lookup(peer) else { return Adjacency::NoRoute };
         let interface = site_interface(&self.model.frame, path.site);
         let network = self.draft.network(self.current, interface);
         // Without an address that is known to be ours alone nothing can be sent.
         let Some(source) = network.and_then(|network| network.addresses.first()) else {
-            return Ok(Adjacency::NoRoute);
+            return Adjacency::NoRoute;
         };
-        let wish = self.wishes.get(&ProviderAddr(IpAddr::V4(peer)).0);
+        let wish = self.wishes.get(&peer);
         let ecn = wish.and_then(|wish| wish.ecn).unwrap_or(encapsulation.ecn);
         let tunnel = Tunnel {
-            source: source.addr().into(),
-            destination: peer.into(),
+            source: source.addr(),
+            destination: peer,
             ttl: encapsulation.ttl,
             dscp: match encapsulation.dscp {
                 DscpMode::Uniform => Dscp::Uniform,
@@ -422,7 +392,8 @@ impl<'c> Compiler<'c> {
             },
             ecn_compatible: ecn == EcnMode::Compatible,
         };
-        Ok(Adjacency::Hop { hop: Hop { interface, address: path.next_hop }, tunnel: Some(tunnel) })
+        let hop = Hop { interface, address: path.next_hop };
+        Adjacency::Hop { hop, tunnel: Some(tunnel), mtu: path.mtu }
     }
 }
 

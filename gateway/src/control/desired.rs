@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 #[cfg(test)]
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use nvgw_config::RemovedAddresses;
-use nvgw_types::{MacAddr, PortId, VrfId, Vsid};
+use nvgw_types::{Family, MacAddr, PortId, VrfId, Vsid};
 
 use crate::tables::entries::{BindingKey, Endpoint, NatPolicy, NatSettings, PortRange, SenderMode, Tunnel};
 
@@ -27,7 +27,7 @@ pub struct Hop {
     /// The interface.
     pub interface: InterfaceKey,
     /// The address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
 }
 
 /// A VRF's name.
@@ -66,7 +66,7 @@ pub struct Network {
     /// What it is.
     pub role: Role,
     /// The gateway's own addresses there, each with its prefix length; never empty.
-    pub addresses: Vec<Ipv4Net>,
+    pub addresses: Vec<IpNet>,
     /// The biggest IP packet, in bytes.
     pub mtu: u16,
 }
@@ -74,24 +74,133 @@ pub struct Network {
 impl Network {
     /// Whether the address is the gateway's own.
     #[must_use]
-    pub fn owns(&self, address: Ipv4Addr) -> bool {
+    pub fn owns(&self, address: IpAddr) -> bool {
         self.addresses.iter().any(|own| own.addr() == address)
     }
 
     /// The own address whose prefix holds a host's `address`; `None` for addresses that are on no connected prefix
-    /// and for those that no host can have: network and broadcast address.
+    /// and for those that no host can have.
     #[must_use]
-    pub fn own_address_toward(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
-        let holds = |own: &&Ipv4Net| own.contains(&address) && !unassignable(own).contains(&address);
-        self.addresses.iter().find(holds).map(Ipv4Net::addr)
+    pub fn own_address_toward(&self, address: IpAddr) -> Option<IpAddr> {
+        self.addresses.iter().find(|own| can_be_host(own, address)).map(IpNet::addr)
+    }
+
+    /// The families of its addresses.
+    pub fn families(&self) -> impl Iterator<Item = Family> {
+        [Family::V4, Family::V6]
+            .into_iter()
+            .filter(|family| self.addresses.iter().any(|own| Family::of(own.addr()) == *family))
     }
 }
 
-/// The addresses of a prefix that no host can have: network and broadcast address, which prefixes of 31 and 32 bits
-/// lack (RFC 3021).
+/// The addresses of a prefix that nobody has: network and broadcast address, which IPv6 and IPv4 prefixes of 31 and 32
+/// bits lack (RFC 3021).
 #[must_use]
-pub fn unassignable(prefix: &Ipv4Net) -> Vec<Ipv4Addr> {
-    if prefix.prefix_len() > 30 { Vec::new() } else { vec![prefix.network(), prefix.broadcast()] }
+pub fn unassignable(prefix: &IpNet) -> Vec<IpAddr> {
+    match prefix {
+        IpNet::V4(prefix) if prefix.prefix_len() <= 30 => {
+            vec![prefix.network().into(), prefix.broadcast().into()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The address of a prefix that all of its routers have, the gateway among them: IPv6's subnet-router anycast address
+/// (RFC 4291 §2.6.1), which prefixes of 127 and 128 bits lack (RFC 6164).
+#[must_use]
+pub fn anycast(prefix: &IpNet) -> Option<IpAddr> {
+    match prefix {
+        IpNet::V6(prefix) if prefix.prefix_len() <= 126 => Some(prefix.network().into()),
+        _ => None,
+    }
+}
+
+/// Whether a host of a prefix can have an address.
+#[must_use]
+pub fn can_be_host(prefix: &IpNet, address: IpAddr) -> bool {
+    prefix.contains(&address) && anycast(prefix) != Some(address) && !unassignable(prefix).contains(&address)
+}
+
+/// The prefix of all addresses of a family.
+#[must_use]
+pub const fn everywhere(family: Family) -> IpNet {
+    match family {
+        Family::V4 => IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0)),
+        Family::V6 => IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0)),
+    }
+}
+
+/// Whether a prefix is that of a single address.
+#[must_use]
+pub fn is_single(prefix: &IpNet) -> bool {
+    prefix.prefix_len() == prefix.max_prefix_len()
+}
+
+/// A prefix of a virtual subnet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubnetPrefix {
+    /// The prefix, host bits zero.
+    pub prefix: IpNet,
+    /// The gateway's own address there.
+    pub gateway: IpAddr,
+}
+
+impl From<nvgw_config::SubnetPrefix> for SubnetPrefix {
+    fn from(file: nvgw_config::SubnetPrefix) -> Self {
+        Self { prefix: file.prefix.trunc(), gateway: file.gateway.0 }
+    }
+}
+
+impl From<SubnetPrefix> for nvgw_config::SubnetPrefix {
+    fn from(own: SubnetPrefix) -> Self {
+        Self { prefix: own.prefix, gateway: nvgw_types::CustomerAddr(own.gateway) }
+    }
+}
+
+/// The prefixes of a virtual subnet: one, or two of different families, IPv4 first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubnetPrefixes {
+    first: SubnetPrefix,
+    second: Option<SubnetPrefix>,
+}
+
+impl SubnetPrefixes {
+    /// The prefixes of a subnet of the file.
+    #[must_use]
+    pub fn of_file(subnet: &nvgw_config::Subnet) -> Self {
+        let own = |at: usize| subnet.prefixes.get(at).map(|prefix| SubnetPrefix::from(*prefix));
+        Self { first: own(0).expect("a subnet has a prefix"), second: own(1) }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &SubnetPrefix> {
+        std::iter::once(&self.first).chain(&self.second)
+    }
+
+    /// The first, and the second where there is one.
+    #[must_use]
+    pub const fn both(&self) -> (SubnetPrefix, Option<SubnetPrefix>) {
+        (self.first, self.second)
+    }
+
+    /// The one that holds an address.
+    #[must_use]
+    pub fn at(&self, address: IpAddr) -> Option<&SubnetPrefix> {
+        self.iter().find(|own| own.prefix.contains(&address))
+    }
+
+    /// The one of a family.
+    #[must_use]
+    pub fn of(&self, family: Family) -> Option<&SubnetPrefix> {
+        self.iter().find(|own| Family::of(own.gateway) == family)
+    }
+}
+
+impl std::fmt::Display for SubnetPrefixes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.first.prefix)?;
+        self.second.map_or(Ok(()), |second| write!(f, " and {}", second.prefix))
+    }
 }
 
 /// A virtual subnet.
@@ -99,10 +208,8 @@ pub fn unassignable(prefix: &Ipv4Net) -> Vec<Ipv4Addr> {
 pub struct Subnet {
     /// Its tenant's VRF.
     pub vrf: VrfId,
-    /// Its prefix.
-    pub prefix: Ipv4Net,
-    /// The gateway's own address there.
-    pub gateway: Ipv4Addr,
+    /// Its prefixes.
+    pub prefixes: SubnetPrefixes,
     /// The gateway's own Ethernet address there.
     pub gateway_mac: MacAddr,
     /// What becomes of packets of unknown senders.
@@ -115,7 +222,7 @@ pub struct Customer {
     /// The VRF.
     pub vrf: VrfId,
     /// The address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
 }
 
 /// A lookup record.
@@ -126,7 +233,7 @@ pub struct Record {
     /// The VM's Ethernet address.
     pub mac: MacAddr,
     /// The provider address of its host.
-    pub peer: Ipv4Addr,
+    pub peer: IpAddr,
     /// The gateway's Ethernet address in its subnet.
     pub gateway_mac: MacAddr,
     /// Whether its FlowID is always zero.
@@ -139,7 +246,7 @@ pub struct RouteKey {
     /// The VRF.
     pub vrf: VrfId,
     /// The prefix, host bits zero.
-    pub prefix: Ipv4Net,
+    pub prefix: IpNet,
 }
 
 /// Where a route leads.
@@ -169,11 +276,19 @@ pub enum Goal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AdjacencyKey {
     /// The tunnel to a provider address.
-    Peer(Ipv4Addr),
+    Peer(IpAddr),
     /// A next hop or host on an external network.
     Hop(Hop),
-    /// The hosts of an external network's connected prefixes that are not known yet.
-    Connected(InterfaceKey),
+    /// The hosts of an external network's connected prefixes of a family that are not known yet.
+    Connected(InterfaceKey, Family),
+}
+
+impl Adjacency {
+    /// A way over a next hop without a tunnel.
+    #[must_use]
+    pub const fn plain(hop: Hop) -> Self {
+        Self::Hop { hop, tunnel: None, mtu: None }
+    }
 }
 
 /// What an adjacency is made of, but for the next hop's Ethernet address.
@@ -187,9 +302,11 @@ pub enum Adjacency {
         hop: Hop,
         /// The tunnel, toward a peer.
         tunnel: Option<Tunnel>,
+        /// The biggest IP packet of the whole way, outer headers included, where it is less than the network's.
+        mtu: Option<u16>,
     },
     /// See [`AdjacencyKey::Connected`].
-    Connected(InterfaceKey),
+    Connected(InterfaceKey, Family),
 }
 
 /// A public address's name: the external network's VRF, and the address.
@@ -208,8 +325,8 @@ pub struct Public {
     pub ports: Option<PortRange>,
     /// Whether ports of it are forwarded.
     pub forwards: bool,
-    /// Whose it is one to one.
-    pub customer: Option<Customer>,
+    /// Whose it is one to one: a VRF, and the customer address there.
+    pub customer: Option<(VrfId, Ipv4Addr)>,
 }
 
 /// What all translation has in common.
@@ -267,7 +384,7 @@ impl Desired {
             .values()
             .filter_map(|adjacency| match adjacency {
                 Adjacency::Hop { hop, .. } => Some(*hop),
-                Adjacency::NoRoute | Adjacency::Connected(_) => None,
+                Adjacency::NoRoute | Adjacency::Connected(..) => None,
             })
             .collect()
     }

@@ -6,20 +6,18 @@
 
 pub(super) mod limit;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use nvgw_types::VrfId;
+use nvgw_types::{Family, VrfId};
 
 use super::desired::Role;
-use super::fabric::mapped;
 use super::frames::error::{Refused, TOS};
 use super::neighbors::{Effect, Frame, Origin};
 use super::slow_path::usable;
 use super::time::Nanos;
 use super::{Control, frames};
-use crate::packet::ethernet;
 use crate::tables::Grace;
-use crate::tables::entries::{Record, Rewrite, Target};
+use crate::tables::entries::{Record, Rewrite, Target, from_ip};
 use crate::tables::exchange::{IcmpError, Ingress};
 use crate::telemetry::DropReason;
 
@@ -54,40 +52,43 @@ impl<G: Grace> Control<G> {
     /// The way back to a packet's sender, and the VRF that the packet came in by; `None` where it is told nothing.
     fn way_back(&self, ingress: Ingress, refused: &Refused<'_>) -> Option<(VrfId, Back)> {
         let (vrf, back) = match ingress {
-            Ingress::Tenant(vrf) => (vrf, self.back_inside(vrf, refused.source)),
+            Ingress::Tenant(vrf) => (vrf, self.back_inside(vrf, refused.source.into())),
             Ingress::Outside(interface) => {
                 let interface = self.fabric.interface_key(interface)?;
                 let Role::External(vrf) = self.fabric.network(interface)?.role else { return None };
-                (vrf, self.back_outside(vrf, refused.source))
+                (vrf, self.back_outside(vrf, refused.source.into()))
             }
         };
         // To a subnet's network or broadcast address: to many, or to none.
-        let to_one = self.route(vrf, refused.destination).1 != Target::Discard;
+        let to_one = self.route(vrf, refused.destination.into()).1 != Target::Discard;
         back.filter(|_| to_one).map(|back| (vrf, back))
     }
 
     /// To a VM of a tenant, or to a host behind it.
-    fn back_inside(&self, vrf: VrfId, sender: Ipv4Addr) -> Option<Back> {
+    fn back_inside(&self, vrf: VrfId, sender: IpAddr) -> Option<Back> {
         let address = match self.route(vrf, sender) {
-            (there, Target::Subnet) if there == vrf => mapped(sender),
+            (there, Target::Subnet) if there == vrf => from_ip(sender),
             (there, Target::Via(id)) if there == vrf => self.fabric.writers.vias.get(id.0)?.address,
             _ => return None,
         };
         let record = self.record(vrf, address)?;
         let subnet = self.fabric.current.subnets.get(&record.vsid())?;
         let rewrite = *self.fabric.writers.adjacencies.get(record.adjacency().0)?;
-        Some(Back { from: subnet.gateway, rewrite, record: Some(record) })
+        let IpAddr::V4(from) = subnet.prefixes.of(Family::of(sender))?.gateway else { return None };
+        Some(Back { from, rewrite, record: Some(record) })
     }
 
     /// To a host outside, by the routes of an external network.
-    fn back_outside(&self, vrf: VrfId, sender: Ipv4Addr) -> Option<Back> {
+    fn back_outside(&self, vrf: VrfId, sender: IpAddr) -> Option<Back> {
         let (there, Target::Adjacency(id)) = self.route(vrf, sender) else { return None };
         if there != vrf {
             return None;
         }
         let rewrite = *self.fabric.writers.adjacencies.get(id.0)?;
         let hop = self.hop_of_way(&rewrite, sender)?;
-        let from = self.fabric.network(hop.interface)?.own_address_toward(hop.address)?;
+        let IpAddr::V4(from) = self.fabric.network(hop.interface)?.own_address_toward(hop.address)? else {
+            return None;
+        };
         Some(Back { from, rewrite, record: None })
     }
 
@@ -103,7 +104,7 @@ impl<G: Grace> Control<G> {
         let packet = refused.answer(error, back.from, back.rewrite.mtu());
         let neighbor = usable(&back.rewrite, packet.len())?;
         let bytes = match &back.record {
-            Some(record) => frames::encapsulated(&back.rewrite, record, ethernet::IPV4, TOS, &packet),
+            Some(record) => frames::encapsulated(&back.rewrite, record, None, TOS, &packet),
             None => frames::plain(&back.rewrite, &packet),
         };
         self.pass(now, neighbor, Frame { bytes, origin: Origin::Error }, effects)

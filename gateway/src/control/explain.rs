@@ -5,22 +5,21 @@ mod obstacle;
 mod sender;
 mod walk;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use nvgw_types::{PortId, VrfId, Vsid};
+use nvgw_types::{Family, PortId, VrfId, Vsid};
 
 use nat::Flow;
 pub(super) use obstacle::Obstacle;
 pub(super) use walk::{End, Side, Walk, Way};
 
 use super::Control;
-use super::compile::v4;
 use super::desired::{InterfaceKey, Network, Role, VrfKey};
 use super::neighbors::State;
 use crate::diagnosis::{ExplainRequest, Explanation, Verdict};
-use crate::packet::ipv4;
+use crate::packet::{ipv4, ipv6};
 use crate::tables::Grace;
-use crate::tables::entries::Reach;
+use crate::tables::entries::{Reach, to_ip};
 use crate::telemetry::DropReason;
 
 impl<G: Grace> Control<G> {
@@ -28,11 +27,13 @@ impl<G: Grace> Control<G> {
     /// Ethernet address, and from a VM with the VM's own.
     ///
     /// # Errors
-    /// A question that means no packet: IPv6, a number that is no VSID, a network that is not there.
+    /// A question that means no packet: addresses of different families, a number that is no VSID, a network that is not
+    /// there.
     pub fn explain(&self, request: &ExplainRequest) -> Result<Explanation, String> {
-        let to = ip(request.dst)?;
-        let from = request.src.map(ip).transpose()?;
-        let peer = request.provider_address.map(ip).transpose()?;
+        let (to, from, peer) = (request.dst, request.src, request.provider_address);
+        if let Some(from) = from.filter(|from| Family::of(*from) != Family::of(to)) {
+            return Err(format!("no packet goes from {from} to {to}: they are of different families"));
+        }
         let mut walk = Walk::of(self, Flow::of(request, from));
         let ended = match request.vsid {
             Some(number) => {
@@ -77,8 +78,8 @@ impl<G: Grace> Control<G> {
         &self,
         walk: &mut Walk<'_, G>,
         vrf: VrfId,
-        from: Option<Ipv4Addr>,
-        to: Ipv4Addr,
+        from: Option<IpAddr>,
+        to: IpAddr,
     ) -> Result<Verdict, Obstacle> {
         if let Some(from) = from {
             may_send(from, DropReason::OuterMartianSource)?;
@@ -88,7 +89,7 @@ impl<G: Grace> Control<G> {
     }
 
     /// What becomes of a packet whose way ends there.
-    fn end(&self, end: End, to: Ipv4Addr) -> Verdict {
+    fn end(&self, end: End, to: IpAddr) -> Verdict {
         match end {
             End::Local => {
                 let what = format!("{to} is an address of the gateway itself, which answers ping there");
@@ -118,9 +119,9 @@ impl<G: Grace> Control<G> {
     }
 
     fn destination_words(&self, way: &Way) -> String {
-        match way.record.map(|record| (record.vsid(), walk::v4(record.provider()))) {
-            Some((vsid, Some(peer))) => format!("to {peer} in NVGRE, VSID {}", vsid.get()),
-            _ => format!("to {} on {}", way.hop.address, self.place(way.hop.interface)),
+        match way.record.map(|record| (record.vsid(), to_ip(record.provider()))) {
+            Some((vsid, peer)) => format!("to {peer} in NVGRE, VSID {}", vsid.get()),
+            None => format!("to {} on {}", way.hop.address, self.place(way.hop.interface)),
         }
     }
 
@@ -139,24 +140,28 @@ pub(super) fn no_policy(vsid: u32) -> Obstacle {
     )
 }
 
-fn may_send(address: Ipv4Addr, reason: DropReason) -> Result<(), Obstacle> {
-    if ipv4::may_send(address.into()) {
+fn may_send(address: IpAddr, reason: DropReason) -> Result<(), Obstacle> {
+    let may = match address {
+        IpAddr::V4(v4) => ipv4::may_send(v4.into()),
+        IpAddr::V6(v6) => ipv6::may_send(v6.into()),
+    };
+    if may {
         return Ok(());
     }
     let message = format!("{address} cannot be a sender's address");
     Err(Obstacle::new(reason, message, "see which host sends with it"))
 }
 
-fn unicast(to: Ipv4Addr) -> Result<(), Obstacle> {
-    if !ipv4::is_multicast_or_reserved(to.into()) {
+fn unicast(to: IpAddr) -> Result<(), Obstacle> {
+    let one = match to {
+        IpAddr::V4(v4) => !ipv4::is_multicast_or_reserved(v4.into()),
+        IpAddr::V6(v6) => ipv6::may_send(v6.into()),
+    };
+    if one {
         return Ok(());
     }
-    let message = format!("{to} is a multicast, reserved or broadcast address");
+    let message = format!("{to} is a multicast, reserved, broadcast or link-local address");
     Err(Obstacle::new(DropReason::MulticastUnsupported, message, "send to a host's address"))
-}
-
-fn ip(address: IpAddr) -> Result<Ipv4Addr, String> {
-    v4(address).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@
 mod nat;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use nvgw_types::{AdjacencyId, Family, InterfaceId, MacAddr, ViaId, VrfId, Vsid};
 
 use super::PortHardware;
@@ -20,7 +21,7 @@ use super::nat::Leftovers;
 use super::neighbors::{Neighbors, hosts_of};
 use crate::tables::entries::{
     self, Interface, InterfaceKind, Reach, RecordSpec, Rewrite, RewriteSpec, ScopedAddress, Target, Via,
-    ipv4_mapped,
+    from_ip,
 };
 use crate::tables::set::{LocalAddress, TableWriters, no_way};
 use crate::tables::{Grace, ReadersStalled, RouteError, Shape, TableError};
@@ -51,6 +52,8 @@ pub(super) struct Fabric<G> {
     hardware: Vec<PortHardware>,
     /// What the tables hold, learned hosts aside.
     pub(super) current: Desired,
+    /// How many routes of each family `current` has.
+    routes: [usize; 2],
     /// Hosts of connected prefixes that were learned, with the VRF of their host route.
     hosts: BTreeMap<Hop, VrfId>,
     interfaces: BTreeMap<InterfaceKey, InterfaceId>,
@@ -63,11 +66,6 @@ pub(super) struct Fabric<G> {
     pub(super) nat: Leftovers,
 }
 
-/// An IPv4 address as tables know it.
-pub(super) fn mapped(address: std::net::Ipv4Addr) -> u128 {
-    ipv4_mapped(address.into())
-}
-
 impl<G: Grace> Fabric<G> {
     pub(super) fn new(writers: TableWriters, grace: G, hardware: Vec<PortHardware>) -> Self {
         Self {
@@ -75,6 +73,7 @@ impl<G: Grace> Fabric<G> {
             grace,
             hardware,
             current: Desired::default(),
+            routes: [0; 2],
             hosts: BTreeMap::new(),
             interfaces: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -105,19 +104,22 @@ impl<G: Grace> Fabric<G> {
         self.hardware[key.port.index()].mac
     }
 
+    /// How many routes of a family the configuration has in the tables.
+    pub(super) fn routes(&self, family: Family) -> usize {
+        self.routes[family as usize]
+    }
+
     /// How many adjacencies lead over a next hop.
     pub(super) fn users(&self, hop: Hop) -> usize {
         self.users.get(&hop).map_or(0, BTreeSet::len)
     }
 
     /// The next hops that lead to provider addresses of hosts, each with those.
-    pub(super) fn hops_to_peers(
-        &self,
-    ) -> impl Iterator<Item = (Hop, impl Iterator<Item = std::net::Ipv4Addr>)> {
-        fn peer(key: &AdjacencyKey) -> Option<std::net::Ipv4Addr> {
+    pub(super) fn hops_to_peers(&self) -> impl Iterator<Item = (Hop, impl Iterator<Item = IpAddr>)> {
+        fn peer(key: &AdjacencyKey) -> Option<IpAddr> {
             match key {
                 AdjacencyKey::Peer(peer) => Some(*peer),
-                AdjacencyKey::Hop(_) | AdjacencyKey::Connected(_) => None,
+                AdjacencyKey::Hop(_) | AdjacencyKey::Connected(..) => None,
             }
         }
         // Peers come first among the keys.
@@ -131,7 +133,7 @@ impl<G: Grace> Fabric<G> {
     }
 
     /// Learned hosts of an address, on whatever network.
-    pub(super) fn hosts_at(&self, address: std::net::Ipv4Addr) -> impl Iterator<Item = Hop> {
+    pub(super) fn hosts_at(&self, address: IpAddr) -> impl Iterator<Item = Hop> {
         let interfaces = self.current.networks.keys();
         let hops = interfaces.map(move |interface| Hop { interface: *interface, address });
         hops.filter(|hop| self.hosts.contains_key(hop))
@@ -150,6 +152,10 @@ impl<G: Grace> Fabric<G> {
             VrfKey::External(_) => Shape::External,
         };
         self.writers.ipv4_routes.create_vrf(id, shape, &self.grace)?;
+        if let Err(error) = self.writers.ipv6_routes.create_vrf(id, shape, &self.grace) {
+            self.writers.ipv4_routes.remove_vrf(id, &self.grace)?;
+            return Err(error.into());
+        }
         self.current.vrfs.insert(key, id);
         Ok(())
     }
@@ -158,6 +164,7 @@ impl<G: Grace> Fabric<G> {
         if let Some(id) = self.current.vrfs.get(key).copied() {
             self.cut_draining_of(id);
             self.writers.ipv4_routes.remove_vrf(id, &self.grace)?;
+            self.writers.ipv6_routes.remove_vrf(id, &self.grace)?;
             self.current.vrfs.remove(key);
             self.nat.leave(id);
         }
@@ -205,14 +212,14 @@ impl<G: Grace> Fabric<G> {
 
     pub(super) fn put_local(&mut self, own: Hop) -> Written {
         let interface = self.interface(own.interface)?;
-        let value = LocalAddress { interface, address: mapped(own.address) };
+        let value = LocalAddress { interface, address: from_ip(own.address) };
         self.writers.locals.upsert(value, &self.grace)?;
         self.current.locals.insert(own, ());
         Ok(())
     }
 
     pub(super) fn drop_local(&mut self, own: Hop) {
-        self.writers.locals.remove(&LocalAddress::key_of(mapped(own.address)), &self.grace);
+        self.writers.locals.remove(&LocalAddress::key_of(from_ip(own.address)), &self.grace);
         self.current.locals.remove(&own);
     }
 
@@ -222,7 +229,7 @@ impl<G: Grace> Fabric<G> {
             subnet.vrf,
             subnet.gateway_mac,
             subnet.sender_mode,
-            [subnet.prefix.into()],
+            subnet.prefixes.iter().map(|own| own.prefix),
         );
         self.writers.subnets.upsert(value, &self.grace)?;
         self.current.subnets.insert(vsid, subnet);
@@ -238,8 +245,8 @@ impl<G: Grace> Fabric<G> {
         let adjacency = self.adjacencies.get(&AdjacencyKey::Peer(record.peer));
         let value = entries::Record::new(&RecordSpec {
             vrf: customer.vrf,
-            address: mapped(customer.address),
-            provider: mapped(record.peer),
+            address: from_ip(customer.address),
+            provider: from_ip(record.peer),
             adjacency: *adjacency.ok_or(WriteError::Missing("way to the record's host"))?,
             vsid: record.vsid,
             mac: record.mac,
@@ -252,13 +259,13 @@ impl<G: Grace> Fabric<G> {
     }
 
     pub(super) fn drop_record(&mut self, customer: Customer) {
-        let key = ScopedAddress { scope: customer.vrf.0, address: mapped(customer.address) };
+        let key = ScopedAddress { scope: customer.vrf.0, address: from_ip(customer.address) };
         self.writers.records.remove(&key, &self.grace);
         self.current.records.remove(&customer);
     }
 
     pub(super) fn put_via(&mut self, via: Customer) -> Written {
-        let id = ViaId(self.writers.vias.create(Via { address: mapped(via.address) }, &self.grace)?);
+        let id = ViaId(self.writers.vias.create(Via { address: from_ip(via.address) }, &self.grace)?);
         self.vias.insert(via, id);
         self.current.vias.insert(via, ());
         Ok(())
@@ -285,11 +292,16 @@ impl<G: Grace> Fabric<G> {
                 Target::Via(*self.vias.get(&via).ok_or(WriteError::Missing("customer next hop"))?)
             }
             Goal::Hop(hop) => Target::Adjacency(adjacency(AdjacencyKey::Hop(hop))?),
-            Goal::Connected(interface) => Target::Adjacency(adjacency(AdjacencyKey::Connected(interface))?),
+            Goal::Connected(interface) => {
+                let family = Family::of(key.prefix.addr());
+                Target::Adjacency(adjacency(AdjacencyKey::Connected(interface, family))?)
+            }
         };
         self.yield_to(key, goal)?;
         self.write_route(key, target)?;
-        self.current.routes.insert(key, goal);
+        if self.current.routes.insert(key, goal).is_none() {
+            self.routes[Family::of(key.prefix.addr()) as usize] += 1;
+        }
         Ok(())
     }
 
@@ -297,7 +309,9 @@ impl<G: Grace> Fabric<G> {
         if !self.drains(key) {
             self.erase_route(key);
         }
-        self.current.routes.remove(&key);
+        if self.current.routes.remove(&key).is_some() {
+            self.routes[Family::of(key.prefix.addr()) as usize] -= 1;
+        }
     }
 
     pub(super) fn put_adjacency(
@@ -333,7 +347,7 @@ impl<G: Grace> Fabric<G> {
         if configured || self.speaks_for(hop.interface, hop.address) {
             return Ok(());
         }
-        let adjacency = Adjacency::Hop { hop, tunnel: None };
+        let adjacency = Adjacency::plain(hop);
         self.write_adjacency(key, adjacency, neighbors)?;
         self.link(key, adjacency);
         self.hosts.insert(hop, vrf);
@@ -345,7 +359,7 @@ impl<G: Grace> Fabric<G> {
         let Some(vrf) = self.hosts.remove(&hop) else { return };
         self.erase_route(RouteKey { vrf, prefix: hop.address.into() });
         self.drop_adjacency(AdjacencyKey::Hop(hop));
-        self.unlink(AdjacencyKey::Hop(hop), Some(Adjacency::Hop { hop, tunnel: None }));
+        self.unlink(AdjacencyKey::Hop(hop), Some(Adjacency::plain(hop)));
     }
 
     /// Rebuilds every way over a next hop, whose Ethernet address has changed.
@@ -358,12 +372,14 @@ impl<G: Grace> Fabric<G> {
         let over = |hop: &Hop| hop.interface == interface;
         let hops: Vec<_> = self.users.keys().filter(|hop| over(hop)).copied().collect();
         hops.into_iter().try_for_each(|hop| self.refresh(hop, neighbors))?;
-        self.rewrite_again(AdjacencyKey::Connected(interface), neighbors)
+        [Family::V4, Family::V6]
+            .into_iter()
+            .try_for_each(|family| self.rewrite_again(AdjacencyKey::Connected(interface, family), neighbors))
     }
 
     fn rewrite_again(&mut self, key: AdjacencyKey, neighbors: &Neighbors) -> Written {
         let learned = |key| match key {
-            AdjacencyKey::Hop(hop) => self.hosts.get(&hop).map(|_| Adjacency::Hop { hop, tunnel: None }),
+            AdjacencyKey::Hop(hop) => self.hosts.get(&hop).map(|_| Adjacency::plain(hop)),
             _ => None,
         };
         match self.current.adjacencies.get(&key).copied().or_else(|| learned(key)) {
@@ -410,10 +426,14 @@ impl<G: Grace> Fabric<G> {
     }
 
     fn rewrite(&self, adjacency: Adjacency, neighbors: &Neighbors) -> Result<Rewrite, WriteError> {
-        let (interface, tunnel, hop) = match adjacency {
+        let (interface, family, hop) = match adjacency {
             Adjacency::NoRoute => return Ok(no_way()),
-            Adjacency::Connected(interface) => (interface, None, None),
-            Adjacency::Hop { hop, tunnel } => (hop.interface, tunnel, Some(hop)),
+            Adjacency::Connected(interface, family) => (interface, family, None),
+            Adjacency::Hop { hop, .. } => (hop.interface, Family::of(hop.address), Some(hop)),
+        };
+        let (tunnel, path_mtu) = match adjacency {
+            Adjacency::Hop { tunnel, mtu, .. } => (tunnel, mtu),
+            Adjacency::NoRoute | Adjacency::Connected(..) => (None, None),
         };
         let id = self.interface(interface)?;
         let network = self.network(interface).ok_or(WriteError::Missing("network"))?;
@@ -429,26 +449,45 @@ impl<G: Grace> Fabric<G> {
             vlan: (interface.vlan != 0).then_some(interface.vlan),
             source: self.mac(interface),
             destination: mac.unwrap_or(MacAddr::ZERO),
-            mtu: network.mtu,
+            mtu: path_mtu.map_or(network.mtu, |mtu| mtu.min(network.mtu)),
             neighbor,
-            family: Family::V4,
+            family,
             tunnel,
         }))
     }
 
     fn write_route(&mut self, key: RouteKey, target: Target) -> Written {
         let leaf: NonZeroU32 = target.encode().ok_or(WriteError::Missing("place for another way out"))?;
-        let (address, length) = parts(key.prefix);
-        self.writers.ipv4_routes.insert(key.vrf, address, length, leaf, &self.grace)?;
+        let Self { writers, grace, .. } = self;
+        let length = key.prefix.prefix_len();
+        match key.prefix.network() {
+            IpAddr::V4(v4) => writers.ipv4_routes.insert(key.vrf, v4.into(), length, leaf, grace)?,
+            IpAddr::V6(v6) => writers.ipv6_routes.insert(key.vrf, v6.into(), length, leaf, grace)?,
+        };
         Ok(())
     }
 
     fn erase_route(&mut self, key: RouteKey) {
-        let (address, length) = parts(key.prefix);
-        self.writers.ipv4_routes.remove(key.vrf, address, length, &self.grace);
+        let Self { writers, grace, .. } = self;
+        let length = key.prefix.prefix_len();
+        match key.prefix.network() {
+            IpAddr::V4(v4) => writers.ipv4_routes.remove(key.vrf, v4.into(), length, grace),
+            IpAddr::V6(v6) => writers.ipv6_routes.remove(key.vrf, v6.into(), length, grace),
+        };
     }
-}
 
-fn parts(prefix: Ipv4Net) -> (u32, u8) {
-    (prefix.network().into(), prefix.prefix_len())
+    /// The route that an address takes in one VRF: its prefix, and where it leads.
+    pub(super) fn lookup(&self, vrf: VrfId, address: IpAddr) -> Option<(IpNet, Target)> {
+        let (prefix, leaf) = match address {
+            IpAddr::V4(v4) => {
+                let (network, length, leaf) = self.writers.ipv4_routes.lookup(vrf, v4.into())?;
+                (IpNet::new_assert(IpAddr::V4(network.into()), length), leaf)
+            }
+            IpAddr::V6(v6) => {
+                let (network, length, leaf) = self.writers.ipv6_routes.lookup(vrf, v6.into())?;
+                (IpNet::new_assert(IpAddr::V6(network.into()), length), leaf)
+            }
+        };
+        Some((prefix, Target::decode(leaf.get())))
+    }
 }

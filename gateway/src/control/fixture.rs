@@ -218,12 +218,9 @@ pub(crate) fn neighbor(network: NetworkRef, address: &str, mac_address: &str) ->
 }
 
 /// What a configuration asks of empty tables.
-pub(crate) fn desired(
-    config: &Config,
-    known: &BTreeMap<VrfKey, VrfId>,
-) -> Result<Desired, super::Ipv6Unsupported> {
-    let model = Model::of_file(config.clone(), known, &Default::default())?;
-    Ok(compile(&model)?.draft.into_desired())
+pub(crate) fn desired(config: &Config, known: &BTreeMap<VrfKey, VrfId>) -> Desired {
+    let model = Model::of_file(config.clone(), known, &Default::default());
+    compile(&model).draft.into_desired()
 }
 
 /// Control on tables of its own.

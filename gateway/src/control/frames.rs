@@ -3,14 +3,14 @@
 pub(super) mod error;
 pub(super) mod probe;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use nvgw_types::MacAddr;
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::packet::arp::Arp;
 use crate::packet::ethernet::{self, Ethernet, Tag};
-use crate::packet::{icmp, ipv4};
+use crate::packet::{icmp, ipv4, ipv6};
 use crate::tables::entries::{Inner, Record, Rewrite};
 
 /// TTL of the gateway's own packets.
@@ -57,20 +57,32 @@ impl Link {
         frame
     }
 
-    /// Asks who has `target`: everyone, or the station that had it last.
-    pub(super) fn arp_request(self, station: Option<MacAddr>, sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
-        let request = Arp::request(self.mac, sender, target);
-        self.frame(station.unwrap_or(MacAddr::BROADCAST), ethernet::ARP, request.as_bytes())
+    /// A frame with an IP packet to a station whose address is yet to be filled in.
+    pub(super) fn packet(self, packet: &[u8]) -> Vec<u8> {
+        let version = packet.first().map_or(0, |first| first >> 4);
+        self.frame(MacAddr::ZERO, if version == 6 { ethernet::IPV6 } else { ethernet::IPV4 }, packet)
+    }
+
+    /// Asks who has `target`: everyone, or the station that had it last. `None`: nobody can be asked.
+    pub(super) fn ask(self, station: Option<MacAddr>, sender: IpAddr, target: IpAddr) -> Option<Vec<u8>> {
+        match (sender, target) {
+            (IpAddr::V4(sender), IpAddr::V4(target)) => {
+                let request = Arp::request(self.mac, sender, target);
+                let to = station.unwrap_or(MacAddr::BROADCAST);
+                Some(self.frame(to, ethernet::ARP, request.as_bytes()))
+            }
+            _ => None,
+        }
     }
 
     /// Asks whether anyone has `address`, without a claim to it (RFC 5227 §2.1.1).
-    pub(super) fn arp_probe(self, address: Ipv4Addr) -> Vec<u8> {
-        self.arp_request(None, Ipv4Addr::UNSPECIFIED, address)
+    pub(super) fn probe(self, address: IpAddr) -> Option<Vec<u8>> {
+        self.ask(None, Ipv4Addr::UNSPECIFIED.into(), address)
     }
 
     /// Tells everyone that we have `address` (RFC 5227 §2.3).
-    pub(super) fn arp_announcement(self, address: Ipv4Addr) -> Vec<u8> {
-        self.arp_request(None, address, address)
+    pub(super) fn announcement(self, address: IpAddr) -> Option<Vec<u8>> {
+        self.ask(None, address, address)
     }
 
     /// Tells `asker` that we have `address`.
@@ -87,27 +99,30 @@ pub(super) fn plain(rewrite: &Rewrite, packet: &[u8]) -> Vec<u8> {
     [&room[Rewrite::ROOM - used..], packet].concat()
 }
 
-/// A packet wrapped for a record's VM, as one frame; `ethertype` says what the packet is.
+/// A packet wrapped for a record's VM, as one frame; `ethertype` says what it is where it is no IP packet of the
+/// record's family.
 pub(super) fn encapsulated(
     rewrite: &Rewrite,
     record: &Record,
-    ethertype: u16,
+    ethertype: Option<u16>,
     tos: u8,
     packet: &[u8],
 ) -> Vec<u8> {
     let mut room = [0; Rewrite::ROOM];
     let inner = Inner { length: packet.len() as u16, tos, flow: 0 };
     let used = usize::from(rewrite.encapsulate(&mut room, record, inner));
-    room[Rewrite::ROOM - 2..].copy_from_slice(&ethertype.to_be_bytes());
+    if let Some(ethertype) = ethertype {
+        room[Rewrite::ROOM - 2..].copy_from_slice(&ethertype.to_be_bytes());
+    }
     [&room[Rewrite::ROOM - used..], packet].concat()
 }
 
 /// An answer to an echo request.
 pub(super) struct EchoReply {
     /// Who asked, and gets it.
-    pub(super) asker: Ipv4Addr,
+    pub(super) asker: IpAddr,
     /// Who was asked, and sends it.
-    pub(super) asked: Ipv4Addr,
+    pub(super) asked: IpAddr,
     /// DSCP of the request (RFC 1122 §3.2.1.6); the reply is not ECN-capable.
     pub(super) tos: u8,
     /// The whole IP packet.
@@ -133,17 +148,30 @@ pub(super) fn echo_reply(packet: &[u8]) -> Option<EchoReply> {
     let tos = header.tos & 0xfc;
     let mut reply = ipv4::Ipv4::new(asked, asker, ipv4::ICMP, TTL, message.len() as u16);
     reply.set_tos(tos);
-    Some(EchoReply { asker, asked, tos, packet: [reply.as_bytes(), &message].concat() })
+    Some(EchoReply {
+        asker: asker.into(),
+        asked: asked.into(),
+        tos,
+        packet: [reply.as_bytes(), &message].concat(),
+    })
 }
 
-/// The destination of the IPv4 packet in a frame.
-pub(super) fn ipv4_destination(frame: &[u8]) -> Option<Ipv4Addr> {
+/// Source and destination of the IP packet in a frame.
+pub(super) fn addresses(frame: &[u8]) -> Option<(IpAddr, IpAddr)> {
     let received = read(frame)?;
-    if received.ethertype != ethernet::IPV4 {
-        return None;
+    match received.ethertype {
+        ethernet::IPV4 => {
+            let (header, _) = ipv4::Ipv4::ref_from_prefix(received.payload).ok()?;
+            let address = |number: u32| IpAddr::V4(number.into());
+            Some((address(header.source()), address(header.destination())))
+        }
+        ethernet::IPV6 => {
+            let (header, _) = ipv6::Ipv6::ref_from_prefix(received.payload).ok()?;
+            let address = |number: u128| IpAddr::V6(number.into());
+            Some((address(header.source()), address(header.destination())))
+        }
+        _ => None,
     }
-    let (header, _) = ipv4::Ipv4::ref_from_prefix(received.payload).ok()?;
-    Some(header.destination().into())
 }
 
 #[cfg(test)]

@@ -31,8 +31,8 @@ impl<G: Grace> Control<G> {
             }
             Decision::Learn => (EventKind::LookupLearned, Change::AddLookup(record(seen))),
             Decision::Move => {
-                let address = CustomerAddr(seen.customer.address.into());
-                let provider_address = ProviderAddr(seen.provider.into());
+                let address = CustomerAddr(seen.customer.address);
+                let provider_address = ProviderAddr(seen.provider);
                 (EventKind::LookupMoved, Change::MoveLookup { vsid: seen.vsid, address, provider_address })
             }
         };
@@ -83,8 +83,7 @@ impl<G: Grace> Control<G> {
             .map(|placed| KnownRecord { mac: placed.record.value.mac, provider: placed.provider() });
         Some(Facts {
             limits,
-            prefix: subnet.prefix,
-            gateway: subnet.gateway,
+            prefix: *subnet.prefixes.at(seen.customer.address)?,
             gateway_mac: tenant.gateway_mac,
             record,
             provider_known_for_vsid: self.model.is_host_of(seen.vsid, seen.provider),
@@ -154,9 +153,9 @@ impl<G: Grace> Control<G> {
 fn record(seen: &Seen) -> LookupRecord {
     LookupRecord {
         vsid: seen.vsid,
-        address: CustomerAddr(seen.customer.address.into()),
+        address: CustomerAddr(seen.customer.address),
         mac: seen.mac,
-        provider_address: ProviderAddr(seen.provider.into()),
+        provider_address: ProviderAddr(seen.provider),
         name: None,
         flow_id: None,
     }

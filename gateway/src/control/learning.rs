@@ -10,14 +10,13 @@ mod seen;
 mod track;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
 use nvgw_config::LearnLimits;
 use nvgw_types::{MacAddr, Vsid};
 
-use super::desired::{Customer, unassignable};
+use super::desired::{Customer, SubnetPrefix, can_be_host};
 use super::time::Nanos;
 pub use seen::Seen;
 use track::{Track, Verdict};
@@ -39,7 +38,7 @@ pub struct KnownRecord {
     /// The VM's Ethernet address.
     pub mac: MacAddr,
     /// The provider address of its host.
-    pub provider: Ipv4Addr,
+    pub provider: IpAddr,
 }
 
 /// What the gateway knows about what was seen.
@@ -47,10 +46,8 @@ pub struct KnownRecord {
 pub struct Facts {
     /// The tenant's limits.
     pub limits: LearnLimits,
-    /// The prefix of the frame's virtual subnet.
-    pub prefix: Ipv4Net,
-    /// The gateway's own address there.
-    pub gateway: Ipv4Addr,
+    /// The prefix of the frame's virtual subnet that the address is in.
+    pub prefix: SubnetPrefix,
     /// The gateway's own Ethernet address there.
     pub gateway_mac: MacAddr,
     /// The record of the address.
@@ -117,7 +114,7 @@ pub struct Damped {
     /// The record.
     pub customer: Customer,
     /// The provider address that was last heard to claim it, and was not followed at once.
-    pub claimed: Ipv4Addr,
+    pub claimed: IpAddr,
     /// Since when it is damped.
     pub since: Nanos,
     /// When it was last claimed.
@@ -158,10 +155,7 @@ impl Learning {
 
     fn judge(&mut self, now: Nanos, seen: &Seen, facts: &Facts) -> Result<Decision, Refusal> {
         let address = seen.customer.address;
-        if !facts.prefix.contains(&address)
-            || address == facts.gateway
-            || unassignable(&facts.prefix).contains(&address)
-        {
+        if !can_be_host(&facts.prefix.prefix, address) || address == facts.prefix.gateway {
             return Err(Refusal::Address);
         }
         if !seen.mac.is_station() || seen.mac == facts.gateway_mac {
@@ -183,7 +177,7 @@ impl Learning {
     }
 
     /// A record's VM was seen elsewhere than at `from`.
-    fn follow(&mut self, now: Nanos, seen: &Seen, from: Ipv4Addr) -> Result<Decision, Refusal> {
+    fn follow(&mut self, now: Nanos, seen: &Seen, from: IpAddr) -> Result<Decision, Refusal> {
         let customer = seen.customer;
         let mut track = match self.take(customer) {
             Some(track) => track,
@@ -204,7 +198,7 @@ impl Learning {
 
     /// A record was moved from `from` by other means than a frame, the API or the file: what was damped is so no
     /// more, and what is still on its way from the old host does not move it back.
-    pub fn moved(&mut self, now: Nanos, vsid: Vsid, customer: Customer, from: Ipv4Addr) {
+    pub fn moved(&mut self, now: Nanos, vsid: Vsid, customer: Customer, from: IpAddr) {
         if let Some(track) = self.take(customer) {
             self.notices.extend(track.damped(customer).map(Notice::Undamped));
         }

@@ -53,7 +53,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use nvgw_config::Config;
 use nvgw_types::{MacAddr, PortId};
 
@@ -61,7 +61,6 @@ pub use capacity::{OverCapacity, table_limits};
 use census::Census;
 pub use change::{ChangeError, Pending, ReloadError};
 use compile::Compiled;
-pub use compile::Ipv6Unsupported;
 use desired::Hop;
 use detection::Detection;
 use doctor::Checkups;
@@ -103,9 +102,6 @@ pub struct PortHardware {
 /// Why a configuration was not put to work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
-    /// It asks for what is yet to come.
-    #[error(transparent)]
-    Ipv6(#[from] Ipv6Unsupported),
     /// It does not fit the tables.
     #[error(transparent)]
     OverCapacity(#[from] OverCapacity),
@@ -194,7 +190,7 @@ impl<G: Grace> Control<G> {
             return Err(ControlError::Ports { open: ports.len(), configured: config.ports.len() });
         }
         let counters = Arc::new(Counters::new(ports.len(), 0));
-        let mut model = Model::of_file(config, &Default::default(), &Default::default())?;
+        let mut model = Model::of_file(config, &Default::default(), &Default::default());
         let obsolete = model.restore(beginning.stored);
         let mut control = Self {
             detection: Detection::new(own_addresses::timing(&model)),
@@ -221,7 +217,7 @@ impl<G: Grace> Control<G> {
         let now = Nanos::default();
         control.watch_addresses(now, !beginning.check_addresses);
         own_addresses::mark_usable(&control.detection, &mut control.model);
-        let Compiled { mut draft, needs, routes } = compile::compile(&control.model)?;
+        let Compiled { mut draft, needs, routes } = compile::compile(&control.model);
         draft.replaces(&control.fabric.current);
         capacity::check(&control.model, &control.fabric, &draft)?;
         (control.needs, control.provider) = (needs, routes);
@@ -325,8 +321,8 @@ impl<G: Grace> Control<G> {
                 Effect::Ask { hop, station } => {
                     if let Some(network) = self.fabric.network(hop.interface)
                         && let Some(sender) = network.own_address_toward(hop.address)
+                        && let Some(request) = self.link(hop.interface).ask(station, sender, hop.address)
                     {
-                        let request = self.link(hop.interface).arp_request(station, sender, hop.address);
                         self.originate(hop.interface.port, &request, out);
                     }
                 }
@@ -417,10 +413,11 @@ impl<G: Grace> Control<G> {
     /// knew another gateway with these addresses send to this one.
     pub fn announce(&self, out: &mut impl Egress) {
         for (interface, network) in &self.fabric.current.networks {
-            let own = network.addresses.iter().map(Ipv4Net::addr);
+            let own = network.addresses.iter().map(IpNet::addr);
             for address in own.chain(self.fabric.spoken_for(*interface)) {
-                let announcement = self.link(*interface).arp_request(None, address, address);
-                self.originate(interface.port, &announcement, out);
+                if let Some(announcement) = self.link(*interface).announcement(address) {
+                    self.originate(interface.port, &announcement, out);
+                }
             }
         }
     }

@@ -13,13 +13,13 @@ mod rules;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use nvgw_config::{Config, ExternalIndex, FlowIdMode, SenderCheck, SiteIndex, TenantNat};
 use nvgw_types::{MacAddr, VrfId, Vsid};
 
-use super::desired::{Customer, Hop, VrfKey};
+use super::desired::{Customer, Hop, SubnetPrefixes, VrfKey};
 use super::owner::Owner;
 
 pub use change::{Prepared, Refused};
@@ -61,7 +61,7 @@ pub struct Tenant {
     /// The external network that its default route leads to.
     pub external: Option<ExternalIndex>,
     /// Prefixes routed from the external network into the VRF.
-    pub public_prefixes: Vec<Ipv4Net>,
+    pub public_prefixes: Vec<IpNet>,
     /// Address translation toward the external network, which is a shared one then. Only the file says it.
     pub nat: Option<Box<TenantNat>>,
 }
@@ -73,10 +73,8 @@ pub struct Subnet {
     pub tenant: String,
     /// Its tenant's VRF.
     pub vrf: VrfId,
-    /// Its prefix, host bits zero.
-    pub prefix: Ipv4Net,
-    /// The gateway's own address there.
-    pub gateway: Ipv4Addr,
+    /// Its prefixes.
+    pub prefixes: SubnetPrefixes,
 }
 
 /// What a lookup record says.
@@ -87,7 +85,7 @@ pub struct Record {
     /// The VM's Ethernet address.
     pub mac: MacAddr,
     /// The provider address of its host.
-    pub provider: Ipv4Addr,
+    pub provider: IpAddr,
     /// A name for people.
     pub name: Option<Box<str>>,
     /// FlowID of packets to it, where it differs from its peer's.
@@ -98,7 +96,7 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moved {
     /// The provider address of its new host.
-    pub to: Ipv4Addr,
+    pub to: IpAddr,
     /// Who moved it.
     pub by: Owner,
 }
@@ -115,7 +113,7 @@ pub struct PlacedRecord {
 impl PlacedRecord {
     /// The provider address of the VM's host.
     #[must_use]
-    pub fn provider(&self) -> Ipv4Addr {
+    pub fn provider(&self) -> IpAddr {
         self.moved.map_or(self.record.value.provider, |moved| moved.to)
     }
 }
@@ -137,9 +135,9 @@ pub struct OwnAddress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProviderRouteKey {
     /// The destination, host bits zero.
-    pub prefix: Ipv4Net,
+    pub prefix: IpNet,
     /// The next hop, in a site's subnet.
-    pub next_hop: Ipv4Addr,
+    pub next_hop: IpAddr,
     /// Whose it is.
     pub owner: Owner,
 }
@@ -158,7 +156,7 @@ pub struct ProviderRoute {
 }
 
 /// A customer route's name: its tenant's VRF and its destination.
-pub type CustomerRouteKey = (VrfId, Ipv4Net);
+pub type CustomerRouteKey = (VrfId, IpNet);
 
 /// All objects of a gateway.
 #[derive(Debug, Clone, PartialEq)]
@@ -172,8 +170,8 @@ pub struct Model {
     pub(super) tenants: BTreeMap<String, Owned<Tenant>>,
     pub(super) subnets: BTreeMap<Vsid, Owned<Subnet>>,
     pub(super) records: BTreeMap<Customer, PlacedRecord>,
-    pub(super) customer_routes: BTreeMap<CustomerRouteKey, Owned<Ipv4Addr>>,
-    pub(super) addresses: BTreeMap<Ipv4Addr, OwnAddress>,
+    pub(super) customer_routes: BTreeMap<CustomerRouteKey, Owned<IpAddr>>,
+    pub(super) addresses: BTreeMap<IpAddr, OwnAddress>,
     pub(super) provider_routes: BTreeMap<ProviderRouteKey, ProviderRoute>,
     pub(super) neighbors: BTreeMap<Hop, Owned<MacAddr>>,
     /// What was accepted once and does not fit the file any more, by its key in the journal.
@@ -189,12 +187,12 @@ pub struct Model {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Index {
     tenants: BTreeMap<VrfId, String>,
-    /// The subnets of a tenant, which are disjoint, by their first addresses.
-    prefixes: BTreeMap<(VrfId, Ipv4Addr), Vsid>,
+    /// The subnets of a tenant, which are disjoint, by the first addresses of their prefixes.
+    prefixes: BTreeMap<(VrfId, IpAddr), Vsid>,
     /// Lookup records by subnet and provider address, where the VM is and where its record's owner says.
-    hosts: BTreeMap<(Vsid, Ipv4Addr), usize>,
+    hosts: BTreeMap<(Vsid, IpAddr), usize>,
     /// Lookup records by provider address.
-    peers: BTreeMap<Ipv4Addr, usize>,
+    peers: BTreeMap<IpAddr, usize>,
     /// Customer routes by next hop.
     next_hops: BTreeMap<Customer, usize>,
     /// The VRFs that are taken, those that are leaving included, and a number below which none is free.
@@ -203,7 +201,9 @@ struct Index {
     /// The tenants of routing domains, in lower case: a GUID is the same in either.
     domains: BTreeMap<String, String>,
     /// Prefixes that are routed into tenants, which are disjoint, by their first addresses, with those tenants.
-    public_prefixes: BTreeMap<Ipv4Addr, (Ipv4Net, String)>,
+    public_prefixes: BTreeMap<IpAddr, (IpNet, String)>,
+    /// Static routes and default gateways of external networks, and public prefixes: of IPv4, and of IPv6.
+    external_routes: [usize; 2],
     /// Tenants that name no external network.
     inside: BTreeSet<String>,
     /// Pools that packets are translated to, first and last address: those of a network are disjoint. And single
@@ -245,13 +245,13 @@ impl Model {
 
     /// The customer routes.
     #[must_use]
-    pub fn customer_routes(&self) -> &BTreeMap<CustomerRouteKey, Owned<Ipv4Addr>> {
+    pub fn customer_routes(&self) -> &BTreeMap<CustomerRouteKey, Owned<IpAddr>> {
         &self.customer_routes
     }
 
     /// The gateway's own provider addresses.
     #[must_use]
-    pub fn provider_addresses(&self) -> &BTreeMap<Ipv4Addr, OwnAddress> {
+    pub fn provider_addresses(&self) -> &BTreeMap<IpAddr, OwnAddress> {
         &self.addresses
     }
 
@@ -269,14 +269,14 @@ impl Model {
 
     /// The subnet of a VRF that holds an address.
     #[must_use]
-    pub fn subnet_at(&self, vrf: VrfId, address: Ipv4Addr) -> Option<(Vsid, &Subnet)> {
+    pub fn subnet_at(&self, vrf: VrfId, address: IpAddr) -> Option<(Vsid, &Subnet)> {
         let (_, vsid) = self.index.prefixes.range(..=(vrf, address)).next_back()?;
         let subnet = &self.subnets.get(vsid)?.value;
-        (subnet.vrf == vrf && subnet.prefix.contains(&address)).then_some((*vsid, subnet))
+        (subnet.vrf == vrf && subnet.prefixes.at(address).is_some()).then_some((*vsid, subnet))
     }
 
     /// The own addresses of a site, in their order.
-    pub(super) fn addresses_of(&self, site: SiteIndex) -> Vec<(Ipv4Addr, OwnAddress)> {
+    pub(super) fn addresses_of(&self, site: SiteIndex) -> Vec<(IpAddr, OwnAddress)> {
         let of_site = self.addresses.iter().filter(|(_, own)| own.site == site);
         let mut own: Vec<_> = of_site.map(|(address, own)| (*address, *own)).collect();
         own.sort_unstable_by_key(|(_, own)| own.order);
@@ -284,19 +284,19 @@ impl Model {
     }
 
     /// Provider addresses that lookup records name, and how many do.
-    pub fn peers(&self) -> impl Iterator<Item = (Ipv4Addr, usize)> {
+    pub fn peers(&self) -> impl Iterator<Item = (IpAddr, usize)> {
         self.index.peers.iter().map(|(peer, records)| (*peer, *records))
     }
 
     /// Lookup records that name a provider address.
     #[must_use]
-    pub fn records_at(&self, provider: Ipv4Addr) -> usize {
+    pub fn records_at(&self, provider: IpAddr) -> usize {
         self.index.peers.get(&provider).copied().unwrap_or_default()
     }
 
     /// Whether some record of a subnet names the provider address.
     #[must_use]
-    pub fn is_host_of(&self, vsid: Vsid, provider: Ipv4Addr) -> bool {
+    pub fn is_host_of(&self, vsid: Vsid, provider: IpAddr) -> bool {
         self.index.hosts.contains_key(&(vsid, provider))
     }
 
@@ -322,12 +322,11 @@ impl Model {
         self.index.stations.get(&(vsid, mac)).copied().unwrap_or_default()
     }
 
-    /// Entries that the promised size of external routes is for: static routes, default gateways, public prefixes.
+    /// Entries that the promised sizes of external routes are for, of IPv4 and of IPv6: static routes, default
+    /// gateways, public prefixes.
     #[must_use]
-    pub fn external_routes(&self) -> usize {
-        let networks = self.frame.external.iter();
-        let of_networks = networks.map(|n| n.routes.len() + n.gateways.len());
-        of_networks.sum::<usize>() + self.index.public_prefixes.len()
+    pub fn external_routes(&self) -> [usize; 2] {
+        self.index.external_routes
     }
 
     /// What was accepted once and does not fit the file any more.
@@ -345,13 +344,5 @@ impl Model {
     fn order(&mut self) -> u64 {
         self.next_order += 1;
         self.next_order
-    }
-}
-
-/// The prefix as IPv4 with its host bits cleared; `None` for IPv6.
-pub(super) fn ipv4(prefix: IpNet) -> Option<Ipv4Net> {
-    match prefix {
-        IpNet::V4(prefix) => Some(prefix.trunc()),
-        IpNet::V6(_) => None,
     }
 }

@@ -2,7 +2,7 @@
 //! goes; of several that want one route to lead to different places, the order of [`Goal`]s decides.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use nvgw_config::NatPool;
 use nvgw_types::VrfId;
@@ -60,8 +60,8 @@ pub(super) enum Use {
     Forward,
     /// For a pool that hands out these ports.
     Pool(PortRange),
-    /// For a customer who has it alone.
-    Customer(Customer),
+    /// For a customer who has it alone, in a VRF.
+    Customer(VrfId, Ipv4Addr),
 }
 
 /// What is asked for.
@@ -72,7 +72,7 @@ pub(super) struct Needs {
     /// Next hops of customer routes.
     pub(super) vias: Counts<Customer>,
     /// Provider addresses of hosts.
-    pub(super) peers: Counts<Ipv4Addr>,
+    pub(super) peers: Counts<IpAddr>,
     /// Pools, by external VRF: tenants share them.
     pub(super) pools: Counts<(VrfId, NatPool)>,
     /// Uses of public addresses.
@@ -129,14 +129,13 @@ fn precedence(key: RouteKey, goal: Goal) -> u8 {
         // What is exempt from translation comes before what is translated.
         Goal::Vrf(_) => 6,
         Goal::Translate(_) => 7,
-        Goal::Hop(hop) if key.prefix.prefix_len() < 32 || key.prefix.addr() != hop.address => 8,
+        Goal::Hop(hop) if key.prefix != hop.address.into() => 8,
         Goal::Hop(_) => 9,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ipnet::Ipv4Net;
     use nvgw_types::{PortId, VrfId};
     use proptest::prelude::*;
 
@@ -145,7 +144,7 @@ mod tests {
 
     fn goals() -> Vec<Goal> {
         let interface = InterfaceKey { port: PortId(0), vlan: 0 };
-        let hop = |last| Goal::Hop(Hop { interface, address: Ipv4Addr::new(10, 0, 0, last) });
+        let hop = |last| Goal::Hop(Hop { interface, address: [10, 0, 0, last].into() });
         vec![Goal::Local, Goal::Subnet, Goal::Vrf(VrfId(1)), hop(1), hop(2)]
     }
 
@@ -154,7 +153,7 @@ mod tests {
         fn the_first_of_those_that_are_left_counts(
             steps in proptest::collection::vec((any::<bool>(), 0..5_usize), 1..40),
         ) {
-            let key = RouteKey { vrf: VrfId(0), prefix: Ipv4Net::new_assert([10, 0, 0, 1].into(), 32) };
+            let key = RouteKey { vrf: VrfId(0), prefix: IpAddr::from([10, 0, 0, 1]).into() };
             // Where a route leads, by who asks: 10.0.0.1 itself is what follows from a route over it.
             let rank = [0, 1, 2, 4, 3];
             let (mut needs, mut present, mut asked) = (Needs::default(), None, Vec::<usize>::new());

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use ipnet::IpNet;
 use nvgw_config::{DuplicateAddressDetection, NetworkRef};
 use nvgw_types::MacAddr;
 
@@ -62,10 +63,7 @@ impl<G: Grace> Control<G> {
         let networks = self.model.frame.external.iter().enumerate().flat_map(|(index, network)| {
             let index = NetworkRef::External(nvgw_config::ExternalIndex(index));
             let interface = self.model.interface_of(index);
-            let own = network.addresses.iter().filter_map(|own| match own.addr() {
-                std::net::IpAddr::V4(address) => Some(address),
-                std::net::IpAddr::V6(_) => None,
-            });
+            let own = network.addresses.iter().map(IpNet::addr);
             own.map(move |address| (Hop { interface, address }, true))
         });
         let wanted: Vec<_> = sites.chain(networks).collect();
@@ -101,12 +99,14 @@ impl<G: Grace> Control<G> {
         for effect in std::mem::take(&mut self.detected) {
             match effect {
                 Effect::Probe(own) => {
-                    let probe = self.link(own.interface).arp_probe(own.address);
-                    self.originate(own.interface.port, &probe, out);
+                    if let Some(probe) = self.link(own.interface).probe(own.address) {
+                        self.originate(own.interface.port, &probe, out);
+                    }
                 }
                 Effect::Announce(own) => {
-                    let announcement = self.link(own.interface).arp_announcement(own.address);
-                    self.originate(own.interface.port, &announcement, out);
+                    if let Some(announcement) = self.link(own.interface).announcement(own.address) {
+                        self.originate(own.interface.port, &announcement, out);
+                    }
                 }
                 Effect::Changed { own, state, claimed_by } => {
                     self.deferred.push(Found { own, state, claimed_by });

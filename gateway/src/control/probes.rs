@@ -8,7 +8,7 @@ mod answer;
 mod send;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use nvgw_types::VrfId;
@@ -27,7 +27,7 @@ pub(super) enum Asker {
     /// A caller of [`Control::start_probe`](super::Control::start_probe), by the number it gave.
     Caller(u64),
     /// The check-up that runs, about this provider address.
-    Checkup(Ipv4Addr),
+    Checkup(IpAddr),
 }
 
 /// Where answers come in.
@@ -44,8 +44,8 @@ pub(super) enum Side {
 pub(super) struct Probe {
     pub(super) asker: Asker,
     pub(super) side: Side,
-    pub(super) source: Ipv4Addr,
-    pub(super) to: Ipv4Addr,
+    pub(super) source: IpAddr,
+    pub(super) to: IpAddr,
     pub(super) size: u16,
     pub(super) timeout: Duration,
     /// Its next hop.
@@ -62,7 +62,7 @@ pub(super) struct Probes {
     under_way: BTreeMap<u16, Probe>,
     due: BTreeSet<(Nanos, u16)>,
     finished: Vec<(u64, ProbeOutcome)>,
-    of_checkup: Vec<(Ipv4Addr, ProbeOutcome)>,
+    of_checkup: Vec<(IpAddr, ProbeOutcome)>,
 }
 
 impl Probes {
@@ -110,8 +110,8 @@ impl Probes {
         &mut self,
         side: Side,
         number: Number,
-        source: Ipv4Addr,
-        asked: Ipv4Addr,
+        source: IpAddr,
+        asked: IpAddr,
         outcome: Outcome,
     ) -> Option<Probe> {
         let probe = self.under_way.get(&number.sequence)?;
@@ -156,7 +156,7 @@ impl Probes {
     }
 
     /// The outcomes for the check-up since the last time.
-    pub(super) fn take_of_checkup(&mut self) -> Vec<(Ipv4Addr, ProbeOutcome)> {
+    pub(super) fn take_of_checkup(&mut self) -> Vec<(IpAddr, ProbeOutcome)> {
         std::mem::take(&mut self.of_checkup)
     }
 }

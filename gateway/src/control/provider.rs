@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use nvgw_config::SiteIndex;
+use nvgw_types::Family;
 
-use super::compile::{Ipv6Unsupported, v4, v4_net};
+use super::desired::everywhere;
 use super::model::Model;
 use super::owner::Owner;
 
@@ -15,13 +16,15 @@ use super::owner::Owner;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProviderRoute {
     /// The destination.
-    pub prefix: Ipv4Net,
+    pub prefix: IpNet,
     /// The next hop; `None`: the destination itself, on the site's subnet.
-    pub next_hop: Option<Ipv4Addr>,
+    pub next_hop: Option<IpAddr>,
     /// The site it leads over.
     pub site: SiteIndex,
     /// The lower wins among equal prefixes.
     pub metric: u32,
+    /// The biggest IP packet of the whole path, in bytes; `None`: the site's.
+    pub mtu: Option<u16>,
     /// Whose it is.
     pub owner: Owner,
 }
@@ -32,7 +35,9 @@ pub struct ProviderPath {
     /// The site.
     pub site: SiteIndex,
     /// The next hop on the site's subnet.
-    pub next_hop: Ipv4Addr,
+    pub next_hop: IpAddr,
+    /// The biggest IP packet of the whole path, in bytes; `None`: the site's.
+    pub mtu: Option<u16>,
 }
 
 /// The provider network's routes.
@@ -40,25 +45,31 @@ pub struct ProviderPath {
 pub struct ProviderRoutes {
     all: Vec<ProviderRoute>,
     /// The best route of every prefix; the longest prefixes first.
-    best: BTreeMap<Reverse<u8>, BTreeMap<Ipv4Addr, ProviderRoute>>,
+    best: BTreeMap<Reverse<u8>, BTreeMap<IpAddr, ProviderRoute>>,
+}
+
+impl ProviderPath {
+    /// The biggest IP packet of the path, in bytes, over a site of that MTU.
+    #[must_use]
+    pub fn fits(&self, site: u16) -> u16 {
+        self.mtu.map_or(site, |mtu| mtu.min(site))
+    }
 }
 
 impl ProviderRoutes {
     /// The routes of a model: the sites' subnets, the static routes, the sites' default gateways. Subnets and default
     /// gateways have metric 0, and of equal routes the first in that order wins.
-    ///
-    /// # Errors
-    /// An IPv6 address.
-    pub(super) fn new(model: &Model) -> Result<Self, Ipv6Unsupported> {
+    pub(super) fn new(model: &Model) -> Self {
         let sites =
             || model.frame.provider.sites.iter().enumerate().map(|(index, site)| (SiteIndex(index), site));
         let mut all = Vec::new();
         for (index, site) in sites() {
             all.push(ProviderRoute {
-                prefix: v4_net(site.subnet)?.trunc(),
+                prefix: site.subnet.trunc(),
                 next_hop: None,
                 site: index,
                 metric: 0,
+                mtu: None,
                 owner: Owner::Site,
             });
         }
@@ -70,16 +81,18 @@ impl ProviderRoutes {
                 next_hop: Some(key.next_hop),
                 site: route.site,
                 metric: route.metric,
+                mtu: route.mtu,
                 owner: key.owner,
             });
         }
         for (index, site) in sites() {
             if let Some(gateway) = site.gateway {
                 all.push(ProviderRoute {
-                    prefix: Ipv4Net::default(),
-                    next_hop: Some(v4(gateway)?),
+                    prefix: everywhere(Family::of(gateway)),
+                    next_hop: Some(gateway),
                     site: index,
                     metric: 0,
+                    mtu: None,
                     owner: Owner::Site,
                 });
             }
@@ -92,7 +105,7 @@ impl ProviderRoutes {
                 *winner = *route;
             }
         }
-        Ok(Self { all, best })
+        Self { all, best }
     }
 
     /// All routes, those that another one beats included.
@@ -110,11 +123,13 @@ impl ProviderRoutes {
 
     /// The way to `address`: longest prefix, then lowest metric, then first.
     #[must_use]
-    pub fn lookup(&self, address: Ipv4Addr) -> Option<ProviderPath> {
+    pub fn lookup(&self, address: IpAddr) -> Option<ProviderPath> {
         self.best.iter().find_map(|(Reverse(length), prefixes)| {
-            let mask = u32::MAX.checked_shl(32 - u32::from(*length)).unwrap_or(0);
-            let route = prefixes.get(&Ipv4Addr::from(u32::from(address) & mask))?;
-            Some(ProviderPath { site: route.site, next_hop: route.next_hop.unwrap_or(address) })
+            // IPv4 has no prefixes as long as IPv6 has.
+            let prefix = IpNet::new(address, *length).ok()?;
+            let route = prefixes.get(&prefix.network())?;
+            let next_hop = route.next_hop.unwrap_or(address);
+            Some(ProviderPath { site: route.site, next_hop, mtu: route.mtu })
         })
     }
 }
@@ -127,7 +142,7 @@ mod tests {
     use crate::control::fixture;
 
     fn path(site: usize, next_hop: [u8; 4]) -> Option<ProviderPath> {
-        Some(ProviderPath { site: SiteIndex(site), next_hop: next_hop.into() })
+        Some(ProviderPath { site: SiteIndex(site), next_hop: next_hop.into(), mtu: None })
     }
 
     fn route(prefix: &str, next_hop: &str, site: usize, metric: u32) -> Static {
@@ -141,8 +156,8 @@ mod tests {
     }
 
     fn routes_of(config: nvgw_config::Config) -> ProviderRoutes {
-        let model = Model::of_file(config, &BTreeMap::new(), &Default::default()).expect("IPv4");
-        ProviderRoutes::new(&model).expect("IPv4")
+        let model = Model::of_file(config, &BTreeMap::new(), &Default::default());
+        ProviderRoutes::new(&model)
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! to any more. What did not change is not touched.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use super::desired::{Adjacency, AdjacencyKey, Desired, Hop, PublicKey, Role, RouteKey};
+use super::desired::{Adjacency, AdjacencyKey, Desired, Hop, PublicKey, Role, RouteKey, is_single};
 use super::diff::{Diff, diff};
 use super::draft::{Draft, after};
 use super::fabric::{Fabric, WriteError};
@@ -168,7 +169,7 @@ pub(super) fn reconcile<G: Grace>(
 fn forsaken_by(old: &Desired, draft: &Draft) -> BTreeSet<Hop> {
     let hop_of = |adjacency: &Adjacency| match adjacency {
         Adjacency::Hop { hop, .. } => Some(*hop),
-        Adjacency::NoRoute | Adjacency::Connected(_) => None,
+        Adjacency::NoRoute | Adjacency::Connected(..) => None,
     };
     let left = draft.adjacencies.iter().filter_map(|(key, new)| {
         let before = hop_of(old.adjacencies.get(key)?)?;
@@ -182,11 +183,11 @@ fn forsaken_by(old: &Desired, draft: &Draft) -> BTreeSet<Hop> {
 fn is_host(current: &Desired, draft: &Draft, hop: Hop) -> bool {
     let address = hop.address;
     draft.network(current, hop.interface).is_some_and(|network| {
-        let public = match network.role {
-            Role::External(external) => {
+        let public = match (network.role, address) {
+            (Role::External(external), IpAddr::V4(address)) => {
                 after(&draft.publics, &current.publics, &PublicKey { external, address }).is_some()
             }
-            Role::Site => false,
+            _ => false,
         };
         !public && !network.owns(address) && network.own_address_toward(address).is_some()
     })
@@ -208,11 +209,11 @@ fn forget_hosts<G: Grace>(fabric: &mut Fabric<G>, draft: &Draft, moved_networks:
     } else {
         let ways = draft.adjacencies.keys().filter_map(|key| match key {
             AdjacencyKey::Hop(hop) => Some(*hop),
-            AdjacencyKey::Peer(_) | AdjacencyKey::Connected(_) => None,
+            AdjacencyKey::Peer(_) | AdjacencyKey::Connected(..) => None,
         });
-        let routed = draft.routes.keys().filter(|key| key.prefix.prefix_len() == 32);
+        let routed = draft.routes.keys().filter(|key| is_single(&key.prefix));
         let routed = routed.flat_map(|key| fabric.hosts_at(key.prefix.addr()));
-        let public = draft.publics.keys().flat_map(|key| fabric.hosts_at(key.address));
+        let public = draft.publics.keys().flat_map(|key| fabric.hosts_at(key.address.into()));
         let touched: BTreeSet<_> = ways.chain(routed).chain(public).collect();
         let hosts = fabric.hosts();
         touched.into_iter().filter(|hop| hosts.get(hop).is_some_and(|vrf| !stays(*hop, *vrf))).collect()

@@ -5,7 +5,7 @@
 //! provider network follows the provider routes, one on an external network or in a tenant's VRF that VRF's routes.
 //! An ARP reply goes to who asked.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use nvgw_config::SiteIndex;
 use nvgw_types::{InterfaceId, NeighborId, VrfId, Vsid};
@@ -13,7 +13,6 @@ use zerocopy::IntoBytes;
 
 use super::desired::{Hop, InterfaceKey, Role};
 use super::detection::Heard;
-use super::fabric::mapped;
 use super::frames::{self, EchoReply, Link};
 use super::learning::Seen;
 use super::neighbors::{Effect, Frame, Origin, interface_of_hosts};
@@ -23,7 +22,7 @@ use super::{Control, Egress};
 use crate::packet::arp::{Arp, Operation};
 use crate::packet::ethernet;
 use crate::tables::Grace;
-use crate::tables::entries::{Reach, Record, Rewrite, ScopedAddress, Target};
+use crate::tables::entries::{Reach, Record, Rewrite, ScopedAddress, Target, from_ip};
 use crate::tables::exchange::Punt;
 use crate::telemetry::DropReason;
 
@@ -50,10 +49,7 @@ impl<G: Grace> Control<G> {
             Punt::Local { interface } => self.local(now, interface, frame, &mut effects),
             Punt::Overlay { vsid, vrf } => self.overlay(now, vsid, vrf, frame, &mut effects),
             Punt::Learn { vsid, vrf, provider, reason } => {
-                let seen = match provider {
-                    IpAddr::V4(provider) => Seen::read(vsid, vrf, provider, frame),
-                    IpAddr::V6(_) => None,
-                };
+                let seen = Seen::read(vsid, vrf, provider, frame);
                 let known = seen.is_some_and(|seen| self.learn(now, &seen, out));
                 if known { self.taught(now, vsid, vrf, frame, &mut effects) } else { Err(reason) }
             }
@@ -88,7 +84,8 @@ impl<G: Grace> Control<G> {
         let key = self.fabric.interface_key(interface).ok_or(IGNORED)?;
         let received = frames::read(frame).filter(|r| r.ethertype == ethernet::ARP).ok_or(IGNORED)?;
         let (arp, operation) = Arp::checked(received.payload).ok_or(IGNORED)?;
-        let (mac, sender, target) = (arp.sender_mac(), arp.sender(), arp.target());
+        let mac = arp.sender_mac();
+        let (sender, target) = (IpAddr::from(arp.sender()), IpAddr::from(arp.target()));
         if mac == self.fabric.mac(key) {
             return Err(DropReason::OwnPacket);
         }
@@ -115,7 +112,7 @@ impl<G: Grace> Control<G> {
             self.neighbors.heard(now, Hop { interface: key, address: sender }, mac, asks_us, effects);
         }
         if asks_us {
-            let reply = self.link(key).arp_reply(target, mac, sender);
+            let reply = self.link(key).arp_reply(arp.target(), mac, arp.sender());
             self.originate(key.port, &reply, out);
         }
         Ok(End::Consumed)
@@ -197,17 +194,15 @@ impl<G: Grace> Control<G> {
         let (arp, operation) = Arp::checked(received.payload).ok_or(IGNORED)?;
         let subnet =
             self.fabric.current.subnets.get(&vsid).filter(|subnet| subnet.vrf == vrf).ok_or(IGNORED)?;
-        let sender = arp.sender();
-        if operation != Operation::Request
-            || arp.target() != subnet.gateway
-            || !subnet.prefix.contains(&sender)
-        {
+        let sender = IpAddr::from(arp.sender());
+        let own = subnet.prefixes.at(sender).ok_or(IGNORED)?;
+        if operation != Operation::Request || IpAddr::from(arp.target()) != own.gateway {
             return Err(IGNORED);
         }
         let record =
-            self.record(vrf, mapped(sender)).filter(|r| r.mac() == arp.sender_mac()).ok_or(IGNORED)?;
-        let reply = Arp::reply(subnet.gateway_mac, subnet.gateway, arp.sender_mac(), sender);
-        self.wrap(now, &record, ethernet::ARP, 0, reply.as_bytes(), effects)
+            self.record(vrf, from_ip(sender)).filter(|r| r.mac() == arp.sender_mac()).ok_or(IGNORED)?;
+        let reply = Arp::reply(subnet.gateway_mac, arp.target(), arp.sender_mac(), arp.sender());
+        self.wrap(now, &record, Some(ethernet::ARP), 0, reply.as_bytes(), effects)
     }
 
     /// Sends an echo reply over the provider network.
@@ -221,10 +216,10 @@ impl<G: Grace> Control<G> {
         if network.own_address_toward(path.next_hop).is_none() {
             return Err(DropReason::OuterMartianSource);
         }
-        if reply.packet.len() > usize::from(network.mtu) {
+        if reply.packet.len() > usize::from(path.fits(network.mtu)) {
             return Err(DropReason::MtuExceeded);
         }
-        let bytes = self.link(interface).frame(nvgw_types::MacAddr::ZERO, ethernet::IPV4, &reply.packet);
+        let bytes = self.link(interface).packet(&reply.packet);
         let hop = Hop { interface, address: path.next_hop };
         self.neighbors.submit_to_host(now, hop, Frame { bytes, origin: Origin::Answer }, effects);
         Ok(End::Passed)
@@ -251,7 +246,7 @@ impl<G: Grace> Control<G> {
             Target::Missing | Target::Vrf(_) | Target::Translate(_) | Target::Public => return Err(missing),
             Target::Local => return Err(DropReason::OwnPacket),
             Target::Discard => return Err(DropReason::MulticastUnsupported),
-            Target::Subnet => mapped(reply.asker),
+            Target::Subnet => from_ip(reply.asker),
             Target::Via(id) => self.fabric.writers.vias.get(id.0).ok_or(missing)?.address,
             Target::Adjacency(id) => {
                 let rewrite = *self.fabric.writers.adjacencies.get(id.0).ok_or(missing)?;
@@ -261,7 +256,7 @@ impl<G: Grace> Control<G> {
             }
         };
         let record = self.record(vrf, address).ok_or(DropReason::DestinationRecordMissing)?;
-        self.wrap(now, &record, ethernet::IPV4, reply.tos, &reply.packet, effects)
+        self.wrap(now, &record, None, reply.tos, &reply.packet, effects)
     }
 
     /// Sends an answer to a record's VM.
@@ -269,7 +264,7 @@ impl<G: Grace> Control<G> {
         &mut self,
         now: Nanos,
         record: &Record,
-        ethertype: u16,
+        ethertype: Option<u16>,
         tos: u8,
         packet: &[u8],
         effects: &mut Vec<Effect>,
@@ -297,7 +292,7 @@ impl<G: Grace> Control<G> {
         };
         let interface = self.fabric.interface_key(interface).ok_or(UNRESOLVED)?;
         let network = self.fabric.network(interface).ok_or(UNRESOLVED)?;
-        let address = frames::ipv4_destination(&frame.bytes).ok_or(UNRESOLVED)?;
+        let (_, address) = frames::addresses(&frame.bytes).ok_or(UNRESOLVED)?;
         if network.owns(address) || network.own_address_toward(address).is_none() {
             return Err(UNRESOLVED);
         }
@@ -306,7 +301,7 @@ impl<G: Grace> Control<G> {
     }
 
     /// Where an address leads, followed from VRF to VRF, and in which VRF it does.
-    pub(super) fn route(&self, mut vrf: VrfId, address: Ipv4Addr) -> (VrfId, Target) {
+    pub(super) fn route(&self, mut vrf: VrfId, address: IpAddr) -> (VrfId, Target) {
         let mut target = Target::Vrf(vrf);
         for _ in 0..VRFS {
             let (Target::Vrf(next) | Target::Translate(next)) = target else { break };
@@ -317,9 +312,8 @@ impl<G: Grace> Control<G> {
     }
 
     /// Where an address leads in one VRF.
-    pub(super) fn leads(&self, vrf: VrfId, address: Ipv4Addr) -> Target {
-        let found = self.fabric.writers.ipv4_routes.lookup(vrf, address.into());
-        found.map_or(Target::Missing, |(_, _, leaf)| Target::decode(leaf.get()))
+    pub(super) fn leads(&self, vrf: VrfId, address: IpAddr) -> Target {
+        self.fabric.lookup(vrf, address).map_or(Target::Missing, |(_, target)| target)
     }
 
     pub(super) fn record(&self, vrf: VrfId, address: u128) -> Option<Record> {

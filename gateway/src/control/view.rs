@@ -1,16 +1,16 @@
 //! What the control side knows, for commands and reports: plain values in a fixed order.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use nvgw_config::{ExternalIndex, NetworkRef, SenderCheck};
-use nvgw_types::{MacAddr, VrfId};
+use nvgw_types::{Family, MacAddr, VrfId};
 use serde::Serialize;
 
 use super::census::VrfSize;
-use super::desired::{Adjacency, AdjacencyKey, Customer, Goal, Hop, VrfKey};
+use super::desired::{Adjacency, AdjacencyKey, Customer, Goal, Hop, VrfKey, is_single};
 use super::detection::{AddressState, Claim};
 use super::model::{self, Moved, Owned, PlacedRecord};
 use super::neighbors::State;
@@ -87,7 +87,7 @@ pub struct RouteView {
     pub prefix: IpNet,
     /// Where it leads: `local`, `discard`, `subnet`, `connected`, `next-hop`, `vrf`.
     pub kind: &'static str,
-    /// Whose it is: `config`, `site`, `api`, or `arp` (a host that was learned).
+    /// Whose it is: `config`, `site`, `api`, or `arp` or `nd` (a host that was learned).
     pub owner: &'static str,
     /// The metric, of provider routes.
     pub metric: Option<u32>,
@@ -110,7 +110,7 @@ pub struct NeighborView {
     pub mac: Option<MacAddr>,
     /// How it stands.
     pub state: State,
-    /// Whose it is where it is static; `None`: what is known of it came by ARP.
+    /// Whose it is where it is static; `None`: what is known of it came by ARP or neighbour discovery.
     pub owner: Option<Owner>,
     /// For how long; of a reachable one, since it was last heard.
     pub age: Duration,
@@ -154,6 +154,8 @@ pub struct TenantView {
     pub gateway_mac: MacAddr,
     /// What happens to packets of unknown senders.
     pub sender_check: SenderCheck,
+    /// Whether router solicitations in its IPv6 subnets are answered.
+    pub router_advertisements: bool,
     /// The external network of its default route.
     pub external: Option<String>,
     /// Prefixes routed from there into its VRF.
@@ -173,10 +175,16 @@ pub struct SubnetView {
     pub tenant: String,
     /// Its VSID.
     pub vsid: u32,
-    /// Its prefix.
+    /// Its prefix; of two, the IPv4 one.
     pub prefix: IpNet,
     /// The gateway's own address there.
     pub gateway: IpAddr,
+    /// Its IPv6 prefix beside an IPv4 one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix_ipv6: Option<IpNet>,
+    /// The gateway's own address there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_ipv6: Option<IpAddr>,
     /// Whose it is.
     pub owner: Owner,
 }
@@ -205,6 +213,8 @@ pub struct ProviderRouteView {
     pub site: String,
     /// Its metric.
     pub metric: u32,
+    /// The biggest IP packet of the whole path, in bytes; `None`: the site's.
+    pub mtu: Option<u16>,
     /// Whose it is.
     pub owner: Owner,
     /// Whether packets take it, and not a better one to the same prefix.
@@ -336,6 +346,7 @@ impl<G: Grace> Control<G> {
                 routing_domain: tenant.value.routing_domain.clone(),
                 gateway_mac: tenant.value.gateway_mac,
                 sender_check: tenant.value.sender_check,
+                router_advertisements: tenant.value.router_advertisements,
                 external: tenant.value.external.map(|index| self.external_name(index).to_owned()),
                 public_prefixes: tenant.value.public_prefixes.iter().map(|prefix| (*prefix).into()).collect(),
                 owner: tenant.owner,
@@ -348,12 +359,17 @@ impl<G: Grace> Control<G> {
 
     /// The virtual subnets, by VSID.
     pub fn subnets(&self) -> impl Iterator<Item = SubnetView> {
-        self.model.subnets().iter().map(|(vsid, subnet)| SubnetView {
-            tenant: subnet.value.tenant.clone(),
-            vsid: vsid.get(),
-            prefix: subnet.value.prefix.into(),
-            gateway: subnet.value.gateway.into(),
-            owner: subnet.owner,
+        self.model.subnets().iter().map(|(vsid, subnet)| {
+            let (first, second) = subnet.value.prefixes.both();
+            SubnetView {
+                tenant: subnet.value.tenant.clone(),
+                vsid: vsid.get(),
+                prefix: first.prefix,
+                gateway: first.gateway,
+                prefix_ipv6: second.map(|own| own.prefix),
+                gateway_ipv6: second.map(|own| own.gateway),
+                owner: subnet.owner,
+            }
         })
     }
 
@@ -376,6 +392,7 @@ impl<G: Grace> Control<G> {
                 next_hop: route.next_hop.map(|address| self.next_hop(Hop { interface, address })),
                 site: self.model.frame.provider.sites[route.site.0].name.clone(),
                 metric: route.metric,
+                mtu: route.mtu,
                 owner: route.owner,
                 in_force: self.provider.is_in_force(route),
             }
@@ -400,6 +417,7 @@ impl<G: Grace> Control<G> {
             usage("vsids", tables.subnets.len(), tables.subnets.capacity()),
             usage("lookup", tables.records.len(), tables.records.capacity()),
             usage("routes", tables.ipv4_routes.len(), tables.ipv4_routes.capacity()),
+            usage("routes-ipv6", tables.ipv6_routes.len(), tables.ipv6_routes.capacity()),
             usage("adjacencies", tables.adjacencies.len(), tables.adjacencies.capacity()),
             usage("nat-addresses", tables.publics.len(), tables.publics.capacity()),
             usage("nat-bindings", tables.bindings.len(), tables.bindings.capacity()),
@@ -448,7 +466,10 @@ impl<G: Grace> Control<G> {
                 vrf: (*name).to_owned(),
                 prefix: IpNet::from(IpAddr::from(hop.address)),
                 kind: "next-hop",
-                owner: "arp",
+                owner: match Family::of(hop.address) {
+                    Family::V4 => "arp",
+                    Family::V6 => "nd",
+                },
                 metric: None,
                 next_hop: Some(self.next_hop(*hop)),
                 via: None,
@@ -495,7 +516,7 @@ impl<G: Grace> Control<G> {
     /// there, or the next hop is not known.
     #[must_use]
     pub fn alarms(&self) -> Vec<Alarm> {
-        let alarm = |(peer, records): (Ipv4Addr, usize)| {
+        let alarm = |(peer, records): (IpAddr, usize)| {
             // A host that a change brings is in no table before the journal has it.
             self.fabric.current.adjacencies.get(&AdjacencyKey::Peer(peer))?;
             let next_hop = self.next_hop_of(peer);
@@ -538,26 +559,24 @@ impl<G: Grace> Control<G> {
                 let subnet = self.model.subnet_at(key.vrf, key.prefix.addr());
                 subnet.and_then(|(vsid, _)| self.model.subnets().get(&vsid)).map(|subnet| subnet.owner)
             }
-            Goal::Hop(hop) if key.prefix.prefix_len() == 32 => {
-                self.model.neighbors.get(hop).map(|mac| mac.owner)
-            }
+            Goal::Hop(hop) if is_single(&key.prefix) => self.model.neighbors.get(hop).map(|mac| mac.owner),
             Goal::Hop(_) | Goal::Connected(_) | Goal::Public => None,
         };
         owner.unwrap_or(Owner::Config).name()
     }
 
-    fn is_reachable(&self, peer: Ipv4Addr) -> bool {
+    fn is_reachable(&self, peer: IpAddr) -> bool {
         self.hop_of(peer).is_some_and(|hop| self.neighbors.mac(hop).is_some())
     }
 
-    fn next_hop_of(&self, peer: Ipv4Addr) -> Option<NextHopView> {
+    fn next_hop_of(&self, peer: IpAddr) -> Option<NextHopView> {
         self.hop_of(peer).map(|hop| self.next_hop(hop))
     }
 
-    pub(super) fn hop_of(&self, peer: Ipv4Addr) -> Option<Hop> {
+    pub(super) fn hop_of(&self, peer: IpAddr) -> Option<Hop> {
         match self.fabric.current.adjacencies.get(&AdjacencyKey::Peer(peer))? {
             Adjacency::Hop { hop, .. } => Some(*hop),
-            Adjacency::NoRoute | Adjacency::Connected(_) => None,
+            Adjacency::NoRoute | Adjacency::Connected(..) => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What tenants' address translation asks of the tables.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use ipnet::{Ipv4AddrRange, Ipv4Subnets};
@@ -11,7 +11,6 @@ use nvgw_types::VrfId;
 
 use super::{Compiler, Side};
 use crate::control::desired::{Customer, Goal, Public, PublicKey, Settings};
-use crate::control::model;
 use crate::control::needs::Use;
 use crate::tables::entries::{
     self, BindingKey, Direction, Endpoint, NatPolicy, NatQuota, NatSettings, PortRange, Protocol,
@@ -23,8 +22,8 @@ impl Compiler<'_> {
     pub(super) fn translation(&mut self, vrf: VrfId, external: VrfId, nat: &TenantNat, side: Side) {
         let policy = (side == Side::Comes).then(|| policy(vrf, external, nat));
         self.draft.policies.insert(vrf, policy);
-        for prefix in nat.exempt.iter().filter_map(|prefix| model::ipv4(*prefix)) {
-            self.route(vrf, prefix, Goal::Vrf(external), side);
+        for prefix in &nat.exempt {
+            self.route(vrf, *prefix, Goal::Vrf(external), side);
         }
         nat.pools.iter().for_each(|pool| self.pool(external, *pool, side));
         nat.statics.iter().for_each(|one| self.one_to_one(vrf, external, *one, side));
@@ -45,20 +44,20 @@ impl Compiler<'_> {
             self.public(PublicKey { external, address }, Use::Pool(ports), side);
         }
         for prefix in Ipv4Subnets::new(pool.first, pool.last, 0) {
-            self.route(external, prefix, Goal::Public, side);
+            self.route(external, prefix.into(), Goal::Public, side);
         }
     }
 
     fn one_to_one(&mut self, vrf: VrfId, external: VrfId, one: StaticNat, side: Side) {
-        let customer = Customer { vrf, address: one.customer };
-        self.bound(customer, one.public, external, Use::Customer(customer), side);
+        let customer = Customer { vrf, address: one.customer.into() };
+        self.bound(customer, one.public, external, Use::Customer(vrf, one.customer), side);
         let from = Endpoint { vrf, address: one.customer.into(), port: 0 };
         let to = Endpoint { vrf: external, address: one.public.into(), port: 0 };
         self.binding(BindingKey { direction: Direction::Outbound, protocol: None, from }, to, side);
     }
 
     fn forward(&mut self, vrf: VrfId, external: VrfId, forward: PortForward, side: Side) {
-        let customer = Customer { vrf, address: forward.customer };
+        let customer = Customer { vrf, address: forward.customer.into() };
         self.bound(customer, forward.public, external, Use::Forward, side);
         let protocol = Some(match forward.protocol {
             ForwardProtocol::Tcp => Protocol::Tcp,
@@ -87,7 +86,7 @@ impl Compiler<'_> {
             Side::Goes => self.needs.bound.less(customer),
         };
         self.public(PublicKey { external, address }, what, side);
-        self.route(external, address.into(), Goal::Public, side);
+        self.route(external, IpAddr::V4(address).into(), Goal::Public, side);
     }
 
     /// Asks for a use of a public address, or takes that back. It is for all that is left.
@@ -106,7 +105,7 @@ impl Compiler<'_> {
             Some(match what {
                 Use::Forward => Public { forwards: true, ..public },
                 Use::Pool(ports) => Public { ports: Some(ports), ..public },
-                Use::Customer(customer) => Public { customer: Some(customer), ..public },
+                Use::Customer(vrf, customer) => Public { customer: Some((vrf, customer)), ..public },
             })
         });
         self.draft.publics.insert(key, value);

@@ -4,7 +4,7 @@ use nvgw_config::{Peer, TenantIndex};
 use nvgw_types::ProviderAddr;
 
 use super::*;
-use crate::control::fixture::{self, ip, mac, net, vsid};
+use crate::control::fixture::{self, ip, mac, net};
 
 const RED: VrfId = VrfId(0);
 const BLUE: VrfId = VrfId(1);
@@ -14,10 +14,10 @@ const OUTSIDE: InterfaceKey = InterfaceKey { port: PortId(1), vlan: 300 };
 const UPLINK: InterfaceKey = InterfaceKey { port: PortId(1), vlan: 301 };
 
 fn desired(config: &Config) -> Desired {
-    fixture::desired(config, &BTreeMap::new()).expect("IPv4")
+    fixture::desired(config, &BTreeMap::new())
 }
 
-fn address(text: &str) -> Ipv4Addr {
+fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
@@ -91,7 +91,7 @@ fn a_tenant_with_a_hand_off_network_may_send_the_rest_elsewhere() {
     let default = |change: fn(&mut Config)| {
         let mut config = fixture::config();
         change(&mut config);
-        desired(&config).routes[&RouteKey { vrf: RED, prefix: EVERYWHERE }]
+        desired(&config).routes[&RouteKey { vrf: RED, prefix: everywhere(Family::V4) }]
     };
     let firewall = |config: &mut Config| config.tenants[0].routes[0].prefix = net("0.0.0.0/0");
     assert_eq!(default(firewall), Goal::Via(Customer { vrf: RED, address: address("10.0.1.5") }));
@@ -125,7 +125,7 @@ fn records_of_one_host_share_its_tunnel() {
     let peers: Vec<_> =
         desired.adjacencies.iter().filter(|(key, _)| matches!(key, AdjacencyKey::Peer(_))).collect();
     let way = |peer: &str, next: &str| {
-        let adjacency = Adjacency::Hop { hop: hop(SITE, next), tunnel: Some(tunnel(peer)) };
+        let adjacency = Adjacency::Hop { hop: hop(SITE, next), tunnel: Some(tunnel(peer)), mtu: None };
         (AdjacencyKey::Peer(address(peer)), adjacency)
     };
     let wanted = [
@@ -184,18 +184,9 @@ fn vrfs_keep_their_identifiers_and_new_ones_take_none_that_was_used() {
     let before = desired(&config).vrfs;
     config.external[1].tenant = Some(TenantIndex(1));
     config.tenants[0].name = "green".into();
-    let after = fixture::desired(&config, &before).expect("IPv4").vrfs;
+    let after = fixture::desired(&config, &before).vrfs;
     assert_eq!(after[&VrfKey::Tenant("blue".into())], BLUE);
     assert_eq!(after[&VrfKey::External("internet".into())], INTERNET);
     assert_eq!(after[&VrfKey::Tenant("green".into())], VrfId(3), "0 was red's a moment ago");
     assert_eq!(after.len(), 3);
-}
-
-#[test]
-fn ipv6_is_refused_not_ignored() {
-    let mut config = fixture::config();
-    config.tenants[0].subnets[0].prefixes[0].prefix = net("2001:db8::/64");
-    assert_eq!(fixture::desired(&config, &BTreeMap::new()), Err(Ipv6Unsupported(ip("2001:db8::"))));
-    assert_eq!(desired(&fixture::config()).subnets.len(), 4);
-    assert_eq!(desired(&fixture::config()).subnets[&vsid(6002)].vrf, BLUE);
 }

@@ -1,6 +1,6 @@
 //! One address's check, and its defence.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use nvgw_types::MacAddr;
@@ -57,7 +57,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// A tentative address with nothing due.
-    pub(super) fn new(now: Nanos, address: Ipv4Addr, mac: MacAddr) -> Self {
+    pub(super) fn new(now: Nanos, address: IpAddr, mac: MacAddr) -> Self {
         Self {
             state: AddressState::Tentative,
             since: now,

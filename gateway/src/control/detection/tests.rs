@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::*;
 use crate::control::desired::InterfaceKey;
 use nvgw_types::PortId;
@@ -11,7 +13,7 @@ const BOB: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
 const OWN: Hop = hop(10);
 
 const fn hop(last: u8) -> Hop {
-    Hop { interface: LAN, address: std::net::Ipv4Addr::new(100, 64, 20, last) }
+    Hop { interface: LAN, address: IpAddr::V4(Ipv4Addr::new(100, 64, 20, last)) }
 }
 
 fn ms(milliseconds: u64) -> Nanos {

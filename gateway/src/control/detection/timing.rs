@@ -1,6 +1,6 @@
 //! When probes go out, and how long is listened for objections.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use nvgw_types::MacAddr;
@@ -71,9 +71,13 @@ pub(super) struct Jitter {
 }
 
 impl Jitter {
-    pub(super) fn new(address: Ipv4Addr, mac: MacAddr) -> Self {
+    pub(super) fn new(address: IpAddr, mac: MacAddr) -> Self {
         let [a, b, c, d, e, f] = mac.0;
-        let seed = mix(u64::from_be_bytes([0, 0, a, b, c, d, e, f]), u64::from(address.to_bits()));
+        let address_bits = match address {
+            IpAddr::V4(v4) => v4.to_bits().into(),
+            IpAddr::V6(v6) => mix((v6.to_bits() >> 64) as u64, v6.to_bits() as u64),
+        };
+        let seed = mix(u64::from_be_bytes([0, 0, a, b, c, d, e, f]), address_bits);
         Self { seed, drawn: 0 }
     }
 

@@ -2,9 +2,9 @@
 //! subnets or tenants: what they cost follows the hosts, the networks and the faults.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use nvgw_types::VrfId;
 
 use super::PortFacts;
@@ -20,18 +20,18 @@ use crate::telemetry::DropReason;
 struct Load {
     peers: usize,
     records: usize,
-    first: Option<Ipv4Addr>,
+    first: Option<IpAddr>,
 }
 
 impl<G: Grace> Control<G> {
     /// Every provider address in the lookup table has a route.
     pub(super) fn check_provider_routes(&self, findings: &mut Findings) {
         // What the tables say: a host that a change brings is in none before the journal has it.
-        let all = AdjacencyKey::Peer(Ipv4Addr::UNSPECIFIED)..=AdjacencyKey::Peer(Ipv4Addr::BROADCAST);
         let peers = || {
-            self.fabric.current.adjacencies.range(all.clone()).filter_map(|(key, way)| match key {
+            // Peers come first among the keys.
+            self.fabric.current.adjacencies.iter().map_while(|(key, way)| match key {
                 AdjacencyKey::Peer(peer) => Some((*peer, way)),
-                AdjacencyKey::Hop(_) | AdjacencyKey::Connected(_) => None,
+                AdjacencyKey::Hop(_) | AdjacencyKey::Connected(..) => None,
             })
         };
         let lost = peers().filter(|(_, way)| **way == Adjacency::NoRoute);
@@ -94,8 +94,8 @@ impl<G: Grace> Control<G> {
     pub(super) fn check_dead_next_hops(&self, findings: &mut Findings) {
         let dead = self.neighbors.iter().filter(|view| view.configured).map(|view| view.hop);
         let dead: BTreeSet<Hop> = dead.filter(|hop| self.neighbors.is_silent(*hop)).collect();
-        let mut over: BTreeMap<Hop, (usize, Ipv4Net)> = BTreeMap::new();
-        let mut note = |hop: Hop, prefix: Ipv4Net| {
+        let mut over: BTreeMap<Hop, (usize, IpNet)> = BTreeMap::new();
+        let mut note = |hop: Hop, prefix: IpNet| {
             if dead.contains(&hop) {
                 over.entry(hop).or_insert((0, prefix)).0 += 1;
             }
@@ -108,7 +108,7 @@ impl<G: Grace> Control<G> {
         if !dead.is_empty() {
             // Only routing tables with an external network have next hops on one.
             for vrf in self.external_vrfs() {
-                let first = RouteKey { vrf, prefix: Ipv4Net::default() };
+                let first = RouteKey { vrf, prefix: IpNet::default() };
                 let routes = self.fabric.current.routes.range(first..);
                 for (key, goal) in routes.take_while(|(key, _)| key.vrf == vrf) {
                     if let Goal::Hop(hop) = goal {
@@ -162,7 +162,7 @@ impl<G: Grace> Control<G> {
                 object: format!("VSID {}", vsid.get()),
                 message: format!(
                     "{} of tenant {tenant} has no lookup record: nobody can be reached",
-                    subnet.prefix
+                    subnet.prefixes
                 ),
                 cure: format!(
                     "nvgw lookup add --vsid {0} --ca ADDRESS --mac MAC --pa PROVIDER-ADDRESS, or: \
@@ -183,7 +183,7 @@ impl<G: Grace> Control<G> {
         let inside = self.model.without_external_network().filter(|name| {
             let vrf = current.vrfs.get(&VrfKey::Tenant((*name).to_owned()));
             vrf.is_some_and(|vrf| {
-                let everywhere = RouteKey { vrf: *vrf, prefix: Ipv4Net::default() };
+                let everywhere = RouteKey { vrf: *vrf, prefix: IpNet::default() };
                 !own.contains(vrf) && !current.routes.contains_key(&everywhere)
             })
         });

@@ -4,7 +4,7 @@
 //! over it; the others wait for what comes of that, so that they do not fill the room for packets that wait.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use nvgw_types::Family;
 
@@ -39,12 +39,12 @@ struct Checkup {
     ids: Vec<u64>,
     ports: Vec<PortFacts>,
     /// Provider addresses that are still to be examined.
-    queue: VecDeque<Ipv4Addr>,
+    queue: VecDeque<IpAddr>,
     /// Those that are being examined.
-    paths: BTreeMap<Ipv4Addr, Path>,
+    paths: BTreeMap<IpAddr, Path>,
     /// Those that wait for the first probe over their next hop.
-    behind: BTreeMap<Hop, Vec<Ipv4Addr>>,
-    examined: BTreeMap<Ipv4Addr, (Verdict, u16)>,
+    behind: BTreeMap<Hop, Vec<IpAddr>>,
+    examined: BTreeMap<IpAddr, (Verdict, u16)>,
 }
 
 impl<G: Grace> Control<G> {
@@ -112,7 +112,7 @@ impl<G: Grace> Control<G> {
     }
 
     /// Begins with a provider address; one that no packet reaches is for the first stage to tell.
-    fn begin_path(&mut self, now: Nanos, checkup: &mut Checkup, peer: Ipv4Addr, out: &mut impl Egress) {
+    fn begin_path(&mut self, now: Nanos, checkup: &mut Checkup, peer: IpAddr, out: &mut impl Egress) {
         let Some(hop) = self.hop_of(peer) else { return };
         let Some(mtu) = self.fabric.network(hop.interface).map(|network| network.mtu) else { return };
         if self.neighbors.mac(hop).is_none() {
@@ -129,7 +129,7 @@ impl<G: Grace> Control<G> {
         self.probe_path(now, peer, mtu, out);
     }
 
-    fn probe_path(&mut self, now: Nanos, peer: Ipv4Addr, size: u16, out: &mut impl Egress) {
+    fn probe_path(&mut self, now: Nanos, peer: IpAddr, size: u16, out: &mut impl Egress) {
         let world = ProbeWorld::Provider { from: None };
         let request =
             ProbeRequest { world, to: peer.into(), size, df: true, ttl: TTL, timeout_ms: TIMEOUT_MS };
@@ -153,11 +153,11 @@ impl Checkup {
     }
 }
 
-fn fault(peer: Ipv4Addr, verdict: &Verdict, mtu: u16) -> Option<Fault> {
+fn fault(peer: IpAddr, verdict: &Verdict, mtu: u16) -> Option<Fault> {
     let (health, message, cure) = match verdict {
         Verdict::Full | Verdict::Unsent => return None,
         Verdict::Narrow { passed, refused } => {
-            let inner = passed.saturating_sub(Rewrite::overhead(Family::V4));
+            let inner = passed.saturating_sub(Rewrite::overhead(Family::of(peer)));
             let message = format!(
                 "packets of {passed} bytes get there, of {refused} bytes not, and the site's MTU is {mtu}: \
                  inner packets of more than {inner} bytes are lost"

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 
 use super::findings::{Fault, Findings, counted};
 use crate::control::Control;
@@ -43,7 +43,7 @@ impl<G: Grace> Control<G> {
         });
         let translated: Vec<_> = translated.collect();
         let lost = translated.iter().filter(|(_, vrf)| {
-            !current.routes.contains_key(&RouteKey { vrf: *vrf, prefix: Ipv4Net::default() })
+            !current.routes.contains_key(&RouteKey { vrf: *vrf, prefix: IpNet::default() })
         });
         let faults = lost.map(|(network, _)| Fault {
             health: Health::Yellow,

@@ -1,7 +1,7 @@
 //! A packet's way through translation, as far as tables alone decide it: who a sender becomes, and who is behind a public
 //! address.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use nvgw_types::VrfId;
 
@@ -16,6 +16,7 @@ use crate::telemetry::DropReason;
 /// What translation asks of a packet beside its destination; what is not known is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Flow {
+    /// `None` too where it is IPv6, which is never translated.
     pub(super) from: Option<Ipv4Addr>,
     protocol: Option<Protocol>,
     source_port: Option<u16>,
@@ -23,7 +24,11 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    pub(super) fn of(request: &ExplainRequest, from: Option<Ipv4Addr>) -> Self {
+    pub(super) fn of(request: &ExplainRequest, from: Option<IpAddr>) -> Self {
+        let from = from.and_then(|from| match from {
+            IpAddr::V4(v4) => Some(v4),
+            IpAddr::V6(_) => None,
+        });
         let protocol = request.protocol.map(|protocol| match protocol {
             PortedProtocol::Tcp => Protocol::Tcp,
             PortedProtocol::Udp => Protocol::Udp,
@@ -36,7 +41,7 @@ impl<G: Grace> Walk<'_, G> {
     /// Whether the external network routes the sender's address to its tenant; as far as it is known.
     pub(super) fn is_routed(&self, tenant: VrfId, external: VrfId) -> bool {
         let from = self.flow.and_then(|flow| flow.from);
-        from.is_none_or(|from| self.control.leads(external, from) == Target::Vrf(tenant))
+        from.is_none_or(|from| self.control.leads(external, from.into()) == Target::Vrf(tenant))
     }
 
     /// Who a sender becomes toward an external network.
@@ -113,11 +118,11 @@ impl<G: Grace> Walk<'_, G> {
                 "translate",
                 format!("{address}:{port} is forwarded to {customer}:{} of {whose}", to.port),
             );
-            return Ok(Customer { vrf: to.vrf, address: customer });
+            return Ok(Customer { vrf: to.vrf, address: customer.into() });
         }
         let public = control.fabric.public(PublicKey { external, address });
         if let Some((vrf, customer)) = public.and_then(|public| public.customer) {
-            let customer = Customer { vrf, address: customer.into() };
+            let customer = Customer { vrf, address: Ipv4Addr::from(customer).into() };
             let whose = control.vrf_words(vrf);
             self.note("translate", format!("{address} is {} of {whose}, one to one", customer.address));
             return Ok(customer);

@@ -1,9 +1,9 @@
 //! What keeps a packet from its way, in words, and what to do about it.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use ipnet::Ipv4Net;
-use nvgw_types::{VrfId, Vsid};
+use ipnet::IpNet;
+use nvgw_types::{Family, VrfId, Vsid};
 
 use super::super::desired::{Hop, InterfaceKey, Network, Role, VrfKey};
 use super::super::neighbors::State;
@@ -91,7 +91,7 @@ impl<G: Grace> Control<G> {
 
     /// No provider route leads to `to`, looked for from one site, or from all; or one does, but by a site where the
     /// gateway has no address to send from.
-    pub(in crate::control) fn no_provider_route(&self, to: Ipv4Addr, from: Option<InterfaceKey>) -> Obstacle {
+    pub(in crate::control) fn no_provider_route(&self, to: IpAddr, from: Option<InterfaceKey>) -> Obstacle {
         if let Some(path) = self.provider.lookup(to) {
             return Obstacle::new(
                 DropReason::ProviderRouteMissing,
@@ -111,30 +111,40 @@ impl<G: Grace> Control<G> {
         if sites.len() > NAMED {
             names.push(format!("{} more", sites.len() - NAMED));
         }
-        let subnet = sites.first().and_then(|(_, network)| network.addresses.first()).map(Ipv4Net::trunc);
+        let own = sites.iter().flat_map(|(_, network)| &network.addresses);
+        let subnet = own.map(IpNet::trunc).find(|own| own.addr().is_ipv4() == to.is_ipv4());
         let router = subnet.map_or_else(String::new, |subnet| format!(" <router in {subnet}>"));
         let which = if sites.len() == 1 { "the site" } else { "one of the sites" };
         Obstacle::new(
             DropReason::ProviderRouteMissing,
             format!("no provider route to {to} from {}", names.join(", ")),
-            format!("add a default gateway to {which}, or: nvgw provider-route add {to}/32 --via{router}"),
+            format!(
+                "add a default gateway to {which}, or: nvgw provider-route add {} --via{router}",
+                IpNet::from(to)
+            ),
         )
     }
 
     /// A next hop does not let packets through.
     pub(in crate::control) fn next_hop_obstacle(&self, hop: Hop, reason: DropReason) -> Obstacle {
         let (address, place) = (hop.address, self.place(hop.interface));
+        let how = match Family::of(address) {
+            Family::V4 => "ARP",
+            Family::V6 => "neighbour discovery",
+        };
         let message = match reason {
             DropReason::NeighborUnresolved => match self.neighbors.state(hop) {
                 // Asked in vain, and to be asked again with the next packet.
                 _ if self.neighbors.is_silent(hop) => {
-                    format!("next hop {address} on {place} does not answer ARP")
+                    format!("next hop {address} on {place} does not answer {how}")
                 }
                 None | Some(State::Unresolved) => {
                     format!("next hop {address} on {place} has not been asked for yet")
                 }
-                Some(State::Incomplete) => format!("next hop {address} on {place} has not answered ARP yet"),
-                _ => format!("next hop {address} on {place} does not answer ARP"),
+                Some(State::Incomplete) => {
+                    format!("next hop {address} on {place} has not answered {how} yet")
+                }
+                _ => format!("next hop {address} on {place} does not answer {how}"),
             },
             DropReason::HoldQueueFull => format!("too many packets wait for {address} on {place} already"),
             _ => reason.description().trim_end_matches('.').to_owned(),
@@ -157,8 +167,8 @@ impl<G: Grace> Control<G> {
         &self,
         reason: DropReason,
         vrf: VrfId,
-        address: Ipv4Addr,
-        peer: Option<Ipv4Addr>,
+        address: IpAddr,
+        peer: Option<IpAddr>,
     ) -> Obstacle {
         let vsid =
             self.vsid_of(vrf, address).map_or_else(|| "VSID".to_owned(), |vsid| vsid.get().to_string());
@@ -171,11 +181,12 @@ impl<G: Grace> Control<G> {
     }
 
     /// No route in a VRF.
-    pub(in crate::control) fn no_route(&self, reason: DropReason, vrf: VrfId, to: Ipv4Addr) -> Obstacle {
+    pub(in crate::control) fn no_route(&self, reason: DropReason, vrf: VrfId, to: IpAddr) -> Obstacle {
         let cure = match self.vrf_key(vrf) {
             Some(VrfKey::Tenant(name)) => format!(
                 "nvgw tenant move {name} --external NETWORK, or: \
-                 nvgw customer-route add --tenant {name} {to}/32 --via CUSTOMER-ADDRESS"
+                 nvgw customer-route add --tenant {name} {} --via CUSTOMER-ADDRESS",
+                IpNet::from(to)
             ),
             _ => "give the external network a gateway or a route to it in the configuration file".to_owned(),
         };
@@ -183,9 +194,9 @@ impl<G: Grace> Control<G> {
     }
 
     /// The VSID of the VRF's virtual subnet that holds an address.
-    fn vsid_of(&self, vrf: VrfId, address: Ipv4Addr) -> Option<Vsid> {
+    fn vsid_of(&self, vrf: VrfId, address: IpAddr) -> Option<Vsid> {
         let mut subnets = self.fabric.current.subnets.iter();
-        let holds = subnets.find(|(_, subnet)| subnet.vrf == vrf && subnet.prefix.contains(&address));
+        let holds = subnets.find(|(_, subnet)| subnet.vrf == vrf && subnet.prefixes.at(address).is_some());
         holds.map(|(vsid, _)| *vsid)
     }
 }

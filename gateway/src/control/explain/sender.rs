@@ -1,17 +1,16 @@
 //! A packet from a VM: its virtual subnet, and whether its sender is who the records say.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use nvgw_types::Vsid;
 
 use super::obstacle::Obstacle;
-use super::walk::{Side, Walk, v4};
+use super::walk::{Side, Walk};
 use super::{may_send, no_policy, unicast};
 use crate::control::Control;
-use crate::control::fabric::mapped;
 use crate::diagnosis::Verdict;
 use crate::tables::Grace;
-use crate::tables::entries::{Record, SenderMode, Subnet, Target};
+use crate::tables::entries::{Record, SenderMode, Subnet, Target, from_ip, to_ip};
 use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 
@@ -20,9 +19,9 @@ impl<G: Grace> Control<G> {
         &self,
         walk: &mut Walk<'_, G>,
         vsid: Vsid,
-        from: Option<Ipv4Addr>,
-        peer: Option<Ipv4Addr>,
-        to: Ipv4Addr,
+        from: Option<IpAddr>,
+        peer: Option<IpAddr>,
+        to: IpAddr,
     ) -> Result<Verdict, Obstacle> {
         if let Some(peer) = peer {
             may_send(peer, DropReason::OuterMartianSource)?;
@@ -36,7 +35,7 @@ impl<G: Grace> Control<G> {
             walk.note("subnet", format!("VSID {} is not known", vsid.get()));
             return Err(self.blame(peer, no_policy(vsid.get())));
         };
-        let prefix = self.fabric.current.subnets.get(&vsid).map(|subnet| subnet.prefix.to_string());
+        let prefix = self.fabric.current.subnets.get(&vsid).map(|subnet| subnet.prefixes.to_string());
         walk.note(
             "subnet",
             format!(
@@ -79,30 +78,28 @@ impl<G: Grace> Control<G> {
         &self,
         walk: &mut Walk<'_, G>,
         subnet: &Subnet,
-        from: Ipv4Addr,
-        peer: Option<Ipv4Addr>,
+        from: IpAddr,
+        peer: Option<IpAddr>,
     ) -> Result<Option<String>, Obstacle> {
         let missing = || self.no_record(DropReason::SourceRecordMissing, subnet.vrf, from, peer);
         let (vouches, record) = self.vouching(subnet, from);
         let fault = match record {
             None => Some(missing()),
             Some(record) => {
-                let host = v4(record.provider());
-                let words = host.map_or_else(String::new, |host| host.to_string());
+                let host = to_ip(record.provider());
                 let behind =
                     if vouches == from { String::new() } else { format!("{from} is behind {vouches}: ") };
-                let sent = peer.or(host);
+                let sent = peer.unwrap_or(host);
                 if sent == host {
                     walk.note(
                         "sender-check",
-                        format!("{behind}the record of {vouches} names {words} and MAC {}", record.mac()),
+                        format!("{behind}the record of {vouches} names {host} and MAC {}", record.mac()),
                     );
                     return Ok(None);
                 }
-                let sent = sent.map_or_else(String::new, |sent| sent.to_string());
                 Some(Obstacle::new(
                     DropReason::SourceCaPaMismatch,
-                    format!("{behind}the record of {vouches} names {words}, the packet comes from {sent}"),
+                    format!("{behind}the record of {vouches} names {host}, the packet comes from {sent}"),
                     format!(
                         "if the VM has moved: nvgw lookup move --vsid {} --ca {vouches} --pa {sent}",
                         record.vsid().get()
@@ -113,8 +110,7 @@ impl<G: Grace> Control<G> {
         let Some(obstacle) = fault.map(|obstacle| self.blame(peer, obstacle)) else { return Ok(None) };
         walk.note("sender-check", obstacle.message.clone());
         let Obstacle { reason, message, .. } = &obstacle;
-        let leaf = self.fabric.writers.ipv4_routes.lookup(subnet.vrf, from.into());
-        let of_subnet = leaf.map(|(_, _, leaf)| Target::decode(leaf.get())) == Some(Target::Subnet);
+        let of_subnet = self.leads(subnet.vrf, from) == Target::Subnet;
         match subnet.sender_mode {
             SenderMode::LogOnly if *reason != DropReason::OwnPacket => {
                 walk.note(
@@ -125,7 +121,7 @@ impl<G: Grace> Control<G> {
             }
             // As workers do: only of an address that a VM of the very subnet may have.
             SenderMode::Learn
-                if *reason != DropReason::OwnPacket && subnet.contains(mapped(from)) && of_subnet =>
+                if *reason != DropReason::OwnPacket && subnet.contains(from_ip(from)) && of_subnet =>
             {
                 walk.note("sender-check", "the gateway learns its senders: it decides whether this is one");
                 Ok(Some(format!(
@@ -139,23 +135,22 @@ impl<G: Grace> Control<G> {
 
     /// The customer address whose record vouches for a sender, and that record: its own, or that of the VM that routes
     /// for it.
-    fn vouching(&self, subnet: &Subnet, from: Ipv4Addr) -> (Ipv4Addr, Option<Record>) {
-        if let Some(record) = self.record(subnet.vrf, mapped(from)) {
+    fn vouching(&self, subnet: &Subnet, from: IpAddr) -> (IpAddr, Option<Record>) {
+        if let Some(record) = self.record(subnet.vrf, from_ip(from)) {
             return (from, Some(record));
         }
-        let leaf = self.fabric.writers.ipv4_routes.lookup(subnet.vrf, from.into());
-        if let Some(Target::Via(via)) = leaf.map(|(_, _, leaf)| Target::decode(leaf.get()))
-            && let Some(router) = self.fabric.writers.vias.get(via.0).and_then(|via| v4(via.address))
+        if let Target::Via(via) = self.leads(subnet.vrf, from)
+            && let Some(router) = self.fabric.writers.vias.get(via.0).map(|via| to_ip(via.address))
         {
-            return (router, self.record(subnet.vrf, mapped(router)));
+            return (router, self.record(subnet.vrf, from_ip(router)));
         }
         (from, None)
     }
 
     /// What to say of a packet that is refused: one from our own provider address is our own that came back.
-    fn blame(&self, peer: Option<Ipv4Addr>, obstacle: Obstacle) -> Obstacle {
+    fn blame(&self, peer: Option<IpAddr>, obstacle: Obstacle) -> Obstacle {
         match peer {
-            Some(peer) if self.fabric.writers.locals.get(&LocalAddress::key_of(mapped(peer))).is_some() => {
+            Some(peer) if self.fabric.writers.locals.get(&LocalAddress::key_of(from_ip(peer))).is_some() => {
                 Obstacle::new(
                     DropReason::OwnPacket,
                     format!("{peer} is a provider address of this gateway: a packet of its own came back"),

@@ -227,7 +227,7 @@ fn questions_that_mean_no_packet_are_refused() {
     let control = ready();
     let refused = |request: &ExplainRequest| control.explain(request).expect_err("refused");
     assert!(refused(&from_outside(Some("nowhere"), "9.9.9.9")).contains("nowhere"));
-    assert!(refused(&from_outside(None, "2001:db8::1")).contains("IPv6"));
+    assert!(refused(&from_vm(5001, "10.0.1.5", "2001:db8::1")).contains("different families"));
     assert!(refused(&from_vm(1 << 24, "10.0.1.5", "9.9.9.9")).contains("16777216"));
     let both = ExplainRequest { network: Some("internet".into()), ..from_vm(5001, "10.0.1.5", "9.9.9.9") };
     assert!(refused(&both).contains("not both"));

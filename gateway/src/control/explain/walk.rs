@@ -1,12 +1,10 @@
 //! A packet's way through the tables that workers read, decision by decision.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use ipnet::Ipv4Net;
 use nvgw_types::{MacAddr, VrfId};
 
 use super::super::desired::Hop;
-use super::super::fabric::mapped;
 use super::super::frames;
 use super::super::neighbors::{State, interface_of_hosts};
 use super::nat::Flow;
@@ -15,7 +13,7 @@ use crate::control::Control;
 use crate::diagnosis::ExplainStep;
 use crate::packet::ethernet;
 use crate::tables::Grace;
-use crate::tables::entries::{Reach, Record, Rewrite, Target, to_ip};
+use crate::tables::entries::{Reach, Record, Rewrite, Target, from_ip, to_ip};
 use crate::telemetry::DropReason;
 
 /// The side by which a packet came.
@@ -78,7 +76,7 @@ impl<'c, G: Grace> Walk<'c, G> {
     }
 
     /// Follows the routes to `to` from a VRF to the end.
-    pub(in crate::control) fn route(&mut self, side: Side, vrf: VrfId, to: Ipv4Addr) -> Walked<End> {
+    pub(in crate::control) fn route(&mut self, side: Side, vrf: VrfId, to: IpAddr) -> Walked<End> {
         // As workers do: a tenant's VRF, the shared external network's, another tenant's public prefix; from outside
         // one less.
         let most = match side {
@@ -106,7 +104,7 @@ impl<'c, G: Grace> Walk<'c, G> {
         if translated && leads_on {
             self.translate(home, shared.unwrap_or(vrf))?;
         }
-        if target == Target::Public {
+        if let (Target::Public, IpAddr::V4(public)) = (target, to) {
             match side {
                 Side::Outside if hops > 0 => return Err(self.transit(side, vrf, to)),
                 Side::Tenant if !translated && !self.is_routed(home, vrf) => {
@@ -114,7 +112,7 @@ impl<'c, G: Grace> Walk<'c, G> {
                 }
                 _ => {}
             }
-            let customer = self.customer_behind(vrf, to)?;
+            let customer = self.customer_behind(vrf, public)?;
             (vrf, to) = (customer.vrf, customer.address);
             shared = shared.or(Some(vrf));
             target = self.look_up(vrf, to);
@@ -136,7 +134,7 @@ impl<'c, G: Grace> Walk<'c, G> {
             Target::Adjacency(_) => Err(self.transit(side, vrf, to)),
             Target::Subnet => self.resolve(vrf, to),
             Target::Via(id) => {
-                let via = control.fabric.writers.vias.get(id.0).and_then(|via| v4(via.address));
+                let via = control.fabric.writers.vias.get(id.0).map(|via| to_ip(via.address));
                 let via = via.ok_or_else(|| control.no_route(DropReason::VirtualRouteMissing, vrf, to))?;
                 self.resolve(vrf, via)
             }
@@ -157,14 +155,13 @@ impl<'c, G: Grace> Walk<'c, G> {
         way.map(|way| End::Out(Box::new(Way { shared, ..way })))
     }
 
-    fn look_up(&mut self, vrf: VrfId, to: Ipv4Addr) -> Target {
+    fn look_up(&mut self, vrf: VrfId, to: IpAddr) -> Target {
         let control = self.control;
         let name = control.vrf_words(vrf);
-        let Some((network, length, leaf)) = control.fabric.writers.ipv4_routes.lookup(vrf, to.into()) else {
+        let Some((prefix, target)) = control.fabric.lookup(vrf, to) else {
             self.note("route", format!("{name}: no route to {to}"));
             return Target::Missing;
         };
-        let target = Target::decode(leaf.get());
         let leads = match target {
             Target::Missing => "leads nowhere".to_owned(),
             Target::Local => "is an address of the gateway".to_owned(),
@@ -183,7 +180,7 @@ impl<'c, G: Grace> Walk<'c, G> {
                 },
                 None => "leads nowhere".to_owned(),
             },
-            Target::Vrf(next) if control.is_exempt(vrf, next) => {
+            Target::Vrf(next) if to.is_ipv4() && control.is_exempt(vrf, next) => {
                 format!("leads on to {}, untranslated: it is exempt", control.vrf_words(next))
             }
             Target::Vrf(next) => format!("leads on to {}", control.vrf_words(next)),
@@ -191,12 +188,11 @@ impl<'c, G: Grace> Walk<'c, G> {
             Target::Public => "is public: translation decides".to_owned(),
             Target::Discard => "is a network or broadcast address".to_owned(),
         };
-        let prefix = Ipv4Net::new_assert(Ipv4Addr::from(network), length);
         self.note("route", format!("{name}: {prefix} {leads}"));
         target
     }
 
-    fn transit(&self, side: Side, vrf: VrfId, to: Ipv4Addr) -> Obstacle {
+    fn transit(&self, side: Side, vrf: VrfId, to: IpAddr) -> Obstacle {
         let network = self.control.vrf_words(vrf);
         match side {
             Side::Outside => Obstacle::new(
@@ -213,7 +209,7 @@ impl<'c, G: Grace> Walk<'c, G> {
     }
 
     /// A tenant's own address would show at a public one.
-    fn private(&self, tenant: VrfId, to: Ipv4Addr) -> Obstacle {
+    fn private(&self, tenant: VrfId, to: IpAddr) -> Obstacle {
         let from = self.flow.and_then(|flow| flow.from).map_or_else(String::new, |from| format!(" {from}"));
         Obstacle::new(
             DropReason::Transit,
@@ -228,11 +224,11 @@ impl<'c, G: Grace> Walk<'c, G> {
     }
 
     /// On by the lookup record of a customer address.
-    fn resolve(&mut self, vrf: VrfId, customer: Ipv4Addr) -> Walked<Way> {
+    fn resolve(&mut self, vrf: VrfId, customer: IpAddr) -> Walked<Way> {
         let control = self.control;
         let missing = || control.no_record(DropReason::DestinationRecordMissing, vrf, customer, None);
-        let record = control.record(vrf, mapped(customer)).ok_or_else(missing)?;
-        let peer = v4(record.provider()).ok_or_else(missing)?;
+        let record = control.record(vrf, from_ip(customer)).ok_or_else(missing)?;
+        let peer = to_ip(record.provider());
         self.note(
             "record",
             format!("{customer} is at {peer}, VSID {}, MAC {}", record.vsid().get(), record.mac()),
@@ -248,7 +244,7 @@ impl<'c, G: Grace> Walk<'c, G> {
     }
 
     /// The next hop of a way out toward `to`.
-    fn leave(&mut self, vrf: VrfId, record: Option<Record>, rewrite: Rewrite, to: Ipv4Addr) -> Walked<Way> {
+    fn leave(&mut self, vrf: VrfId, record: Option<Record>, rewrite: Rewrite, to: IpAddr) -> Walked<Way> {
         let control = self.control;
         let hop = control.hop_of_way(&rewrite, to).ok_or_else(|| {
             Obstacle::new(
@@ -269,14 +265,6 @@ impl<'c, G: Grace> Walk<'c, G> {
     }
 }
 
-/// A table's number as an IPv4 address.
-pub(in crate::control) fn v4(address: u128) -> Option<Ipv4Addr> {
-    match to_ip(address) {
-        IpAddr::V4(v4) => Some(v4),
-        IpAddr::V6(_) => None,
-    }
-}
-
 /// The destination of a frame, and its VLAN; 0: untagged.
 pub(in crate::control) fn link_of(frame: &[u8]) -> Option<(MacAddr, u16)> {
     let to = MacAddr(*frame.first_chunk()?);
@@ -292,7 +280,7 @@ impl<G: Grace> Control<G> {
     }
 
     /// The next hop of a way out; `to` is the host that it leads to where it serves all hosts of a network.
-    pub(in crate::control) fn hop_of_way(&self, rewrite: &Rewrite, to: Ipv4Addr) -> Option<Hop> {
+    pub(in crate::control) fn hop_of_way(&self, rewrite: &Rewrite, to: IpAddr) -> Option<Hop> {
         let Some(interface) = interface_of_hosts(rewrite.neighbor()) else {
             return self.neighbors.hop(rewrite.neighbor());
         };
@@ -305,7 +293,7 @@ impl<G: Grace> Control<G> {
     /// The headers of a way, complete but for what each packet adds.
     pub(in crate::control) fn headers(way: &Way) -> Vec<u8> {
         match &way.record {
-            Some(record) => frames::encapsulated(&way.rewrite, record, ethernet::IPV4, 0, &[]),
+            Some(record) => frames::encapsulated(&way.rewrite, record, None, 0, &[]),
             None => frames::plain(&way.rewrite, &[]),
         }
     }
@@ -329,7 +317,7 @@ impl<G: Grace> Control<G> {
     }
 
     /// The provider route that leads to a peer, in words.
-    fn provider_route_words(&self, peer: Ipv4Addr) -> String {
+    fn provider_route_words(&self, peer: IpAddr) -> String {
         let Some(path) = self.provider.lookup(peer) else { return format!("none leads to {peer}") };
         let leads = |route: &&super::super::provider::ProviderRoute| {
             route.prefix.contains(&peer)
@@ -355,8 +343,6 @@ impl<G: Grace> Control<G> {
 }
 
 /// The outer addresses of an encapsulated frame.
-fn outer(frame: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
-    let received = frames::read(frame)?;
-    let address = |at: usize| received.payload.get(at..)?.first_chunk::<4>().map(|b| Ipv4Addr::from(*b));
-    Some((address(12)?, address(16)?))
+fn outer(frame: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    frames::addresses(frame)
 }

@@ -1,12 +1,13 @@
 //! What translation reads, and what it leaves behind.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use ipnet::IpNet;
 use nvgw_config::RemovedAddresses;
 use nvgw_types::{PublicId, VrfId};
 
 use super::{Fabric, Written};
-use crate::control::desired::{Goal, InterfaceKey, Public, PublicKey, Role, RouteKey, Settings};
+use crate::control::desired::{Goal, InterfaceKey, Public, PublicKey, Role, RouteKey, Settings, is_single};
 use crate::control::draft::Draft;
 use crate::tables::Grace;
 use crate::tables::entries::{self, Binding, BindingKey, Endpoint, NatPolicy, PublicState, Target};
@@ -14,7 +15,7 @@ use crate::tables::set::NAT_SETTINGS;
 
 /// A public address's own route.
 fn route_of(key: PublicKey) -> RouteKey {
-    RouteKey { vrf: key.external, prefix: key.address.into() }
+    RouteKey { vrf: key.external, prefix: IpAddr::V4(key.address).into() }
 }
 
 impl<G: Grace> Fabric<G> {
@@ -24,18 +25,18 @@ impl<G: Grace> Fabric<G> {
     }
 
     /// Whether an address of an interface's connected prefixes is a public one, for which the gateway speaks there.
-    pub(in crate::control) fn speaks_for(&self, interface: InterfaceKey, address: Ipv4Addr) -> bool {
-        self.network(interface).is_some_and(|network| match network.role {
-            Role::External(external) => {
+    pub(in crate::control) fn speaks_for(&self, interface: InterfaceKey, address: IpAddr) -> bool {
+        self.network(interface).is_some_and(|network| match (network.role, address) {
+            (Role::External(external), IpAddr::V4(public)) => {
                 network.own_address_toward(address).is_some()
-                    && self.public(PublicKey { external, address }).is_some()
+                    && self.public(PublicKey { external, address: public }).is_some()
             }
-            Role::Site => false,
+            _ => false,
         })
     }
 
     /// The public addresses in an interface's connected prefixes.
-    pub(in crate::control) fn spoken_for(&self, interface: InterfaceKey) -> impl Iterator<Item = Ipv4Addr> {
+    pub(in crate::control) fn spoken_for(&self, interface: InterfaceKey) -> impl Iterator<Item = IpAddr> {
         let external = self.network(interface).and_then(|network| match network.role {
             Role::External(external) => Some(external),
             Role::Site => None,
@@ -46,7 +47,7 @@ impl<G: Grace> Fabric<G> {
             let configured = &self.current.publics;
             let draining = self.nat.draining.range(all.clone()).map(|(key, _)| *key);
             let draining = draining.filter(|key| !configured.contains_key(key));
-            draining.chain(configured.range(all).map(|(key, _)| *key)).map(|key| key.address)
+            draining.chain(configured.range(all).map(|(key, _)| *key)).map(|key| key.address.into())
         });
         all.filter(move |address| self.speaks_for(interface, *address))
     }
@@ -63,7 +64,7 @@ impl<G: Grace> Fabric<G> {
     /// The entry whose identifier a public address keeps: that of the same address, unless it has sessions that what
     /// it is for from now on forbids.
     fn kept(&self, key: PublicKey, value: &Public, removed: RemovedAddresses) -> Option<&entries::Public> {
-        let customer = value.customer.map(|customer| (customer.vrf, customer.address.into()));
+        let customer = value.customer.map(|(vrf, customer)| (vrf, customer.into()));
         let cut = removed == RemovedAddresses::Cut;
         self.public(key).filter(|old| {
             let handed_out = old.ports.is_some() && value.ports.is_none();
@@ -123,7 +124,7 @@ impl<G: Grace> Fabric<G> {
             ports: public.ports,
             state,
             forwards: public.forwards,
-            customer: public.customer.map(|customer| (customer.vrf, customer.address.into())),
+            customer: public.customer.map(|(vrf, customer)| (vrf, customer.into())),
         };
         self.writers.publics.upsert(value, &self.grace)?;
         Ok(())
@@ -176,11 +177,11 @@ impl<G: Grace> Fabric<G> {
 
     /// Ends the draining of addresses that a route leads elsewhere from now on.
     pub(super) fn yield_to(&mut self, route: RouteKey, goal: Goal) -> Written {
-        let elsewhere =
-            matches!(goal, Goal::Vrf(_)) || (route.prefix.prefix_len() == 32 && goal != Goal::Public);
+        let IpNet::V4(prefix) = route.prefix else { return Ok(()) };
+        let elsewhere = matches!(goal, Goal::Vrf(_)) || (is_single(&route.prefix) && goal != Goal::Public);
         if elsewhere && !self.nat.draining.is_empty() {
             let key = |address| PublicKey { external: route.vrf, address };
-            let within = key(route.prefix.network())..=key(route.prefix.broadcast());
+            let within = key(prefix.network())..=key(prefix.broadcast());
             let draining: Vec<_> = self.nat.draining.range(within).map(|(key, _)| *key).collect();
             draining.into_iter().try_for_each(|key| self.end_draining(key))?;
         }
@@ -189,8 +190,9 @@ impl<G: Grace> Fabric<G> {
 
     /// Whether a route in the table is that of a draining address.
     pub(super) fn drains(&self, route: RouteKey) -> bool {
-        let key = PublicKey { external: route.vrf, address: route.prefix.addr() };
-        route.prefix.prefix_len() == 32 && self.nat.draining.contains_key(&key)
+        let IpAddr::V4(address) = route.prefix.addr() else { return false };
+        let key = PublicKey { external: route.vrf, address };
+        is_single(&route.prefix) && self.nat.draining.contains_key(&key)
     }
 
     /// Takes the own routes of addresses away that drained and have routes of the configuration's again.

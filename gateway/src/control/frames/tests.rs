@@ -1,4 +1,5 @@
 use super::*;
+use crate::control::fixture::ip;
 
 const OURS: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xa0]);
 const THEIRS: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x0b]);
@@ -6,7 +7,7 @@ const THEIRS: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x0b]);
 #[test]
 fn an_arp_request_on_a_vlan() {
     let link = Link { mac: OURS, vlan: 20 };
-    let frame = link.arp_request(None, [100, 64, 20, 10].into(), [100, 64, 20, 2].into());
+    let frame = link.ask(None, ip("100.64.20.10"), ip("100.64.20.2")).expect("one family");
     #[rustfmt::skip]
     assert_eq!(frame, [
         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0xa0, 0x81, 0, 0, 20, 0x08, 0x06,
@@ -14,7 +15,7 @@ fn an_arp_request_on_a_vlan() {
         2, 0, 0, 0, 0, 0xa0, 100, 64, 20, 10,
         0, 0, 0, 0, 0, 0, 100, 64, 20, 2,
     ]);
-    let again = link.arp_request(Some(THEIRS), [100, 64, 20, 10].into(), [100, 64, 20, 2].into());
+    let again = link.ask(Some(THEIRS), ip("100.64.20.10"), ip("100.64.20.2")).expect("one family");
     assert_eq!((&again[..6], &again[6..]), (&THEIRS.0[..], &frame[6..]));
 }
 
@@ -28,9 +29,9 @@ fn an_arp_probe_claims_nothing_and_an_announcement_does() {
         2, 0, 0, 0, 0, 0xa0, 0, 0, 0, 0,
         0, 0, 0, 0, 0, 0, 100, 64, 20, 10,
     ];
-    assert_eq!(link.arp_probe([100, 64, 20, 10].into()), expected);
+    assert_eq!(link.probe(ip("100.64.20.10")), Some(expected.to_vec()));
     expected[28..32].copy_from_slice(&[100, 64, 20, 10]);
-    assert_eq!(link.arp_announcement([100, 64, 20, 10].into()), expected);
+    assert_eq!(link.announcement(ip("100.64.20.10")), Some(expected.to_vec()));
 }
 
 #[test]
@@ -102,10 +103,11 @@ fn nothing_but_a_whole_echo_request_of_a_host_is_answered() {
 
 #[test]
 fn the_destination_is_found_behind_a_tag_and_without() {
+    let destination = |frame: &[u8]| addresses(frame).map(|(_, destination)| destination);
     let tagged = Link { mac: OURS, vlan: 300 }.frame(THEIRS, 0x0800, &REQUEST);
     let untagged = Link { mac: OURS, vlan: 0 }.frame(THEIRS, 0x0800, &REQUEST);
-    assert_eq!(ipv4_destination(&tagged), Some([10, 0, 0, 1].into()));
-    assert_eq!(ipv4_destination(&untagged), Some([10, 0, 0, 1].into()));
-    assert_eq!(ipv4_destination(&Link { mac: OURS, vlan: 0 }.frame(THEIRS, 0x0806, &REQUEST)), None);
-    assert_eq!(ipv4_destination(&untagged[..30]), None);
+    assert_eq!(destination(&tagged), Some(ip("10.0.0.1")));
+    assert_eq!(destination(&untagged), Some(ip("10.0.0.1")));
+    assert_eq!(destination(&Link { mac: OURS, vlan: 0 }.frame(THEIRS, 0x0806, &REQUEST)), None);
+    assert_eq!(destination(&untagged[..30]), None);
 }

@@ -3,9 +3,9 @@ mod property;
 use super::*;
 use nvgw_types::VrfId;
 
-const HERE: Ipv4Addr = Ipv4Addr::new(100, 64, 20, 30);
-const THERE: Ipv4Addr = Ipv4Addr::new(100, 64, 30, 2);
-const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(100, 64, 30, 3);
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(100, 64, 20, 30));
+const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(100, 64, 30, 2));
+const ELSEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(100, 64, 30, 3));
 const VM: MacAddr = MacAddr([2, 0x15, 0x5d, 0, 0, 5]);
 const OTHER_VM: MacAddr = MacAddr([2, 0x15, 0x5d, 0, 0, 6]);
 const GATEWAY: MacAddr = MacAddr([2, 0, 0x5e, 0, 1, 1]);
@@ -24,7 +24,7 @@ fn customer(last: u8) -> Customer {
 }
 
 /// The VM with the address 10.0.1.5, seen at a provider address.
-fn seen(provider: Ipv4Addr) -> Seen {
+fn seen(provider: IpAddr) -> Seen {
     Seen { vsid: vsid(), customer: customer(5), mac: VM, provider }
 }
 
@@ -32,8 +32,10 @@ fn seen(provider: Ipv4Addr) -> Seen {
 fn facts(record: Option<KnownRecord>) -> Facts {
     Facts {
         limits: LIMITS,
-        prefix: "10.0.1.0/24".parse().expect("a prefix"),
-        gateway: [10, 0, 1, 1].into(),
+        prefix: SubnetPrefix {
+            prefix: "10.0.1.0/24".parse().expect("a prefix"),
+            gateway: [10, 0, 1, 1].into(),
+        },
         gateway_mac: GATEWAY,
         record,
         provider_known_for_vsid: true,
@@ -42,14 +44,14 @@ fn facts(record: Option<KnownRecord>) -> Facts {
     }
 }
 
-fn record_at(provider: Ipv4Addr) -> Facts {
+fn record_at(provider: IpAddr) -> Facts {
     facts(Some(KnownRecord { mac: VM, provider }))
 }
 
 /// A record, and its VM, which goes from host to host.
 struct Roaming {
     learning: Learning,
-    place: Ipv4Addr,
+    place: IpAddr,
 }
 
 impl Roaming {
@@ -58,7 +60,7 @@ impl Roaming {
     }
 
     /// The VM is seen; the decision is carried out.
-    fn seen(&mut self, milliseconds: u64, provider: Ipv4Addr) -> Decision {
+    fn seen(&mut self, milliseconds: u64, provider: IpAddr) -> Decision {
         let decision = self.learning.consider(at(milliseconds), &seen(provider), &record_at(self.place));
         if decision == Decision::Move {
             self.place = provider;
@@ -86,7 +88,7 @@ impl Roaming {
 const DAMPED: Decision = Decision::Refuse(Refusal::Damped);
 const LATE: Decision = Decision::Refuse(Refusal::Late);
 
-fn damped(claimed: Ipv4Addr, attempted: u64) -> Damped {
+fn damped(claimed: IpAddr, attempted: u64) -> Damped {
     Damped { vsid: vsid(), customer: customer(5), claimed, since: at(10_000), attempted: at(attempted) }
 }
 

@@ -1,6 +1,6 @@
 //! One record's moves of late.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 use nvgw_types::Vsid;
@@ -25,7 +25,7 @@ pub(super) enum Verdict {
 /// Where a record was before its last move.
 #[derive(Debug)]
 struct Left {
-    provider: Ipv4Addr,
+    provider: IpAddr,
     at: Nanos,
 }
 
@@ -35,7 +35,7 @@ struct Damping {
     since: Nanos,
     attempted: Nanos,
     /// The claim that was heard last.
-    claimed: Ipv4Addr,
+    claimed: IpAddr,
     /// Since when no other was heard, and the record did not follow it.
     unopposed: Nanos,
 }
@@ -56,12 +56,12 @@ impl Track {
     }
 
     /// The record has moved away from a provider address.
-    pub(super) fn left(&mut self, now: Nanos, provider: Ipv4Addr) {
+    pub(super) fn left(&mut self, now: Nanos, provider: IpAddr) {
         self.left = Some(Left { provider, at: now });
     }
 
     /// Its VM was seen at `provider`, while the record says `current`.
-    pub(super) fn claim(&mut self, now: Nanos, provider: Ipv4Addr, current: Ipv4Addr) -> Verdict {
+    pub(super) fn claim(&mut self, now: Nanos, provider: IpAddr, current: IpAddr) -> Verdict {
         let late = |left: &Left| left.provider == provider && now.since(left.at) < SETTLING;
         if self.left.as_ref().is_some_and(late) {
             return Verdict::Late;

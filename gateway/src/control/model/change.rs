@@ -2,16 +2,20 @@
 
 mod provider;
 
-use std::net::Ipv4Addr;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
+use ipnet::IpNet;
+use nvgw_config::rules::check_next_hop;
 use nvgw_config::{Change, ChangeSet, ExternalIndex, LookupRecord, NetworkRef, NewTenant, Place};
 use nvgw_types::Vsid;
 
 use super::edit::{Edit, Swap, Way};
-use super::rules::{self, Judged, Refusal};
+use super::file::LOWEST;
+use super::rules::{At, Judged, Refusal};
 use super::stored::{self, StoredWrite};
 use super::{Model, Moved, Owned, PlacedRecord, ProviderRoute, ProviderRouteKey, Record, Subnet, Tenant};
-use crate::control::desired::{Customer, Hop};
+use crate::control::desired::{Customer, Hop, SubnetPrefixes};
 use crate::control::owner::Owner;
 
 /// Changes that were made to the model and wait for journal and tables.
@@ -92,12 +96,9 @@ impl Model {
             Change::RemoveSubnet { vsid } => self.remove_subnet(*vsid, owner, edits),
             Change::AddLookup(record) => self.add_lookup(record, owner, edits),
             Change::MoveLookup { vsid, address, provider_address } => {
-                let to = rules::address("provider-address", provider_address.0)?;
-                self.move_lookup(*vsid, rules::address("address", address.0)?, to, owner, edits)
+                self.move_lookup(*vsid, address.0, provider_address.0, owner, edits)
             }
-            Change::RemoveLookup { vsid, address } => {
-                self.remove_lookup(*vsid, rules::address("address", address.0)?, owner, edits)
-            }
+            Change::RemoveLookup { vsid, address } => self.remove_lookup(*vsid, address.0, owner, edits),
             Change::AddCustomerRoute { tenant, route } => {
                 self.add_customer_route(tenant, route, owner, edits)
             }
@@ -105,7 +106,7 @@ impl Model {
                 self.move_customer_route(tenant, route, owner, edits)
             }
             Change::RemoveCustomerRoute { tenant, prefix } => {
-                let key = (self.tenant(tenant)?.value.vrf, rules::prefix("prefix", *prefix)?);
+                let key = (self.tenant(tenant)?.value.vrf, prefix.trunc());
                 let what = format!("customer route {prefix} of {tenant}");
                 let after = withdrawn(self.customer_routes.get(&key), owner, &what, "prefix")?;
                 self.make(Edit::CustomerRoute(Swap::of(&self.customer_routes, key, after)), edits);
@@ -115,31 +116,21 @@ impl Model {
                 self.add_provider_address(site, address.map(|a| a.0), owner, edits)
             }
             Change::RemoveProviderAddress { address } => {
-                self.remove_provider_address(rules::address("address", address.0)?, owner, edits)
+                self.remove_provider_address(address.0, owner, edits)
             }
             Change::AddProviderRoute { prefix, next_hop, metric, mtu } => {
-                let key = ProviderRouteKey {
-                    prefix: rules::prefix("prefix", *prefix)?,
-                    next_hop: rules::address("next-hop", *next_hop)?,
-                    owner,
-                };
+                let key = ProviderRouteKey { prefix: prefix.trunc(), next_hop: *next_hop, owner };
                 self.add_provider_route("next-hop", key, (*metric, *mtu), edits)
             }
             Change::MoveProviderRoute { prefix, next_hop, to } => {
-                let (prefix, next_hop) =
-                    (rules::prefix("prefix", *prefix)?, rules::address("next-hop", *next_hop)?);
-                let key = ProviderRouteKey { prefix, next_hop, owner };
+                let key = ProviderRouteKey { prefix: prefix.trunc(), next_hop: *next_hop, owner };
                 let &ProviderRoute { metric, mtu, .. } = self.own_provider_route(key)?;
                 self.make(Edit::ProviderRoute(Swap::of(&self.provider_routes, key, None)), edits);
-                let key = ProviderRouteKey { next_hop: rules::address("to", *to)?, ..key };
+                let key = ProviderRouteKey { next_hop: *to, ..key };
                 self.add_provider_route("to", key, (metric, mtu), edits)
             }
             Change::RemoveProviderRoute { prefix, next_hop } => {
-                let key = ProviderRouteKey {
-                    prefix: rules::prefix("prefix", *prefix)?,
-                    next_hop: rules::address("next-hop", *next_hop)?,
-                    owner,
-                };
+                let key = ProviderRouteKey { prefix: prefix.trunc(), next_hop: *next_hop, owner };
                 self.own_provider_route(key)?;
                 self.make(Edit::ProviderRoute(Swap::of(&self.provider_routes, key, None)), edits);
                 Ok(())
@@ -189,7 +180,6 @@ impl Model {
                 shared.map(ExternalIndex)
             }
         };
-        let prefixes = new.public_prefixes.iter().map(|prefix| rules::prefix("public-prefixes", *prefix));
         let value = Tenant {
             vrf: self.vrf_for(&new.name),
             routing_domain: new.routing_domain.clone(),
@@ -197,7 +187,7 @@ impl Model {
             sender_check: new.sender_check,
             router_advertisements: new.router_advertisements,
             external,
-            public_prefixes: prefixes.collect::<Judged<_>>()?,
+            public_prefixes: new.public_prefixes.iter().map(IpNet::trunc).collect(),
             nat: None,
         };
         self.public_prefixes(&new.name, &value)?;
@@ -217,8 +207,8 @@ impl Model {
     fn remove_tenant(&mut self, name: &str, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
         let after = withdrawn(self.tenants.get(name), owner, &format!("tenant {name}"), "name")?;
         let vrf = self.tenant(name)?.value.vrf;
-        let all = (vrf, Ipv4Addr::UNSPECIFIED)..=(vrf, Ipv4Addr::BROADCAST);
-        let subnets = self.index.prefixes.range(all).count();
+        let prefixes = self.index.prefixes.range((vrf, LOWEST)..).take_while(|((of, _), _)| *of == vrf);
+        let subnets = prefixes.map(|(_, vsid)| vsid).collect::<BTreeSet<_>>().len();
         if subnets > 0 {
             let message = format!("tenant {name} has {}", counted(subnets, "subnet"));
             return Err(Refusal::new("name", message, "remove them first: nvgw subnet remove"));
@@ -237,8 +227,7 @@ impl Model {
         let value = Subnet {
             tenant: tenant.to_owned(),
             vrf: self.tenant(tenant)?.value.vrf,
-            prefix: rules::prefix("prefix", new.prefixes[0].prefix)?,
-            gateway: rules::address("gateway", new.prefixes[0].gateway.0)?,
+            prefixes: SubnetPrefixes::of_file(new),
         };
         self.new_subnet(new.vsid, &self.tenant(tenant)?.value, &value)?;
         let after = Some(Owned::new(value, owner));
@@ -250,15 +239,19 @@ impl Model {
         self.subnet(vsid)?;
         let after = withdrawn(self.subnets.get(&vsid), owner, &format!("subnet {vsid}"), "vsid")?;
         if let Some(subnet) = self.subnets.get(&vsid) {
-            let (prefix, vrf) = (subnet.value.prefix, subnet.value.vrf);
-            let (first, last) = (prefix.network(), prefix.broadcast());
-            let within = Customer { vrf, address: first }..=Customer { vrf, address: last };
-            let records = self.records.range(within.clone()).count();
+            let Subnet { vrf, prefixes, .. } = &subnet.value;
+            let within = || {
+                let customer = |address| Customer { vrf: *vrf, address };
+                prefixes
+                    .iter()
+                    .map(move |own| customer(own.prefix.network())..=customer(own.prefix.broadcast()))
+            };
+            let records: usize = within().map(|range| self.records.range(range).count()).sum();
             if records > 0 {
                 let message = format!("subnet {vsid} has {}", counted(records, "lookup record"));
                 return Err(Refusal::new("vsid", message, "remove them first: nvgw lookup remove"));
             }
-            if let Some((via, _)) = self.index.next_hops.range(within).next() {
+            if let Some((via, _)) = within().find_map(|range| self.index.next_hops.range(range).next()) {
                 let message = format!("a customer route leads to {} in subnet {vsid}", via.address);
                 return Err(Refusal::new("vsid", message, "remove it first: nvgw customer-route remove"));
             }
@@ -268,9 +261,9 @@ impl Model {
     }
 
     fn add_lookup(&mut self, new: &LookupRecord, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
-        let address = rules::address("address", new.address.0)?;
+        let address = new.address.0;
         let customer = self.record(new.vsid, address, new.mac)?;
-        self.peer("provider-address", rules::address("provider-address", new.provider_address.0)?)?;
+        self.peer("provider-address", new.provider_address.0)?;
         if let Some(other) = self.records.get(&customer) {
             let by = other.record.owner;
             let mut refusal = exists(&format!("a lookup record of {address}"), by);
@@ -278,15 +271,13 @@ impl Model {
             refusal.hint = "nvgw lookup move gives it another provider address".to_owned();
             return Err(refusal);
         }
-        // Every address was found to be IPv4 above.
-        let record = Record::of_file(new.clone())
-            .map_err(|error| Refusal::new("", error.to_string(), "write IPv4 addresses"))?;
+        let record = Record::of_file(new.clone());
         let after = Some(PlacedRecord { record: Owned::new(record, owner), moved: None });
         self.make(Edit::Record(Swap::of(&self.records, customer, after)), edits);
         Ok(())
     }
 
-    fn customer(&self, vsid: Vsid, address: Ipv4Addr) -> Judged<(Customer, &PlacedRecord)> {
+    fn customer(&self, vsid: Vsid, address: IpAddr) -> Judged<(Customer, &PlacedRecord)> {
         self.subnet(vsid)?;
         let vrf = self.vrf_of(vsid);
         let customer = vrf.map(|vrf| Customer { vrf, address });
@@ -302,8 +293,8 @@ impl Model {
     pub(super) fn move_lookup(
         &mut self,
         vsid: Vsid,
-        address: Ipv4Addr,
-        to: Ipv4Addr,
+        address: IpAddr,
+        to: IpAddr,
         by: Owner,
         edits: &mut Vec<Edit>,
     ) -> Judged {
@@ -327,13 +318,7 @@ impl Model {
         Ok(())
     }
 
-    fn remove_lookup(
-        &mut self,
-        vsid: Vsid,
-        address: Ipv4Addr,
-        owner: Owner,
-        edits: &mut Vec<Edit>,
-    ) -> Judged {
+    fn remove_lookup(&mut self, vsid: Vsid, address: IpAddr, owner: Owner, edits: &mut Vec<Edit>) -> Judged {
         let (customer, placed) = self.customer(vsid, address)?;
         let what = format!("the lookup record of {address}");
         // Nobody speaks for what was learned: the operator may.
@@ -352,9 +337,9 @@ impl Model {
         owner: Owner,
         edits: &mut Vec<Edit>,
     ) -> Judged {
-        let prefix = rules::prefix("prefix", route.prefix)?;
-        let next_hop = rules::address("next-hop", route.next_hop.0)?;
+        let (prefix, next_hop) = (route.prefix.trunc(), route.next_hop.0);
         let of = &self.tenant(tenant)?.value;
+        check_next_hop(next_hop, prefix).at("next-hop")?;
         self.customer_next_hop(of, next_hop)?;
         let key = (of.vrf, prefix);
         self.customer_destination(of.vrf, prefix)?;
@@ -373,9 +358,9 @@ impl Model {
         owner: Owner,
         edits: &mut Vec<Edit>,
     ) -> Judged {
-        let prefix = rules::prefix("prefix", route.prefix)?;
-        let next_hop = rules::address("next-hop", route.next_hop.0)?;
+        let (prefix, next_hop) = (route.prefix.trunc(), route.next_hop.0);
         let of = &self.tenant(tenant)?.value;
+        check_next_hop(next_hop, prefix).at("next-hop")?;
         let key = (of.vrf, prefix);
         self.customer_next_hop(of, next_hop)?;
         let what = format!("customer route {prefix} of {tenant}");
@@ -385,9 +370,8 @@ impl Model {
         Ok(())
     }
 
-    fn hop(&self, network: &str, address: std::net::IpAddr) -> Judged<(NetworkRef, Hop)> {
+    fn hop(&self, network: &str, address: IpAddr) -> Judged<(NetworkRef, Hop)> {
         let network = self.network(network)?;
-        let address = rules::address("address", address)?;
         Ok((network, Hop { interface: self.interface_of(network), address }))
     }
 }

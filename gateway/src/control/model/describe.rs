@@ -23,8 +23,9 @@ impl Model {
             }
             Edit::Subnet(swap) => {
                 line(swap, format_args!("subnet {}", swap.key), |subnet: &Owned<Subnet>| {
-                    let Subnet { tenant, prefix, gateway, .. } = &subnet.value;
-                    format!("{prefix} of {tenant}, gateway {gateway}")
+                    let Subnet { tenant, prefixes, .. } = &subnet.value;
+                    let gateways: Vec<_> = prefixes.iter().map(|own| own.gateway.to_string()).collect();
+                    format!("{prefixes} of {tenant}, gateway {}", gateways.join(" and "))
                 })
             }
             Edit::Record(swap) => {
@@ -47,7 +48,10 @@ impl Model {
             Edit::ProviderRoute(swap) => {
                 let ProviderRouteKey { prefix, next_hop, .. } = swap.key;
                 let what = format!("provider-route {prefix} via {next_hop}");
-                line(swap, what, |route: &ProviderRoute| format!("metric {}", route.metric))
+                line(swap, what, |route: &ProviderRoute| {
+                    let mtu = route.mtu.map_or_else(String::new, |mtu| format!(", MTU {mtu}"));
+                    format!("metric {}{mtu}", route.metric)
+                })
             }
             Edit::Neighbor(swap) => {
                 let what = format!("neighbor {} on {}", swap.key.address, self.network_name(swap.key));

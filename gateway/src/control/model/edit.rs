@@ -1,9 +1,9 @@
 //! One object's change, which can be made and taken back.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use nvgw_types::{MacAddr, VrfId, Vsid};
+use nvgw_types::{Family, MacAddr, VrfId, Vsid};
 
 use super::{
     CustomerRouteKey, Index, Model, OwnAddress, Owned, PlacedRecord, ProviderRoute, ProviderRouteKey, Subnet,
@@ -59,8 +59,8 @@ pub(in crate::control) enum Edit {
     Tenant(Swap<String, Owned<Tenant>>),
     Subnet(Swap<Vsid, Owned<Subnet>>),
     Record(Swap<Customer, PlacedRecord>),
-    CustomerRoute(Swap<CustomerRouteKey, Owned<Ipv4Addr>>),
-    Address(Swap<Ipv4Addr, OwnAddress>),
+    CustomerRoute(Swap<CustomerRouteKey, Owned<IpAddr>>),
+    Address(Swap<IpAddr, OwnAddress>),
     ProviderRoute(Swap<ProviderRouteKey, ProviderRoute>),
     Neighbor(Swap<Hop, Owned<MacAddr>>),
     Suspended(Swap<String, Suspended>),
@@ -107,13 +107,18 @@ impl Model {
             }
             Edit::Subnet(swap) => {
                 let (gone, come) = swap.sides(way);
-                let place = |subnet: &Owned<Subnet>| (subnet.value.vrf, subnet.value.prefix.network());
+                fn places(subnet: &Owned<Subnet>) -> impl Iterator<Item = (VrfId, IpAddr)> {
+                    let Subnet { vrf, prefixes, .. } = &subnet.value;
+                    prefixes.iter().map(|own| (*vrf, own.prefix.network()))
+                }
                 if let Some(gone) = gone {
-                    self.index.prefixes.remove(&place(gone));
+                    for place in places(gone) {
+                        self.index.prefixes.remove(&place);
+                    }
                     self.index.empty.remove(&swap.key);
                 }
                 if let Some(come) = come {
-                    self.index.prefixes.insert(place(come), swap.key);
+                    self.index.prefixes.extend(places(come).map(|place| (place, swap.key)));
                     if !self.index.records.contains_key(&swap.key) {
                         self.index.empty.insert(swap.key);
                     }
@@ -128,7 +133,7 @@ impl Model {
             }
             Edit::CustomerRoute(swap) => {
                 let (gone, come) = swap.sides(way);
-                let via = |address: Ipv4Addr| Customer { vrf: swap.key.0, address };
+                let via = |address: IpAddr| Customer { vrf: swap.key.0, address };
                 gone.into_iter().for_each(|hop| count(&mut self.index.next_hops, via(hop.value), false));
                 come.into_iter().for_each(|hop| count(&mut self.index.next_hops, via(hop.value), true));
                 swap.put(&mut self.customer_routes, way);
@@ -172,6 +177,8 @@ impl Index {
         put(&mut self.tenants, tenant.vrf, name.to_owned(), comes);
         for prefix in &tenant.public_prefixes {
             put(&mut self.public_prefixes, prefix.network(), (*prefix, name.to_owned()), comes);
+            let number = &mut self.external_routes[Family::of(prefix.addr()) as usize];
+            *number = if comes { *number + 1 } else { *number - 1 };
         }
         if let Some(domain) = &tenant.routing_domain {
             put(&mut self.domains, domain.to_ascii_lowercase(), name.to_owned(), comes);

@@ -5,31 +5,26 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use nvgw_config::{
-    Config, CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SiteIndex, StaticNeighbor, SubnetPrefix,
-    TenantIndex,
+    Config, CustomerRoute, ExternalIndex, LookupRecord, NetworkRef, SiteIndex, StaticNeighbor, TenantIndex,
 };
-use nvgw_types::{CustomerAddr, ProviderAddr, VrfId};
+use nvgw_types::{CustomerAddr, Family, ProviderAddr, VrfId};
 
 use super::edit::{Edit, Swap, Way};
 use super::{
     Index, Model, OwnAddress, Owned, PlacedRecord, ProviderRoute, ProviderRouteKey, Record, Subnet, Tenant,
 };
-use crate::control::compile::{Ipv6Unsupported, external_interface, site_interface, v4, v4_net};
-use crate::control::desired::{Customer, Hop, VrfKey};
+use crate::control::compile::{external_interface, site_interface};
+use crate::control::desired::{Customer, Hop, SubnetPrefixes, VrfKey};
 use crate::control::owner::Owner;
+
+/// The address that is before all others in order.
+pub(super) const LOWEST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
 impl Model {
     /// The model of a file. A VRF that `known` has keeps its identifier; new ones get the lowest that neither `known`
     /// nor `gone` has, so that no identifier changes its meaning while a packet is on its way. What the file does not
     /// have of those known is free again once [other owners' objects](Self::restore) have come back.
-    ///
-    /// # Errors
-    /// An IPv6 address.
-    pub fn of_file(
-        mut config: Config,
-        known: &BTreeMap<VrfKey, VrfId>,
-        gone: &BTreeSet<VrfId>,
-    ) -> Result<Self, Ipv6Unsupported> {
+    pub fn of_file(mut config: Config, known: &BTreeMap<VrfKey, VrfId>, gone: &BTreeSet<VrfId>) -> Self {
         let mut ids = Identifiers::new(known, gone);
         let tenants = std::mem::take(&mut config.tenants);
         let neighbors = std::mem::take(&mut config.neighbors);
@@ -47,7 +42,13 @@ impl Model {
         let leaving = known.iter().filter(|(key, _)| !ids.taken.contains_key(key));
         let leaving: BTreeMap<_, _> = leaving.map(|(key, id)| (key.clone(), *id)).collect();
         let vrfs = ids.taken.values().chain(leaving.values()).chain(gone).copied().collect();
-        let index = Index { vrfs, ..Index::default() };
+        let mut index = Index { vrfs, ..Index::default() };
+        for network in &config.external {
+            let routes = network.routes.iter().map(|route| route.prefix.addr());
+            for address in routes.chain(network.gateways.iter().copied()) {
+                index.external_routes[Family::of(address) as usize] += 1;
+            }
+        }
         let mut model = Self {
             frame: config,
             vrfs: ids.taken,
@@ -72,16 +73,16 @@ impl Model {
                     owner: Owner::Config,
                     usable: true,
                 };
-                model.put(Edit::Address(Swap::of(&model.addresses, v4(address.0)?, Some(own))));
+                model.put(Edit::Address(Swap::of(&model.addresses, address.0, Some(own))));
             }
         }
         for (tenant, vrf) in tenants.into_iter().zip(tenant_vrfs) {
-            model.tenant_of_file(tenant, vrf)?;
+            model.tenant_of_file(tenant, vrf);
         }
         for route in routes {
             let key = ProviderRouteKey {
-                prefix: v4_net(route.prefix)?.trunc(),
-                next_hop: v4(route.next_hop)?,
+                prefix: route.prefix.trunc(),
+                next_hop: route.next_hop,
                 owner: Owner::Config,
             };
             let value = ProviderRoute {
@@ -101,19 +102,18 @@ impl Model {
                 NetworkRef::Site(site) => site_interface(&model.frame, site),
                 NetworkRef::External(network) => external_interface(&model.frame, network),
             };
-            let hop = Hop { interface, address: v4(neighbor.address)? };
+            let hop = Hop { interface, address: neighbor.address };
             let value = Some(Owned::new(neighbor.mac, Owner::Config));
             model.put(Edit::Neighbor(Swap::of(&model.neighbors, hop, value)));
         }
-        Ok(model)
+        model
     }
 
     fn put(&mut self, edit: Edit) {
         self.edit(&edit, Way::Make);
     }
 
-    fn tenant_of_file(&mut self, tenant: nvgw_config::Tenant, vrf: VrfId) -> Result<(), Ipv6Unsupported> {
-        let prefixes = tenant.public_prefixes.iter().map(|prefix| v4_net(*prefix).map(|p| p.trunc()));
+    fn tenant_of_file(&mut self, tenant: nvgw_config::Tenant, vrf: VrfId) {
         let value = Tenant {
             vrf,
             routing_domain: tenant.routing_domain,
@@ -121,36 +121,28 @@ impl Model {
             sender_check: tenant.sender_check,
             router_advertisements: tenant.router_advertisements,
             external: tenant.external,
-            public_prefixes: prefixes.collect::<Result<_, _>>()?,
+            public_prefixes: tenant.public_prefixes.iter().map(IpNet::trunc).collect(),
             nat: tenant.nat.map(Box::new),
         };
-        for exempt in value.nat.iter().flat_map(|nat| &nat.exempt) {
-            v4_net(*exempt)?;
-        }
         let owned = Some(Owned::new(value, Owner::Config));
         self.put(Edit::Tenant(Swap::of(&self.tenants, tenant.name.clone(), owned)));
         for subnet in tenant.subnets {
-            let value = Subnet {
-                tenant: tenant.name.clone(),
-                vrf,
-                prefix: v4_net(subnet.prefixes[0].prefix)?.trunc(),
-                gateway: v4(subnet.prefixes[0].gateway.0)?,
-            };
-            let owned = Some(Owned::new(value, Owner::Config));
+            let prefixes = SubnetPrefixes::of_file(&subnet);
+            let owned =
+                Some(Owned::new(Subnet { tenant: tenant.name.clone(), vrf, prefixes }, Owner::Config));
             self.put(Edit::Subnet(Swap::of(&self.subnets, subnet.vsid, owned)));
         }
         for record in tenant.records {
-            let customer = Customer { vrf, address: v4(record.address.0)? };
+            let customer = Customer { vrf, address: record.address.0 };
             let placed =
-                PlacedRecord { record: Owned::new(Record::of_file(record)?, Owner::Config), moved: None };
+                PlacedRecord { record: Owned::new(Record::of_file(record), Owner::Config), moved: None };
             self.put(Edit::Record(Swap::of(&self.records, customer, Some(placed))));
         }
         for route in tenant.routes {
-            let key = (vrf, v4_net(route.prefix)?.trunc());
-            let owned = Some(Owned::new(v4(route.next_hop.0)?, Owner::Config));
+            let key = (vrf, route.prefix.trunc());
+            let owned = Some(Owned::new(route.next_hop.0, Owner::Config));
             self.put(Edit::CustomerRoute(Swap::of(&self.customer_routes, key, owned)));
         }
-        Ok(())
     }
 
     /// What is in force, as a file would say it.
@@ -159,15 +151,15 @@ impl Model {
         let mut config = self.frame.clone();
         for (index, site) in config.provider.sites.iter_mut().enumerate() {
             let own = self.addresses_of(SiteIndex(index));
-            site.addresses = own.into_iter().map(|(address, _)| ProviderAddr(address.into())).collect();
+            site.addresses = own.into_iter().map(|(address, _)| ProviderAddr(address)).collect();
         }
         let mut routes: Vec<_> = self.provider_routes.iter().collect();
         routes.sort_unstable_by_key(|(_, route)| route.order);
         config.provider.routes = routes
             .into_iter()
             .map(|(key, route)| nvgw_config::ProviderRoute {
-                prefix: key.prefix.into(),
-                next_hop: key.next_hop.into(),
+                prefix: key.prefix,
+                next_hop: key.next_hop,
                 site: route.site,
                 metric: route.metric,
                 mtu: route.mtu,
@@ -191,9 +183,9 @@ impl Model {
     fn tenant_to_file(&self, name: &str, tenant: &Owned<Tenant>) -> nvgw_config::Tenant {
         let tenant = &tenant.value;
         let subnets = self.subnets.iter().filter(|(_, subnet)| subnet.value.tenant == name);
-        let first = Customer { vrf: tenant.vrf, address: std::net::Ipv4Addr::UNSPECIFIED };
+        let first = Customer { vrf: tenant.vrf, address: LOWEST };
         let records = self.records.range(first..).take_while(|(customer, _)| customer.vrf == tenant.vrf);
-        let routes = self.customer_routes.range((tenant.vrf, ipnet::Ipv4Net::default())..);
+        let routes = self.customer_routes.range((tenant.vrf, IpNet::default())..);
         let routes = routes.take_while(|((vrf, _), _)| *vrf == tenant.vrf);
         nvgw_config::Tenant {
             name: name.to_owned(),
@@ -204,28 +196,25 @@ impl Model {
             subnets: subnets
                 .map(|(vsid, subnet)| nvgw_config::Subnet {
                     vsid: *vsid,
-                    prefixes: vec![SubnetPrefix {
-                        prefix: subnet.value.prefix.into(),
-                        gateway: CustomerAddr(subnet.value.gateway.into()),
-                    }],
+                    prefixes: subnet.value.prefixes.iter().map(|own| (*own).into()).collect(),
                 })
                 .collect(),
             records: records.map(|(customer, placed)| placed.to_file(customer.address)).collect(),
             routes: routes
                 .map(|((_, prefix), hop)| CustomerRoute {
-                    prefix: (*prefix).into(),
-                    next_hop: CustomerAddr(hop.value.into()),
+                    prefix: *prefix,
+                    next_hop: CustomerAddr(hop.value),
                 })
                 .collect(),
             external: tenant.external,
-            public_prefixes: tenant.public_prefixes.iter().map(|prefix| IpNet::V4(*prefix)).collect(),
+            public_prefixes: tenant.public_prefixes.clone(),
             nat: tenant.nat.as_deref().cloned(),
         }
     }
 
     fn neighbor_to_file(&self, hop: Hop, mac: &Owned<nvgw_types::MacAddr>) -> Option<StaticNeighbor> {
         let network = self.network_at(hop)?;
-        Some(StaticNeighbor { network, address: IpAddr::V4(hop.address), mac: mac.value })
+        Some(StaticNeighbor { network, address: hop.address, mac: mac.value })
     }
 
     /// The network of an interface.
@@ -258,25 +247,25 @@ impl Model {
 }
 
 impl Record {
-    pub(super) fn of_file(record: LookupRecord) -> Result<Self, Ipv6Unsupported> {
-        Ok(Self {
+    pub(super) fn of_file(record: LookupRecord) -> Self {
+        Self {
             vsid: record.vsid,
             mac: record.mac,
-            provider: v4(record.provider_address.0)?,
+            provider: record.provider_address.0,
             name: record.name.map(String::into_boxed_str),
             flow_id: record.flow_id,
-        })
+        }
     }
 }
 
 impl PlacedRecord {
-    fn to_file(&self, address: std::net::Ipv4Addr) -> LookupRecord {
+    fn to_file(&self, address: IpAddr) -> LookupRecord {
         let record = &self.record.value;
         LookupRecord {
             vsid: record.vsid,
-            address: CustomerAddr(address.into()),
+            address: CustomerAddr(address),
             mac: record.mac,
-            provider_address: ProviderAddr(self.provider().into()),
+            provider_address: ProviderAddr(self.provider()),
             name: record.name.as_deref().map(str::to_owned),
             flow_id: record.flow_id,
         }

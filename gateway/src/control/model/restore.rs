@@ -1,6 +1,6 @@
 //! What no file holds comes back on top of what the file says: after a restart, and after a reload.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use nvgw_types::Vsid;
 
@@ -70,7 +70,7 @@ impl Model {
         }
     }
 
-    fn customer_key(&self, vsid: u32, address: Ipv4Addr) -> Option<Customer> {
+    fn customer_key(&self, vsid: u32, address: IpAddr) -> Option<Customer> {
         let vrf = self.vrf_of(Vsid::new(vsid.into()).ok()?)?;
         Some(Customer { vrf, address })
     }

@@ -3,13 +3,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use nvgw_config::rules::{
     Verdict, check_destination, check_not_connected, check_not_edge, check_not_gateway, check_station,
     check_subnet, check_vm_mac, check_vsid,
 };
 use nvgw_config::{ExternalIndex, NetworkRef, SiteIndex};
-use nvgw_types::{MacAddr, VrfId, Vsid};
+use nvgw_types::{Family, MacAddr, VrfId, Vsid};
 
 use super::{Model, Subnet, Tenant};
 use crate::control::desired::Customer;
@@ -44,23 +44,6 @@ impl Refusal {
 }
 
 pub(super) type Judged<T = ()> = Result<T, Refusal>;
-
-/// The address as IPv4.
-pub(super) fn address(field: &'static str, address: IpAddr) -> Judged<Ipv4Addr> {
-    match address {
-        IpAddr::V4(address) => Ok(address),
-        IpAddr::V6(_) => {
-            Err(Refusal::new(field, format!("{address}: IPv6 is not supported yet"), "write an IPv4 address"))
-        }
-    }
-}
-
-/// The prefix as IPv4.
-pub(super) fn prefix(field: &'static str, prefix: IpNet) -> Judged<Ipv4Net> {
-    super::ipv4(prefix).ok_or_else(|| {
-        Refusal::new(field, format!("{prefix}: IPv6 is not supported yet"), "write an IPv4 prefix")
-    })
-}
 
 /// A rule that file and changes share, held against the value of one key.
 pub(super) trait At {
@@ -130,26 +113,26 @@ impl Model {
     }
 
     /// The connected prefixes of the external networks in a VRF.
-    fn connected_in(&self, vrf: VrfId) -> impl Iterator<Item = Ipv4Net> {
+    fn connected_in(&self, vrf: VrfId) -> impl Iterator<Item = IpNet> {
         let networks = self.frame.external.iter().zip(&self.externals);
         let own = networks.filter(move |(_, of)| **of == vrf).flat_map(|(network, _)| &network.addresses);
-        own.filter_map(|address| super::ipv4(*address))
+        own.map(IpNet::trunc)
     }
 
     /// The connected prefixes of a network.
-    pub(super) fn prefixes_of(&self, network: NetworkRef) -> Vec<Ipv4Net> {
+    pub(super) fn prefixes_of(&self, network: NetworkRef) -> Vec<IpNet> {
         match network {
             NetworkRef::Site(SiteIndex(site)) => {
-                super::ipv4(self.frame.provider.sites[site].subnet).into_iter().collect()
+                vec![self.frame.provider.sites[site].subnet.trunc()]
             }
             NetworkRef::External(ExternalIndex(index)) => {
                 let own = &self.frame.external[index].addresses;
-                own.iter().filter_map(|address| super::ipv4(*address)).collect()
+                own.iter().map(IpNet::trunc).collect()
             }
         }
     }
 
-    fn is_own(&self, network: NetworkRef, address: Ipv4Addr) -> bool {
+    fn is_own(&self, network: NetworkRef, address: IpAddr) -> bool {
         match network {
             NetworkRef::Site(_) => self.addresses.contains_key(&address),
             NetworkRef::External(ExternalIndex(index)) => {
@@ -164,7 +147,7 @@ impl Model {
         field: &'static str,
         what: &str,
         network: NetworkRef,
-        address: Ipv4Addr,
+        address: IpAddr,
     ) -> Judged {
         if self.is_own(network, address) {
             let message = format!("{what} {address} is the gateway's own address");
@@ -188,20 +171,20 @@ impl Model {
     }
 
     /// Whether the gateway can have the address at a site.
-    pub(super) fn own_address(&self, site: SiteIndex, address: Ipv4Addr) -> Judged {
+    pub(super) fn own_address(&self, site: SiteIndex, address: IpAddr) -> Judged {
         let mut subnet = self.prefixes_of(NetworkRef::Site(site)).into_iter();
         subnet.try_for_each(|subnet| check_station(address, subnet).at("address"))
     }
 
     /// The site in whose subnet a next hop of the provider network is.
-    pub(super) fn site_at(&self, address: Ipv4Addr) -> Option<SiteIndex> {
+    pub(super) fn site_at(&self, address: IpAddr) -> Option<SiteIndex> {
         let sites = 0..self.frame.provider.sites.len();
         sites.map(SiteIndex).find(|site| {
             self.prefixes_of(NetworkRef::Site(*site)).iter().any(|subnet| subnet.contains(&address))
         })
     }
 
-    pub(super) fn provider_next_hop(&self, field: &'static str, address: Ipv4Addr) -> Judged<SiteIndex> {
+    pub(super) fn provider_next_hop(&self, field: &'static str, address: IpAddr) -> Judged<SiteIndex> {
         let Some(site) = self.site_at(address) else {
             let outside = self.frame.external.iter().enumerate().find(|(index, _)| {
                 let network = NetworkRef::External(ExternalIndex(*index));
@@ -221,17 +204,17 @@ impl Model {
     }
 
     /// Whether a provider route can lead to the prefix.
-    pub(super) fn provider_destination(&self, prefix: Ipv4Net) -> Judged {
+    pub(super) fn provider_destination(&self, prefix: IpNet) -> Judged {
         check_destination(prefix).at("prefix")?;
         check_not_connected(prefix, self.site_subnets()).at("prefix")
     }
 
-    fn site_subnets(&self) -> impl Iterator<Item = Ipv4Net> {
-        self.frame.provider.sites.iter().filter_map(|site| super::ipv4(site.subnet))
+    fn site_subnets(&self) -> impl Iterator<Item = IpNet> {
+        self.frame.provider.sites.iter().map(|site| site.subnet.trunc())
     }
 
     /// Whether a compute host can have the provider address.
-    pub(super) fn peer(&self, field: &'static str, address: Ipv4Addr) -> Judged {
+    pub(super) fn peer(&self, field: &'static str, address: IpAddr) -> Judged {
         if self.addresses.contains_key(&address) {
             let message = format!("provider address {address} is the gateway's own");
             return Err(Refusal::new(field, message, "write the provider address of the compute host"));
@@ -243,10 +226,12 @@ impl Model {
     }
 
     /// Whether a lookup record fits its subnet.
-    pub(super) fn record(&self, vsid: Vsid, address: Ipv4Addr, mac: MacAddr) -> Judged<Customer> {
+    pub(super) fn record(&self, vsid: Vsid, address: IpAddr, mac: MacAddr) -> Judged<Customer> {
         let subnet = &self.subnet(vsid)?.value;
-        check_station(address, subnet.prefix).at("address")?;
-        check_not_gateway("customer address", address, subnet.gateway).at("address")?;
+        let (first, _) = subnet.prefixes.both();
+        let own = subnet.prefixes.of(Family::of(address)).unwrap_or(&first);
+        check_station(address, own.prefix).at("address")?;
+        check_not_gateway("customer address", address, own.gateway).at("address")?;
         let tenant = &self.tenant(&subnet.tenant)?.value;
         check_vm_mac(mac, tenant.gateway_mac).at("mac")?;
         Ok(Customer { vrf: tenant.vrf, address })
@@ -259,44 +244,53 @@ impl Model {
             return Err(Refusal::new("vsid", message, "one VSID names exactly one virtual subnet"));
         }
         check_vsid(vsid, self.frame.provider.encapsulation.allow_reserved_vsids).at("vsid")?;
-        check_subnet(subnet.prefix).at("prefix")?;
-        check_station(subnet.gateway, subnet.prefix).at("gateway")?;
-        if let Some(other) = self.overlapping_subnet(tenant.vrf, subnet.prefix) {
-            let message = format!("{} overlaps {other} of the same tenant", subnet.prefix);
-            return Err(Refusal::new(
-                "prefix",
-                message,
-                "write a prefix that overlaps no other of the tenant",
-            ));
-        }
-        if let Some(other) = self.connected_in(tenant.vrf).find(|p| meet(p, &subnet.prefix)) {
-            let message = format!("{} overlaps {other} of the tenant's hand-off network", subnet.prefix);
-            return Err(Refusal::new(
-                "prefix",
-                message,
-                "write a prefix that overlaps no network of the tenant",
-            ));
-        }
-        if self.customer_routes.contains_key(&(tenant.vrf, subnet.prefix)) {
-            let message = format!("{} is the destination of a customer route", subnet.prefix);
-            return Err(Refusal::new("prefix", message, "remove that route first"));
+        let fields = [("prefix", "gateway"), ("prefix-ipv6", "gateway-ipv6")];
+        for (own, (prefix, gateway)) in subnet.prefixes.iter().zip(fields) {
+            check_subnet(own.prefix).at(prefix)?;
+            check_station(own.gateway, own.prefix).at(gateway)?;
+            self.new_prefix(prefix, tenant, own.prefix)?;
         }
         Ok(())
     }
 
-    fn overlapping_subnet(&self, vrf: VrfId, prefix: Ipv4Net) -> Option<Ipv4Net> {
-        let holds = self.subnet_at(vrf, prefix.network()).map(|(_, subnet)| subnet.prefix);
-        holds.or_else(|| {
+    fn new_prefix(&self, field: &'static str, tenant: &Tenant, prefix: IpNet) -> Judged {
+        if let Some(other) = self.overlapping_subnet(tenant.vrf, prefix) {
+            let message = format!("{prefix} overlaps {other} of the same tenant");
+            return Err(Refusal::new(field, message, "write a prefix that overlaps no other of the tenant"));
+        }
+        if let Some(other) = self.connected_in(tenant.vrf).find(|p| meet(p, &prefix)) {
+            let message = format!("{prefix} overlaps {other} of the tenant's hand-off network");
+            return Err(Refusal::new(
+                field,
+                message,
+                "write a prefix that overlaps no network of the tenant",
+            ));
+        }
+        if self.customer_routes.contains_key(&(tenant.vrf, prefix)) {
+            let message = format!("{prefix} is the destination of a customer route");
+            return Err(Refusal::new(field, message, "remove that route first"));
+        }
+        Ok(())
+    }
+
+    fn overlapping_subnet(&self, vrf: VrfId, prefix: IpNet) -> Option<IpNet> {
+        self.prefix_at(vrf, prefix.network()).or_else(|| {
             let range = (vrf, prefix.network())..=(vrf, prefix.broadcast());
-            let (_, vsid) = self.index.prefixes.range(range).next()?;
-            self.subnets.get(vsid).map(|subnet| subnet.value.prefix)
+            let ((_, inside), _) = self.index.prefixes.range(range).next()?;
+            self.prefix_at(vrf, *inside)
         })
     }
 
+    /// The prefix of a VRF's subnets that holds an address.
+    fn prefix_at(&self, vrf: VrfId, address: IpAddr) -> Option<IpNet> {
+        self.subnet_at(vrf, address)?.1.prefixes.at(address).map(|own| own.prefix)
+    }
+
     /// Whether a customer route of a tenant can lead to the address.
-    pub(super) fn customer_next_hop(&self, tenant: &Tenant, address: Ipv4Addr) -> Judged {
+    pub(super) fn customer_next_hop(&self, tenant: &Tenant, address: IpAddr) -> Judged {
         let field = "next-hop";
-        let Some((_, subnet)) = self.subnet_at(tenant.vrf, address) else {
+        let own = self.subnet_at(tenant.vrf, address).and_then(|(_, subnet)| subnet.prefixes.at(address));
+        let Some(own) = own else {
             let message = format!("next hop {address} is in no subnet of the tenant");
             return Err(Refusal::new(
                 field,
@@ -304,19 +298,20 @@ impl Model {
                 "write the address of a VM in one of the tenant's subnets",
             ));
         };
-        check_not_edge("next hop", address, subnet.prefix).at(field)?;
-        check_not_gateway("next hop", address, subnet.gateway).at(field)
+        check_not_edge("next hop", address, own.prefix).at(field)?;
+        check_not_gateway("next hop", address, own.gateway).at(field)
     }
 
     /// Whether a customer route of a VRF can lead to the prefix.
-    pub(super) fn customer_destination(&self, vrf: VrfId, prefix: Ipv4Net) -> Judged {
+    pub(super) fn customer_destination(&self, vrf: VrfId, prefix: IpNet) -> Judged {
         check_destination(prefix).at("prefix")?;
-        let subnet = self.subnet_at(vrf, prefix.network()).map(|(_, subnet)| subnet.prefix);
+        let subnet = self.prefix_at(vrf, prefix.network());
         check_not_connected(prefix, self.connected_in(vrf).chain(subnet)).at("prefix")
     }
 
     /// Whether tenants are translated to an address of a prefix, on an external network.
-    fn is_translated_to(&self, external: ExternalIndex, prefix: Ipv4Net) -> bool {
+    fn is_translated_to(&self, external: ExternalIndex, prefix: IpNet) -> bool {
+        let IpNet::V4(prefix) = prefix else { return false };
         let (first, last) = (prefix.network(), prefix.broadcast());
         let single = || self.index.publics.range((external, first)..=(external, last)).next().is_some();
         let pools = ..=(external, last, Ipv4Addr::BROADCAST);
@@ -326,7 +321,7 @@ impl Model {
 
     /// The public prefix that shares an address with another one. All are disjoint: it holds the other's first
     /// address, or begins inside it.
-    fn public_prefix_meeting(&self, prefix: &Ipv4Net) -> Option<&(Ipv4Net, String)> {
+    fn public_prefix_meeting(&self, prefix: &IpNet) -> Option<&(IpNet, String)> {
         let public = &self.index.public_prefixes;
         let before = public.range(..=prefix.network()).next_back().map(|(_, other)| other);
         let inside = || public.range(prefix.network()..=prefix.broadcast()).next().map(|(_, other)| other);
@@ -366,7 +361,7 @@ impl Model {
                 return Err(Refusal::new(field, message, "write a prefix without them"));
             }
             let mut routes = self.frame.external[external].routes.iter();
-            if routes.any(|route| super::ipv4(route.prefix) == Some(*prefix)) {
+            if routes.any(|route| route.prefix.trunc() == *prefix) {
                 let message = format!("{prefix} is routed to a next hop of the external network too");
                 return Err(Refusal::new(field, message, "route it to the tenant or to the next hop"));
             }
@@ -376,12 +371,12 @@ impl Model {
 }
 
 /// The hint that names the prefixes to choose from.
-fn inside(prefixes: impl IntoIterator<Item = Ipv4Net>) -> String {
+fn inside(prefixes: impl IntoIterator<Item = IpNet>) -> String {
     let prefixes: Vec<_> = prefixes.into_iter().map(|prefix| prefix.to_string()).collect();
     format!("write an address inside {}", prefixes.join(" or "))
 }
 
 /// Whether two prefixes share an address.
-fn meet(one: &Ipv4Net, other: &Ipv4Net) -> bool {
+fn meet(one: &IpNet, other: &IpNet) -> bool {
     one.contains(other) || other.contains(one)
 }

@@ -1,18 +1,18 @@
 //! What is kept of objects that no file holds: one entry of the journal for each.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use nvgw_config::{
     Change, CustomerRoute, FlowIdMode, LearnLimits, LookupRecord, NewTenant, SenderCheck, Subnet,
-    SubnetPrefix,
+    SubnetPrefix as FilePrefix,
 };
 use nvgw_types::{CustomerAddr, MacAddr, ProviderAddr, Vsid};
 use serde::{Deserialize, Serialize};
 
 use super::edit::Edit;
 use super::{Model, Owned, PlacedRecord};
-use crate::control::desired::{Customer, Hop};
+use crate::control::desired::{Customer, Hop, SubnetPrefix};
 use crate::control::owner::Owner;
 
 /// A change of the journal: an entry's key and its new value; `None`: it goes.
@@ -35,7 +35,10 @@ pub enum Stored {
         /// The external network.
         external: Option<String>,
         /// Prefixes routed into its VRF.
-        public_prefixes: Vec<Ipv4Net>,
+        public_prefixes: Vec<IpNet>,
+        /// Whether router solicitations in its IPv6 subnets are answered.
+        #[serde(default = "yes")]
+        router_advertisements: bool,
     },
     /// A virtual subnet.
     Subnet {
@@ -44,16 +47,19 @@ pub enum Stored {
         /// Its VSID.
         vsid: u32,
         /// Its prefix.
-        prefix: Ipv4Net,
+        prefix: IpNet,
         /// The gateway's own address there.
-        gateway: Ipv4Addr,
+        gateway: IpAddr,
+        /// Its IPv6 prefix and the gateway's address there, beside IPv4 ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ipv6: Option<(IpNet, IpAddr)>,
     },
     /// A provider address of the gateway's own.
     ProviderAddress {
         /// Its site.
         site: String,
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// Its place among the others: the first is the source of what the gateway sends.
         #[serde(default)]
         order: u64,
@@ -61,22 +67,25 @@ pub enum Stored {
     /// A provider route.
     ProviderRoute {
         /// Its destination.
-        prefix: Ipv4Net,
+        prefix: IpNet,
         /// Its next hop.
-        next_hop: Ipv4Addr,
+        next_hop: IpAddr,
         /// Its metric.
         metric: u32,
+        /// The biggest IP packet of the whole path.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mtu: Option<u16>,
     },
     /// A lookup record.
     Lookup {
         /// The VSID of its subnet.
         vsid: u32,
         /// The customer address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// The VM's Ethernet address.
         mac: String,
         /// The provider address of its host.
-        provider_address: Ipv4Addr,
+        provider_address: IpAddr,
         /// A name for people.
         name: Option<String>,
         /// Whether its FlowID is a hash, where it differs from its peer's.
@@ -89,11 +98,11 @@ pub enum Stored {
         /// The VSID of its subnet.
         vsid: u32,
         /// The customer address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// What the record says.
-        from: Ipv4Addr,
+        from: IpAddr,
         /// The provider address of its new host.
-        to: Ipv4Addr,
+        to: IpAddr,
         /// Who moved it.
         by: Owner,
     },
@@ -102,16 +111,16 @@ pub enum Stored {
         /// Its tenant.
         tenant: String,
         /// Its destination.
-        prefix: Ipv4Net,
+        prefix: IpNet,
         /// Its next hop.
-        next_hop: Ipv4Addr,
+        next_hop: IpAddr,
     },
     /// A static neighbour.
     Neighbor {
         /// The network.
         network: String,
         /// Its address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// Its Ethernet address.
         mac: String,
     },
@@ -192,59 +201,58 @@ impl Stored {
     /// The change that makes the object, and whose it is; `None`: the entry holds values that cannot be.
     pub(super) fn change(&self) -> Option<(Change, Owner)> {
         let change = match self.clone() {
-            Self::Tenant { name, routing_domain, gateway_mac, sender_check, external, public_prefixes } => {
-                Change::AddTenant(NewTenant {
-                    name,
-                    routing_domain,
-                    gateway_mac: gateway_mac.parse().ok()?,
-                    sender_check: sender_check.into(),
-                    router_advertisements: true,
-                    external,
-                    public_prefixes: public_prefixes.into_iter().map(IpNet::V4).collect(),
-                })
+            Self::Tenant {
+                name,
+                routing_domain,
+                gateway_mac,
+                sender_check,
+                external,
+                public_prefixes,
+                router_advertisements,
+            } => Change::AddTenant(NewTenant {
+                name,
+                routing_domain,
+                gateway_mac: gateway_mac.parse().ok()?,
+                sender_check: sender_check.into(),
+                router_advertisements,
+                external,
+                public_prefixes,
+            }),
+            Self::Subnet { tenant, vsid, prefix, gateway, ipv6 } => {
+                let prefixes = std::iter::once((prefix, gateway)).chain(ipv6);
+                let prefix = |(prefix, gateway)| FilePrefix { prefix, gateway: CustomerAddr(gateway) };
+                let prefixes = prefixes.map(prefix).collect();
+                Change::AddSubnet { tenant, subnet: Subnet { vsid: number(vsid)?, prefixes } }
             }
-            Self::Subnet { tenant, vsid, prefix, gateway } => Change::AddSubnet {
-                tenant,
-                subnet: Subnet {
-                    vsid: number(vsid)?,
-                    prefixes: vec![SubnetPrefix {
-                        prefix: prefix.into(),
-                        gateway: CustomerAddr(gateway.into()),
-                    }],
-                },
-            },
             Self::ProviderAddress { site, address, .. } => {
-                Change::AddProviderAddress { site, address: Some(ProviderAddr(address.into())) }
+                Change::AddProviderAddress { site, address: Some(ProviderAddr(address)) }
             }
-            Self::ProviderRoute { prefix, next_hop, metric } => Change::AddProviderRoute {
-                prefix: prefix.into(),
-                next_hop: next_hop.into(),
-                metric,
-                mtu: None,
-            },
+            Self::ProviderRoute { prefix, next_hop, metric, mtu } => {
+                Change::AddProviderRoute { prefix, next_hop, metric, mtu }
+            }
             Self::Lookup { vsid, address, mac, provider_address, name, hash_flow_id, owner } => {
                 let hash = |hash| if hash { FlowIdMode::Hash } else { FlowIdMode::Zero };
                 let record = LookupRecord {
                     vsid: number(vsid)?,
-                    address: CustomerAddr(address.into()),
+                    address: CustomerAddr(address),
                     mac: mac.parse().ok()?,
-                    provider_address: ProviderAddr(provider_address.into()),
+                    provider_address: ProviderAddr(provider_address),
                     name,
                     flow_id: hash_flow_id.map(hash),
                 };
                 return Some((Change::AddLookup(record), owner));
             }
             Self::Move { vsid, address, to, by, .. } => {
-                let (address, to) = (CustomerAddr(address.into()), ProviderAddr(to.into()));
+                let (address, to) = (CustomerAddr(address), ProviderAddr(to));
                 let change = Change::MoveLookup { vsid: number(vsid)?, address, provider_address: to };
                 return Some((change, by));
             }
             Self::CustomerRoute { tenant, prefix, next_hop } => {
-                let next_hop = CustomerAddr(next_hop.into());
-                Change::AddCustomerRoute { tenant, route: CustomerRoute { prefix: prefix.into(), next_hop } }
+                let next_hop = CustomerAddr(next_hop);
+                Change::AddCustomerRoute { tenant, route: CustomerRoute { prefix, next_hop } }
             }
             Self::Neighbor { network, address, mac } => {
-                Change::AddNeighbor { network, address: address.into(), mac: mac.parse().ok()? }
+                Change::AddNeighbor { network, address, mac: mac.parse().ok()? }
             }
         };
         Some((change, Owner::Api))
@@ -254,6 +262,10 @@ impl Stored {
         // Strings, numbers and addresses: nothing that JSON has no form for.
         (self.key(), Some(serde_json::to_vec(self).unwrap_or_default()))
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 fn number(vsid: u32) -> Option<Vsid> {
@@ -285,7 +297,7 @@ impl From<SenderCheck> for StoredSenderCheck {
 }
 
 /// The entry of a record's move.
-pub(super) fn key_of_move(vsid: impl std::fmt::Display, address: Ipv4Addr) -> String {
+pub(super) fn key_of_move(vsid: impl std::fmt::Display, address: IpAddr) -> String {
     format!("move/{vsid}/{address}")
 }
 
@@ -316,12 +328,7 @@ impl Model {
                 note(writes, &swap.before, &swap.after, kept, stored);
             }
             Edit::Subnet(swap) => {
-                let stored = |subnet: &Owned<super::Subnet>| Stored::Subnet {
-                    tenant: subnet.value.tenant.clone(),
-                    vsid: swap.key.get(),
-                    prefix: subnet.value.prefix,
-                    gateway: subnet.value.gateway,
-                };
+                let stored = |subnet: &Owned<super::Subnet>| stored_subnet(swap.key, &subnet.value);
                 note(writes, &swap.before, &swap.after, kept, stored);
             }
             Edit::Record(swap) => {
@@ -336,7 +343,7 @@ impl Model {
                 }
             }
             Edit::CustomerRoute(swap) => {
-                let stored = |hop: &Owned<Ipv4Addr>| self.stored_customer_route(swap.key, hop);
+                let stored = |hop: &Owned<IpAddr>| self.stored_customer_route(swap.key, hop);
                 note(writes, &swap.before, &swap.after, kept, stored);
             }
             Edit::Address(swap) => {
@@ -352,6 +359,7 @@ impl Model {
                     prefix: swap.key.prefix,
                     next_hop: swap.key.next_hop,
                     metric: route.metric,
+                    mtu: route.mtu,
                 };
                 note(writes, &swap.before, &swap.after, |_| swap.key.owner == Owner::Api, stored);
             }
@@ -372,12 +380,7 @@ impl Model {
         let tenants = self.tenants.iter().filter(|(_, tenant)| kept(tenant));
         let mut stored: Vec<_> = tenants.map(|(name, tenant)| self.stored_tenant(name, tenant)).collect();
         let subnets = self.subnets.iter().filter(|(_, subnet)| kept(subnet));
-        stored.extend(subnets.map(|(vsid, subnet)| Stored::Subnet {
-            tenant: subnet.value.tenant.clone(),
-            vsid: vsid.get(),
-            prefix: subnet.value.prefix,
-            gateway: subnet.value.gateway,
-        }));
+        stored.extend(subnets.map(|(vsid, subnet)| stored_subnet(*vsid, &subnet.value)));
         let mut addresses: Vec<_> =
             self.addresses.iter().filter(|(_, own)| own.owner == Owner::Api).collect();
         addresses.sort_unstable_by_key(|(_, own)| own.order);
@@ -391,6 +394,7 @@ impl Model {
             prefix: key.prefix,
             next_hop: key.next_hop,
             metric: route.metric,
+            mtu: route.mtu,
         }));
         for (customer, placed) in &self.records {
             if kept(&placed.record) {
@@ -415,10 +419,11 @@ impl Model {
             sender_check: tenant.sender_check.into(),
             external: tenant.external.map(|index| self.frame.external[index.0].name.clone()),
             public_prefixes: tenant.public_prefixes.clone(),
+            router_advertisements: tenant.router_advertisements,
         }
     }
 
-    fn stored_customer_route(&self, (vrf, prefix): super::CustomerRouteKey, hop: &Owned<Ipv4Addr>) -> Stored {
+    fn stored_customer_route(&self, (vrf, prefix): super::CustomerRouteKey, hop: &Owned<IpAddr>) -> Stored {
         let tenant = self.tenant_of(vrf).unwrap_or_default().to_owned();
         Stored::CustomerRoute { tenant, prefix, next_hop: hop.value }
     }
@@ -447,6 +452,17 @@ fn note<V>(
         (_, Some(after)) => writes.push(stored(after).write()),
         (Some(before), None) => writes.push((stored(before).key(), None)),
         (None, None) => {}
+    }
+}
+
+fn stored_subnet(vsid: Vsid, subnet: &super::Subnet) -> Stored {
+    let (SubnetPrefix { prefix, gateway }, second) = subnet.prefixes.both();
+    Stored::Subnet {
+        tenant: subnet.tenant.clone(),
+        vsid: vsid.get(),
+        prefix,
+        gateway,
+        ipv6: second.map(|own| (own.prefix, own.gateway)),
     }
 }
 

@@ -160,7 +160,10 @@ fn only_a_question_to_us_makes_a_new_neighbor() {
 #[test]
 fn learned_neighbors_are_bounded_and_go_when_they_are_silent() {
     let mut n = Neighbors::default();
-    let host = |number: u16| Hop { interface: LAN, address: (0xc612_0000 + u32::from(number)).into() };
+    let host = |number: u16| Hop {
+        interface: LAN,
+        address: std::net::Ipv4Addr::from(0xc612_0000 + u32::from(number)).into(),
+    };
     for number in 0..4096 {
         effects(|e| n.heard(at(0), host(number), ALICE, true, e));
     }

@@ -20,7 +20,9 @@ impl<G: Grace> Control<G> {
             frames::read(frame).filter(|r| r.ethertype == ethernet::IPV4 && !r.destination.is_multicast());
         let Some(answer) = packet.and_then(|received| probe::answer(received.payload)) else { return false };
         let probe::Answer { number, from, to, asked, ttl, outcome } = answer;
-        let Some(probe) = self.probes.answered(side, number, to, asked, outcome) else { return false };
+        let Some(probe) = self.probes.answered(side, number, to.into(), asked.into(), outcome) else {
+            return false;
+        };
         let rtt_ms = milliseconds(now.since(probe.sent.unwrap_or(now)));
         let (source, from) = (to.into(), from.into());
         let outcome = match outcome {

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
-use nvgw_types::{MacAddr, Vsid};
+use ipnet::IpNet;
+use nvgw_types::{Family, Vsid};
 
 use super::{Asker, PROBES, Probe, Side};
 use crate::control::desired::{Hop, Role};
@@ -14,7 +14,6 @@ use crate::control::frames::probe::{Request, SHORTEST};
 use crate::control::neighbors::{Effect, Frame, Origin};
 use crate::control::{Control, Egress, Nanos};
 use crate::diagnosis::{ProbeRequest, ProbeWorld};
-use crate::packet::ethernet;
 use crate::tables::Grace;
 use crate::tables::entries::Target;
 use crate::telemetry::DropReason;
@@ -25,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// How a probe will travel.
 struct Plan {
     side: Side,
-    source: Ipv4Addr,
+    source: IpAddr,
     exit: Exit,
 }
 
@@ -81,7 +80,7 @@ impl<G: Grace> Control<G> {
         request: &ProbeRequest,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Obstacle> {
-        let to = ipv4(request.to)?;
+        let to = request.to;
         let &ProbeRequest { size, df, ttl, .. } = request;
         if size < SHORTEST || ttl == 0 {
             return Err(Obstacle::new(
@@ -90,11 +89,19 @@ impl<G: Grace> Control<G> {
                 format!("ask for {SHORTEST} bytes or more, and a TTL of 1 or more"),
             ));
         }
+        if let ProbeWorld::Provider { from: Some(from) } | ProbeWorld::Overlay { from: Some(from), .. } =
+            &request.world
+            && Family::of(*from) != Family::of(to)
+        {
+            return Err(Obstacle::new(
+                DropReason::Malformed,
+                format!("{from} and {to} are of different families"),
+                "leave the source out, or give one of the same family",
+            ));
+        }
         let plan = match &request.world {
-            ProbeWorld::Provider { from } => self.plan_provider(to, from.map(ipv4).transpose()?)?,
-            ProbeWorld::Overlay { vsid, from } => {
-                self.plan_overlay(*vsid, to, from.map(ipv4).transpose()?)?
-            }
+            ProbeWorld::Provider { from } => self.plan_provider(to, *from)?,
+            ProbeWorld::Overlay { vsid, from } => self.plan_overlay(*vsid, to, *from)?,
         };
         let Plan { side, source, exit } = plan;
         self.check_size(size, df, to, &exit)?;
@@ -108,11 +115,12 @@ impl<G: Grace> Control<G> {
                 "try again when they are over",
             )
         })?;
-        let packet = Request { number, source, destination: to, ttl, df, size }.packet();
+        let packet =
+            Request { number, source: ipv4(source)?, destination: ipv4(to)?, ttl, df, size }.packet();
         let bytes = match &exit {
-            Exit::Provider(hop) => self.link(hop.interface).frame(MacAddr::ZERO, ethernet::IPV4, &packet),
+            Exit::Provider(hop) => self.link(hop.interface).packet(&packet),
             Exit::Vrf(way) => match &way.record {
-                Some(record) => frames::encapsulated(&way.rewrite, record, ethernet::IPV4, 0, &packet),
+                Some(record) => frames::encapsulated(&way.rewrite, record, None, 0, &packet),
                 None => frames::plain(&way.rewrite, &packet),
             },
         };
@@ -121,7 +129,7 @@ impl<G: Grace> Control<G> {
         Ok(())
     }
 
-    fn plan_provider(&self, to: Ipv4Addr, from: Option<Ipv4Addr>) -> Result<Plan, Obstacle> {
+    fn plan_provider(&self, to: IpAddr, from: Option<IpAddr>) -> Result<Plan, Obstacle> {
         let own = |address| {
             let mut sites = self.fabric.current.networks.iter().filter(|(_, n)| n.role == Role::Site);
             sites.find(|(_, network)| network.owns(address)).map(|(key, _)| *key)
@@ -161,10 +169,20 @@ impl<G: Grace> Control<G> {
         Ok(Plan { side: Side::Provider, source: from.unwrap_or(nearest), exit })
     }
 
-    fn plan_overlay(&self, vsid: u32, to: Ipv4Addr, from: Option<Ipv4Addr>) -> Result<Plan, Obstacle> {
+    fn plan_overlay(&self, vsid: u32, to: IpAddr, from: Option<IpAddr>) -> Result<Plan, Obstacle> {
         let key = Vsid::new(u64::from(vsid)).ok();
         let subnet = key.and_then(|vsid| self.fabric.current.subnets.get(&vsid));
         let subnet = subnet.ok_or_else(|| explain::no_policy(vsid))?;
+        let own = subnet.prefixes.of(Family::of(to)).ok_or_else(|| {
+            Obstacle::new(
+                DropReason::InnerMartianSource,
+                format!(
+                    "VSID {vsid} has no {} prefix, so the gateway no address to ask {to} from",
+                    Family::of(to)
+                ),
+                "ask from a virtual subnet that has one",
+            )
+        })?;
         let home = subnet.vrf;
         if let Some(from) = from
             && self.route(home, from).1 != Target::Local
@@ -172,7 +190,7 @@ impl<G: Grace> Control<G> {
             return Err(Obstacle::new(
                 DropReason::InnerMartianSource,
                 format!("{from} is no address of this gateway in {}", self.vrf_words(home)),
-                format!("leave it out, or take the subnet's gateway address {}", subnet.gateway),
+                format!("leave it out, or take the subnet's gateway address {}", own.gateway),
             ));
         }
         let way = match Walk::new(self).route(explain::Side::Tenant, home, to)? {
@@ -185,14 +203,14 @@ impl<G: Grace> Control<G> {
                 ));
             }
         };
-        let source = from.or_else(|| self.source_toward(subnet.gateway, &way));
-        let returns = |source: &Ipv4Addr| {
+        let source = from.or_else(|| self.source_toward(own.gateway, &way));
+        let returns = |source: &IpAddr| {
             // What comes back is routed in the VRF that the probe left by: it must end at the same address.
             let (there, target) = self.route(way.vrf, *source);
             target == Target::Local && there == self.route(home, *source).0
         };
         let source = source.filter(returns).ok_or_else(|| {
-            let from = from.unwrap_or(subnet.gateway);
+            let from = from.unwrap_or(own.gateway);
             Obstacle::new(
                 DropReason::InnerMartianSource,
                 format!("{} knows no way back to {from}: no answer could come in", self.vrf_words(way.vrf)),
@@ -204,14 +222,14 @@ impl<G: Grace> Control<G> {
 
     /// The gateway's own address that a probe from a VRF is sent from: the subnet's, or, where the way leads out of the
     /// tenant's VRF, one of the shared external network that it passes.
-    fn source_toward(&self, gateway: Ipv4Addr, way: &Way) -> Option<Ipv4Addr> {
+    fn source_toward(&self, gateway: IpAddr, way: &Way) -> Option<IpAddr> {
         let Some(shared) = way.shared else { return Some(gateway) };
         let mut networks = self.fabric.current.networks.values();
         let network = networks.find(|network| network.role == Role::External(shared))?;
-        network.addresses.first().map(Ipv4Net::addr)
+        network.addresses.iter().map(IpNet::addr).find(|own| Family::of(*own) == Family::of(gateway))
     }
 
-    fn check_size(&self, size: u16, df: bool, to: Ipv4Addr, exit: &Exit) -> Result<(), Obstacle> {
+    fn check_size(&self, size: u16, df: bool, to: IpAddr, exit: &Exit) -> Result<(), Obstacle> {
         let mtu = match exit {
             Exit::Provider(hop) => self.fabric.network(hop.interface).map_or(0, |network| network.mtu),
             Exit::Vrf(way) => way.rewrite.mtu(),

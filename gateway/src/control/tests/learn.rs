@@ -1,6 +1,6 @@
 //! What frames of unknown senders teach a gateway, from the worker that hands one over to the journal's note.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use nvgw_config::{Config, LearnLimits, SenderCheck};
 use nvgw_types::{MacAddr, ProviderAddr, VrfId, Vsid};
@@ -8,10 +8,10 @@ use nvgw_types::{MacAddr, ProviderAddr, VrfId, Vsid};
 use super::{apply, at, begin, journal, told, written};
 use crate::control::desired::Customer;
 use crate::control::events::EventKind;
-use crate::control::fabric::mapped;
 use crate::control::fixture::{self, Sent, control, ip, mac, record, vsid};
 use crate::control::model::StoredWrite;
 use crate::control::{Control, Nanos, Owner};
+use crate::tables::entries::from_ip;
 use crate::tables::exchange::Punt;
 use crate::tables::grace::LocalGrace;
 use crate::telemetry::DropReason;
@@ -66,16 +66,16 @@ fn customer(address: [u8; 4]) -> Customer {
 }
 
 /// Owner, Ethernet address and place of a record, as model and workers have it.
-fn known(control: &Control<LocalGrace>, address: [u8; 4]) -> Option<(Owner, MacAddr, Ipv4Addr)> {
+fn known(control: &Control<LocalGrace>, address: [u8; 4]) -> Option<(Owner, MacAddr, IpAddr)> {
     let placed = control.model.records().get(&customer(address));
-    let worker = control.record(VrfId(0), mapped(address.into())).map(|record| record.mac());
+    let worker = control.record(VrfId(0), from_ip(address.into())).map(|record| record.mac());
     assert_eq!(worker, placed.map(|placed| placed.record.value.mac));
     let peer = control.fabric.current.records.get(&customer(address)).map(|record| record.peer);
     assert_eq!(peer, placed.map(|placed| placed.provider()));
     placed.map(|placed| (placed.record.owner, placed.record.value.mac, placed.provider()))
 }
 
-fn learned(vm: u8, host: [u8; 4]) -> Option<(Owner, MacAddr, Ipv4Addr)> {
+fn learned(vm: u8, host: [u8; 4]) -> Option<(Owner, MacAddr, IpAddr)> {
     Some((Owner::Learned, MacAddr(station(vm)), host.into()))
 }
 
@@ -162,7 +162,7 @@ fn a_refused_frame_counts_as_what_it_would_have_been_and_changes_nothing() {
     for (number, (why, vm, address, host)) in refused.into_iter().enumerate() {
         assert!(from(&mut control, at(2), host, &arp(vm, address, GATEWAY)).0.is_empty(), "{why}");
         let told = control.events().after(0).last().expect("an event");
-        let provider = Ipv4Addr::from(host);
+        let provider = IpAddr::from(host);
         let message = format!("02:15:5d:00:00:{vm:02x} at {provider}: {why}");
         assert_eq!((told.kind.as_str(), &*told.message), ("learning-refused", &*message));
         assert_eq!(ended(&control), (3, number as u64 + 1), "{why}");
@@ -293,7 +293,7 @@ fn an_operators_move_ends_damping() {
 fn late_frames_do_not_undo_an_operators_move() {
     let mut control = ready();
     apply(&mut control, &["move-lookup: { vsid: 5001, address: 10.0.1.5, provider-address: 100.64.20.31 }"]);
-    let moved = Some((Owner::Config, mac("02:15:5d:00:00:05"), Ipv4Addr::from(THERE)));
+    let moved = Some((Owner::Config, mac("02:15:5d:00:00:05"), IpAddr::from(THERE)));
     let events = control.events().latest();
     from(&mut control, at(500), HERE, &ipv4(5, OLD));
     assert_eq!((known(&control, OLD), ended(&control)), (moved, (0, 1)));

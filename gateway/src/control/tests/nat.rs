@@ -13,8 +13,8 @@ use proptest::prelude::*;
 
 use super::snapshot::{self, Probes};
 use super::{apply, at, sweep, variants, written};
-use crate::control::desired::{Customer, Public, PublicKey, VrfKey};
-use crate::control::fixture::{self, Sent, WIRE1, control, net, no_translation, pool};
+use crate::control::desired::{Public, PublicKey, VrfKey};
+use crate::control::fixture::{self, Sent, WIRE1, control, ip, net, no_translation, pool};
 use crate::control::model::{Edit, Owned, Swap};
 use crate::control::{Applied, Control, ControlError, Owner, ReloadError};
 use crate::tables::entries::{
@@ -77,7 +77,7 @@ fn state(control: &Control<LocalGrace>, text: &str) -> Option<(PublicId, PublicS
 }
 
 fn leads(control: &Control<LocalGrace>, text: &str) -> Target {
-    control.leads(internet(control), address(text))
+    control.leads(internet(control), ip(text))
 }
 
 #[test]
@@ -92,9 +92,9 @@ fn a_tenants_translation_is_in_the_tables_of_a_fresh_start() {
     config.nat.log.sessions = true;
     let control = ready(config);
 
-    assert_eq!(control.leads(BLUE, address("9.9.9.9")), Target::Translate(INTERNET));
-    assert_eq!(control.leads(BLUE, address("172.31.3.4")), Target::Vrf(INTERNET));
-    assert_eq!(control.leads(BLUE, address("10.0.1.5")), Target::Subnet);
+    assert_eq!(control.leads(BLUE, ip("9.9.9.9")), Target::Translate(INTERNET));
+    assert_eq!(control.leads(BLUE, ip("172.31.3.4")), Target::Vrf(INTERNET));
+    assert_eq!(control.leads(BLUE, ip("10.0.1.5")), Target::Subnet);
     for public in ["198.51.100.16", "198.51.100.17", "198.51.100.32"] {
         assert_eq!(leads(&control, public), Target::Public);
     }
@@ -155,7 +155,7 @@ fn an_export_has_the_translation_and_only_the_file_can_move_the_tenant() {
         &mut control,
         &["add-subnet: { tenant: blue, vsid: 6003, prefix: 10.0.9.0/24, gateway: 10.0.9.1 }"],
     );
-    assert_eq!(control.leads(BLUE, address("9.9.9.9")), Target::Translate(INTERNET));
+    assert_eq!(control.leads(BLUE, ip("9.9.9.9")), Target::Translate(INTERNET));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn tenants_share_a_pool_until_the_last_one_leaves() {
     reload(&mut control, config.clone()).expect("fits");
     sweep(&mut control);
     assert_eq!(state(&control, "198.51.100.16"), before);
-    assert_eq!(control.leads(BLUE, address("9.9.9.9")), Target::Vrf(internet(&control)));
+    assert_eq!(control.leads(BLUE, ip("9.9.9.9")), Target::Vrf(internet(&control)));
 
     config.tenants[2].nat = None;
     reload(&mut control, config).expect("fits");
@@ -304,7 +304,7 @@ fn uses_of_one_address_are_taken_together() {
 #[test]
 fn a_vm_reaches_the_gateways_outer_address_untranslated() {
     let control = ready(translated(|_| {}));
-    assert_eq!(control.route(BLUE, address("198.18.0.2")), (INTERNET, Target::Local));
+    assert_eq!(control.route(BLUE, ip("198.18.0.2")), (INTERNET, Target::Local));
 }
 
 /// A tenant of the model with another translation.

@@ -1,6 +1,6 @@
 //! The gateway's own addresses: checked before they are used, kept from then on.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use nvgw_config::{Config, DuplicateAddressDetection, SiteIndex};
 use nvgw_types::{MacAddr, PortId, VlanId};
@@ -9,11 +9,10 @@ use super::{at, begin, told, written};
 use crate::control::desired::{Adjacency, AdjacencyKey};
 use crate::control::detection::AddressState;
 use crate::control::events::EventKind;
-use crate::control::fabric::mapped;
 use crate::control::fixture::{self, Sent, WIRE0, ip};
 use crate::control::{Control, Nanos, Owner};
 use crate::diagnosis::Health;
-use crate::tables::entries::Reach;
+use crate::tables::entries::{Reach, from_ip};
 use crate::tables::exchange::Punt;
 use crate::tables::grace::LocalGrace;
 use crate::tables::set::LocalAddress;
@@ -72,9 +71,9 @@ fn arp(
 
 /// Whether workers take packets to an address as being for the gateway; the model says the same.
 fn in_use(control: &Control<LocalGrace>, address: [u8; 4]) -> bool {
-    let key = LocalAddress::key_of(mapped(address.into()));
+    let key = LocalAddress::key_of(from_ip(address.into()));
     let local = control.fabric.writers.locals.get(&key).is_some();
-    let own = control.model.provider_addresses().get(&Ipv4Addr::from(address));
+    let own = control.model.provider_addresses().get(&IpAddr::from(address));
     assert_eq!(own.is_some_and(|own| own.usable), local);
     local
 }
@@ -113,7 +112,7 @@ fn a_cold_start_keeps_silent_until_nobody_objected() {
     assert!(answered(&mut control, at(CHECKED), OWN));
     assert!(matches!(tunnel(&control, [100, 64, 20, 30]), Adjacency::Hop { .. }));
     let reach = |control: &Control<LocalGrace>, vm: [u8; 4], vrf: u32| {
-        let record = control.record(nvgw_types::VrfId(vrf), mapped(vm.into())).expect("a record");
+        let record = control.record(nvgw_types::VrfId(vrf), from_ip(vm.into())).expect("a record");
         control.fabric.writers.adjacencies.get(record.adjacency().0).expect("an adjacency").reach()
     };
     assert_eq!(reach(&control, [10, 0, 1, 5], 0), Reach::Resolved, "its host is a static neighbour");
@@ -181,7 +180,7 @@ fn an_address_of_the_api_is_checked_then_used() {
     control.change(&written(&[REMOVE]), Owner::Api, at(2_000), &mut Sent::default()).expect("fits");
     assert!(!in_use(&control, MORE));
     assert!(!answered(&mut control, at(2_000), MORE));
-    assert!(control.detection.iter().all(|view| view.own.address != Ipv4Addr::from(MORE)));
+    assert!(control.detection.iter().all(|view| view.own.address != IpAddr::from(MORE)));
 }
 
 /// The check of the cold start ends while a change waits for the disk.

@@ -3,7 +3,7 @@
 mod customers;
 mod provider;
 
-use nvgw_config::{Change, ChangeSet, CustomerRoute, ExternalRoute, NewTenant, Pool, SenderCheck};
+use nvgw_config::{Change, ChangeSet, CustomerRoute, ExternalRoute, Pool};
 use nvgw_types::{CustomerAddr, ProviderAddr};
 
 use super::{apply, at, written};

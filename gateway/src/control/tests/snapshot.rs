@@ -1,17 +1,16 @@
 //! Everything a worker can find in the tables, told without identifiers, which differ from run to run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use nvgw_types::{MacAddr, PublicId, VrfId, Vsid};
 
 use crate::control::Control;
 use crate::control::desired::Desired;
-use crate::control::fabric::mapped;
 use crate::tables::Keyed;
 use crate::tables::entries::{
     Binding, Direction, Endpoint, Inner, InterfaceKind, NatPolicy, NatSettings, Protocol, Public, Reach,
-    Rewrite, ScopedAddress, Subnet, Target, to_ip,
+    Rewrite, ScopedAddress, Subnet, Target, from_ip, to_ip,
 };
 use crate::tables::grace::LocalGrace;
 use crate::tables::set::{LocalAddress, NAT_SETTINGS, TableReaders};
@@ -20,9 +19,9 @@ use crate::tables::set::{LocalAddress, NAT_SETTINGS, TableReaders};
 #[derive(Default)]
 pub(super) struct Probes {
     vlans: BTreeSet<(u16, u16)>,
-    locals: BTreeSet<Ipv4Addr>,
+    locals: BTreeSet<IpAddr>,
     vsids: BTreeSet<Vsid>,
-    addresses: BTreeSet<Ipv4Addr>,
+    addresses: BTreeSet<IpAddr>,
 }
 
 impl Probes {
@@ -32,9 +31,9 @@ impl Probes {
         self.vsids.extend(desired.subnets.keys());
         self.addresses.extend(desired.records.keys().map(|customer| customer.address));
         for route in desired.routes.keys() {
-            let (first, last) = (u32::from(route.prefix.network()), u32::from(route.prefix.broadcast()));
+            let (first, last) = (from_ip(route.prefix.network()), from_ip(route.prefix.broadcast()));
             let around = [first.wrapping_sub(1), first, first.wrapping_add(1), last, last.wrapping_add(1)];
-            self.addresses.extend(around.map(Ipv4Addr::from));
+            self.addresses.extend(around.map(to_ip));
         }
     }
 }
@@ -65,10 +64,10 @@ enum Found {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Snapshot {
     interfaces: BTreeMap<(u16, u16), (Option<String>, MacAddr)>,
-    locals: BTreeSet<((u16, u16), Ipv4Addr)>,
+    locals: BTreeSet<((u16, u16), IpAddr)>,
     subnets: BTreeMap<Vsid, (String, Subnet)>,
-    records: BTreeMap<(String, Ipv4Addr), (Vsid, MacAddr, u128, Way)>,
-    routes: BTreeMap<(String, Ipv4Addr), Found>,
+    records: BTreeMap<(String, IpAddr), (Vsid, MacAddr, u128, Way)>,
+    routes: BTreeMap<(String, IpAddr), Found>,
     /// Each with whose it is one to one.
     publics: BTreeMap<(String, u32), (Public, Option<String>)>,
     bindings: BTreeMap<(Direction, Option<Protocol>, Named), Named>,
@@ -103,7 +102,7 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
         };
         interfaces.insert((port, vlan), (vrf, interface.mac));
         for address in &probes.locals {
-            let own = readers.locals.get(section, &LocalAddress::key_of(mapped(*address)));
+            let own = readers.locals.get(section, &LocalAddress::key_of(from_ip(*address)));
             if own.is_some_and(|own| own.interface == id) {
                 locals.insert(((port, vlan), *address));
             }
@@ -118,7 +117,7 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
     let mut routes = BTreeMap::new();
     for (vrf, name) in &names {
         for address in &probes.addresses {
-            let key = ScopedAddress { scope: vrf.0, address: mapped(*address) };
+            let key = ScopedAddress { scope: vrf.0, address: from_ip(*address) };
             if let Some(record) = readers.records.get(section, &key) {
                 let rewrite = readers.adjacencies.get(section, record.adjacency().0);
                 let mut room = [0; Rewrite::ROOM];
@@ -128,8 +127,7 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
                 let value = (record.vsid(), record.mac(), record.provider(), Way { headers, ..way(rewrite) });
                 records.insert((name.clone(), *address), value);
             }
-            let leaf = control.fabric.writers.ipv4_routes.lookup(*vrf, (*address).into());
-            let found = match leaf.map_or(Target::Missing, |(_, _, leaf)| Target::decode(leaf.get())) {
+            let found = match control.leads(*vrf, *address) {
                 Target::Missing => Found::Nothing,
                 Target::Local => Found::Local,
                 Target::Discard => Found::Discard,

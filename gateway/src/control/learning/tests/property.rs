@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const PLACES: [Ipv4Addr; 3] = [HERE, THERE, ELSEWHERE];
+const PLACES: [IpAddr; 3] = [HERE, THERE, ELSEWHERE];
 
 #[derive(Debug, Clone)]
 enum Event {
@@ -51,9 +51,9 @@ struct World {
     now: u64,
     lazy: Learning,
     eager: Learning,
-    records: BTreeMap<u8, Ipv4Addr>,
+    records: BTreeMap<u8, IpAddr>,
     /// Each record's moves by frames: when, and from where.
-    moves: BTreeMap<u8, Vec<(u64, Ipv4Addr)>>,
+    moves: BTreeMap<u8, Vec<(u64, IpAddr)>>,
     notices: Vec<Notice>,
 }
 

@@ -1,15 +1,18 @@
 //! Changes of the provider network: the gateway's own addresses, and provider routes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
+use nvgw_config::rules::{check_next_hop, check_path_mtu};
 use nvgw_config::{NetworkRef, SiteIndex};
 
 use super::super::edit::{Edit, Swap};
-use super::super::rules::{self, Judged, Refusal};
+use super::super::file::LOWEST;
+use super::super::rules::{At, Judged, Refusal};
 use super::super::{Model, OwnAddress, ProviderRoute, ProviderRouteKey};
 use super::exists;
 use crate::control::desired::Hop;
 use crate::control::owner::Owner;
+use crate::tables::entries::{from_ip, to_ip};
 
 impl Model {
     pub(super) fn add_provider_address(
@@ -21,7 +24,7 @@ impl Model {
     ) -> Judged {
         let site = self.site(site)?;
         let address = match address {
-            Some(address) => rules::address("address", address)?,
+            Some(address) => address,
             None => self.free_in_pool(site)?,
         };
         if let Some(other) = self.addresses.get(&address) {
@@ -40,7 +43,7 @@ impl Model {
 
     pub(super) fn remove_provider_address(
         &mut self,
-        address: Ipv4Addr,
+        address: IpAddr,
         owner: Owner,
         edits: &mut Vec<Edit>,
     ) -> Judged {
@@ -56,28 +59,27 @@ impl Model {
     }
 
     /// The first address of a site's pool that nobody is known to have.
-    fn free_in_pool(&self, site: SiteIndex) -> Judged<Ipv4Addr> {
+    fn free_in_pool(&self, site: SiteIndex) -> Judged<IpAddr> {
         let configured = &self.frame.provider.sites[site.0];
         let pool = configured.pool.as_ref().ok_or_else(|| {
             let message = format!("site {} has no pool to take an address from", configured.name);
             Refusal::new("site", message, "write the address, or give the site a pool in the file")
         })?;
-        let free = |address: &Ipv4Addr| {
+        let free = |address: &IpAddr| {
             !self.addresses.contains_key(address) && self.station_at(site, *address).is_none()
         };
-        let (first, last) = (rules::address("site", pool.first.0)?, rules::address("site", pool.last.0)?);
-        let range = u32::from(first)..=u32::from(last);
-        range.map(Ipv4Addr::from).find(free).ok_or_else(|| {
+        let (first, last) = (from_ip(pool.first.0), from_ip(pool.last.0));
+        (first..=last).map(to_ip).find(free).ok_or_else(|| {
             let message = format!("the pool of site {} has no free address", configured.name);
             Refusal::new("site", message, "widen it in the file, or remove an address")
         })
     }
 
     /// The station of a site's subnet that is known to have an address.
-    fn station_at(&self, site: SiteIndex, address: Ipv4Addr) -> Option<&'static str> {
+    fn station_at(&self, site: SiteIndex, address: IpAddr) -> Option<&'static str> {
         let gateway = self.frame.provider.sites[site.0].gateway;
         let hop = Hop { interface: self.interface_of(NetworkRef::Site(site)), address };
-        if gateway == Some(address.into()) {
+        if gateway == Some(address) {
             Some("the site's default gateway")
         } else if self.neighbors.contains_key(&hop) {
             Some("a static neighbour")
@@ -99,8 +101,12 @@ impl Model {
     ) -> Judged {
         let ProviderRouteKey { prefix, next_hop, owner } = key;
         let site = self.provider_next_hop(field, next_hop)?;
+        check_next_hop(next_hop, prefix).at(field)?;
         self.provider_destination(prefix)?;
-        let others = ProviderRouteKey { next_hop: Ipv4Addr::UNSPECIFIED, owner: Owner::Site, ..key };
+        if let Some(mtu) = mtu {
+            check_path_mtu(mtu, prefix, self.frame.provider.sites[site.0].mtu).at("mtu")?;
+        }
+        let others = ProviderRouteKey { next_hop: LOWEST, owner: Owner::Site, ..key };
         let others = self.provider_routes.range(others..).take_while(|(other, _)| other.prefix == prefix);
         for (other, route) in others {
             if other.next_hop == next_hop && other.owner == owner {
@@ -126,7 +132,7 @@ impl Model {
             let owners = [Owner::Site, Owner::Config, Owner::Api, Owner::Learned];
             let other = owners.map(|owner| ProviderRouteKey { owner, ..key });
             let mut sites = self.frame.provider.sites.iter();
-            let gateway = sites.find(|site| site.gateway == Some(key.next_hop.into()));
+            let gateway = sites.find(|site| site.gateway == Some(key.next_hop));
             if let Some(site) = gateway.filter(|_| key.prefix.prefix_len() == 0) {
                 let message = format!("{what} is the default gateway of site {}", site.name);
                 let hint = "change the site's gateway in the configuration file, then reload";

@@ -172,13 +172,13 @@ proptest! {
             prop_assert!(ids.iter().all(|id| id.index() < 64));
             for entry in entries {
                 let key = PublicKey { external: entry.external, address: entry.address.into() };
-                prop_assert_eq!(control.leads(key.external, key.address), Target::Public);
+                prop_assert_eq!(control.leads(key.external, key.address.into()), Target::Public);
                 let configured = control.fabric.current.publics.get(&key);
                 let pooled = configured.is_some_and(|public| public.ports.is_some());
                 let drains = entry.ports.is_some() && !pooled;
                 prop_assert_eq!(drains, entry.state == PublicState::Draining);
                 prop_assert_eq!(configured.is_some_and(|public| public.forwards), entry.forwards);
-                let customer = entry.customer.map(|(vrf, address)| Customer { vrf, address: address.into() });
+                let customer = entry.customer.map(|(vrf, address)| (vrf, address.into()));
                 prop_assert_eq!(configured.and_then(|public| public.customer), customer);
             }
         }

@@ -86,7 +86,7 @@ fn a_pool_gives_what_nobody_has_in_its_order_until_it_is_empty() {
     let message = "the pool of site gateway-site has no free address".to_owned();
     assert_eq!(reason, ("site", message, "widen it in the file, or remove an address".into()));
     apply(&mut control, &["remove-provider-address: { address: 100.64.20.29 }", take]);
-    assert!(control.model.addresses.contains_key(&std::net::Ipv4Addr::new(100, 64, 20, 29)));
+    assert!(control.model.addresses.contains_key(&std::net::IpAddr::from([100, 64, 20, 29])));
 }
 
 #[test]
@@ -285,78 +285,64 @@ fn neighbors() {
 }
 
 #[test]
-fn ipv6_is_refused_wherever_it_is_said() {
-    let (address, prefix) = ("2001:db8::5", "2001:db8::/64");
-    let (customer, provider) = (CustomerAddr(ip(address)), ProviderAddr(ip(address)));
-    let (vm, far) = (CustomerAddr(ip("10.0.7.9")), net("172.18.0.0/16"));
-    let route = |prefix, next_hop| CustomerRoute { prefix, next_hop };
-    let (green, site) = (|| "green".to_owned(), || "gateway-site".to_owned());
-    let router = ip("100.64.20.3");
-    let tenant = NewTenant {
-        name: "new".into(),
-        routing_domain: None,
-        gateway_mac: mac("02:00:5e:00:01:01"),
-        sender_check: SenderCheck::Strict,
-        router_advertisements: true,
-        external: None,
-        public_prefixes: vec![net(prefix)],
+fn families_go_together() {
+    let green = || "green".to_owned();
+    let mut dual = subnet(7002, "10.0.8.0/24", "10.0.8.1");
+    dual.prefixes.extend(subnet(7002, "2001:db8:8::/64", "2001:db8:8::1").prefixes);
+    let with = |change: fn(&mut nvgw_config::Subnet)| {
+        let mut subnet = dual.clone();
+        change(&mut subnet);
+        Change::AddSubnet { tenant: green(), subnet }
     };
-    let mut elsewhere = record(7001, "10.0.7.9", "02:15:5d:00:00:09", "100.64.30.2");
-    elsewhere.provider_address = provider;
-    let addresses: Vec<(Change, &str)> = vec![
-        (Change::AddSubnet { tenant: green(), subnet: subnet(7002, "10.0.8.0/24", address) }, "gateway"),
-        (Change::AddLookup(record(7001, address, "02:15:5d:00:00:09", "100.64.30.2")), "address"),
-        (Change::AddLookup(elsewhere), "provider-address"),
-        (
-            Change::MoveLookup {
-                vsid: vsid(7001),
-                address: customer,
-                provider_address: ProviderAddr(router),
-            },
-            "address",
-        ),
-        (
-            Change::MoveLookup { vsid: vsid(7001), address: vm, provider_address: provider },
-            "provider-address",
-        ),
-        (Change::RemoveLookup { vsid: vsid(7001), address: customer }, "address"),
-        (Change::AddCustomerRoute { tenant: green(), route: route(far, customer) }, "next-hop"),
-        (Change::MoveCustomerRoute { tenant: green(), route: route(far, customer) }, "next-hop"),
-        (Change::AddProviderAddress { site: site(), address: Some(provider) }, "address"),
-        (Change::RemoveProviderAddress { address: provider }, "address"),
-        (Change::AddProviderRoute { prefix: far, next_hop: ip(address), metric: 0, mtu: None }, "next-hop"),
-        (Change::MoveProviderRoute { prefix: far, next_hop: ip(address), to: router }, "next-hop"),
-        (
-            Change::MoveProviderRoute { prefix: net("100.64.40.0/24"), next_hop: router, to: ip(address) },
-            "to",
-        ),
-        (Change::RemoveProviderRoute { prefix: far, next_hop: ip(address) }, "next-hop"),
-        (
-            Change::AddNeighbor { network: site(), address: ip(address), mac: mac("02:00:00:00:00:09") },
-            "address",
-        ),
-        (
-            Change::MoveNeighbor { network: site(), address: ip(address), mac: mac("02:00:00:00:00:09") },
-            "address",
-        ),
-        (Change::RemoveNeighbor { network: site(), address: ip(address) }, "address"),
-    ];
-    let prefixes: Vec<(Change, &str)> = vec![
-        (Change::AddTenant(tenant), "public-prefixes"),
-        (Change::AddSubnet { tenant: green(), subnet: subnet(7002, prefix, "10.0.8.1") }, "prefix"),
-        (Change::AddCustomerRoute { tenant: green(), route: route(net(prefix), vm) }, "prefix"),
-        (Change::MoveCustomerRoute { tenant: green(), route: route(net(prefix), vm) }, "prefix"),
-        (Change::RemoveCustomerRoute { tenant: green(), prefix: net(prefix) }, "prefix"),
-        (Change::AddProviderRoute { prefix: net(prefix), next_hop: router, metric: 0, mtu: None }, "prefix"),
-        (Change::MoveProviderRoute { prefix: net(prefix), next_hop: router, to: router }, "prefix"),
-        (Change::RemoveProviderRoute { prefix: net(prefix), next_hop: router }, "prefix"),
-    ];
+    let lookup = |vsid, address| Change::AddLookup(record(vsid, address, "02:15:5d:00:00:09", "100.64.30.2"));
+    let route = |prefix, next_hop| Change::AddCustomerRoute {
+        tenant: green(),
+        route: CustomerRoute { prefix: net(prefix), next_hop: CustomerAddr(ip(next_hop)) },
+    };
+    let provider = |prefix, mtu| Change::AddProviderRoute {
+        prefix: net(prefix),
+        next_hop: ip("100.64.20.3"),
+        metric: 0,
+        mtu,
+    };
+    let changed = |control: &mut Control<LocalGrace>, changes: &[Change]| {
+        let set = ChangeSet { changes: changes.to_vec(), ..ChangeSet::default() };
+        let made = control.change(&set, Owner::Api, at(0), &mut Sent::default());
+        assert!(made.is_ok(), "{changes:?}: {made:?}");
+    };
     let mut control = ready();
-    let kinds = [(address, "write an IPv4 address", addresses), (prefix, "write an IPv4 prefix", prefixes)];
-    for (what, hint, changes) in kinds {
-        for (change, field) in changes {
-            let expected = (field, format!("{what}: IPv6 is not supported yet"), hint.to_owned());
-            assert_eq!(refused(&mut control, &change), expected, "{change:?}");
-        }
+    for (change, field, word) in [
+        (
+            with(|subnet| subnet.prefixes[1].gateway = CustomerAddr(ip("2001:db8:8::"))),
+            "gateway-ipv6",
+            "anycast",
+        ),
+        (with(|subnet| subnet.prefixes[1].prefix = net("fe80::/64")), "prefix-ipv6", "no station"),
+        (lookup(7001, "2001:db8::5"), "address", "outside 10.0.7.0/24"),
+        (route("172.18.0.0/16", "2001:db8::5"), "next-hop", "IPv6"),
+        (route("2001:db8::/64", "10.0.7.9"), "next-hop", "IPv4"),
+        (provider("2001:db8::/64", None), "next-hop", "IPv4"),
+        (provider("172.18.0.0/16", Some(500)), "mtu", "576"),
+        (provider("172.18.0.0/16", Some(9000)), "mtu", "more than the site's"),
+    ] {
+        let (at, message, hint) = refused(&mut control, &change);
+        assert!(at == field && message.contains(word), "{at}: {message}; {hint}: {change:?}");
     }
+    changed(&mut control, &[with(|_| ()), lookup(7002, "2001:db8:8::5"), lookup(7002, "10.0.8.5")]);
+    assert_eq!(refused(&mut control, &lookup(7002, "2001:db8:9::5")).0, "address");
+    let gateway = refused(&mut control, &lookup(7002, "2001:db8:8::1"));
+    assert!(gateway.1.contains("gateway address"), "{gateway:?}");
+    changed(&mut control, &[route("2001:db8:99::/64", "2001:db8:8::5")]);
+    let overlap = Change::AddSubnet {
+        tenant: green(),
+        subnet: subnet(7003, "2001:db8:8:0:8000::/80", "2001:db8:8:0:8000::1"),
+    };
+    assert_eq!(
+        refused(&mut control, &overlap).1,
+        "2001:db8:8:0:8000::/80 overlaps 2001:db8:8::/64 of the same tenant"
+    );
+    let left = refused(&mut control, &Change::RemoveSubnet { vsid: vsid(7002) });
+    assert_eq!(left.1, "subnet 7002 has 2 lookup records");
+    let tenant = refused(&mut control, &Change::RemoveTenant { name: green() });
+    assert_eq!(tenant.1, "tenant green has 2 subnets");
 }

@@ -340,7 +340,13 @@ impl<G: Grace> Control<G> {
                 }
                 Effect::Forgotten(hop) => self.fabric.drop_host(hop),
                 Effect::Send(hop, frame) => self.send(now, hop, &frame, out),
-                Effect::Dropped(reason, packets) => self.counters.drops(reason, packets),
+                Effect::Dropped(reason) => self.counters.drops(reason, 1),
+                Effect::Undelivered { ingress, hop, frame } => {
+                    self.counters.drops(DropReason::NeighborUnresolved, 1);
+                    let mut effects = Vec::new();
+                    self.tell_undelivered(now, ingress, hop, &frame, &mut effects);
+                    self.carry_out(now, effects, out);
+                }
                 Effect::Unsent(probe, reason) => self.probe_unsent(probe, reason),
                 Effect::Untold => self.counters.icmp_errors_suppressed.add(1),
             }
@@ -370,7 +376,7 @@ impl<G: Grace> Control<G> {
     fn send(&mut self, now: Nanos, hop: Hop, frame: &Frame, out: &mut impl Egress) {
         if !self.transmit(hop.interface.port, &frame.bytes, out) {
             match frame.origin {
-                Origin::Transit | Origin::Answer => self.counters.drops(DropReason::TransmitFull, 1),
+                Origin::Transit(_) | Origin::Answer => self.counters.drops(DropReason::TransmitFull, 1),
                 Origin::Error => self.counters.icmp_errors_suppressed.add(1),
                 Origin::Probe(number) => self.probe_unsent(number, DropReason::TransmitFull),
             }
@@ -385,7 +391,7 @@ impl<G: Grace> Control<G> {
                 self.counters.originated.add(1);
                 self.counters.icmp_errors_sent.add(1);
             }
-            Origin::Transit => self.counters.forwarded.add(1),
+            Origin::Transit(_) => self.counters.forwarded.add(1),
             Origin::Answer => {
                 self.counters.consumed.add(1);
                 self.counters.originated.add(1);

@@ -23,7 +23,7 @@ use crate::packet::arp::{Arp, Operation};
 use crate::packet::ethernet;
 use crate::tables::Grace;
 use crate::tables::entries::{Reach, Record, Rewrite, ScopedAddress, Target, from_ip};
-use crate::tables::exchange::Punt;
+use crate::tables::exchange::{Ingress, Punt};
 use crate::telemetry::DropReason;
 
 /// VRFs that a packet may pass: a tenant's, an external network's, and another tenant's behind it.
@@ -58,8 +58,8 @@ impl<G: Grace> Control<G> {
                 self.tell(now, error, ingress, frame, &mut effects);
                 Ok(End::Passed)
             }
-            Punt::Unresolved { neighbor, .. } => {
-                let frame = Frame { bytes: frame.to_vec(), origin: Origin::Transit };
+            Punt::Unresolved { neighbor, ingress } => {
+                let frame = Frame { bytes: frame.to_vec(), origin: Origin::Transit(ingress) };
                 self.pass(now, neighbor, frame, &mut effects).map(|()| End::Passed)
             }
         };
@@ -135,7 +135,10 @@ impl<G: Grace> Control<G> {
         if self.take_answer(now, side, frame) {
             return Ok(End::Consumed);
         }
-        let reply = echo(frame)?;
+        let Some(reply) = echo(frame) else {
+            self.tell_unserved(now, Ingress::Outside(interface), frame, effects);
+            return Err(UNSUPPORTED);
+        };
         let ours = self.fabric.network(key).is_some_and(|network| network.owns(reply.asked));
         match role {
             Role::Site if ours => self.answer_provider(now, &reply, effects),
@@ -159,7 +162,10 @@ impl<G: Grace> Control<G> {
         if self.take_answer(now, Side::Vrf(vrf), frame) {
             return Ok(End::Consumed);
         }
-        let reply = echo(frame)?;
+        let Some(reply) = echo(frame) else {
+            self.tell_unserved(now, Ingress::Tenant(vrf), frame, effects);
+            return Err(DropReason::LocalUnsupported);
+        };
         self.answer(now, vrf, &reply, DropReason::VirtualRouteMissing, effects)
     }
 
@@ -341,11 +347,11 @@ pub(super) fn usable(rewrite: &Rewrite, length: usize) -> Result<NeighborId, Dro
 }
 
 /// The answer to the echo request in a frame to this station alone; everything else has none.
-fn echo(frame: &[u8]) -> Result<EchoReply, DropReason> {
+fn echo(frame: &[u8]) -> Option<EchoReply> {
     let received =
         frames::read(frame).filter(|r| r.ethertype == ethernet::IPV4 && !r.destination.is_multicast());
     let packet = received.map(|received| received.payload);
-    packet.and_then(frames::echo_reply).ok_or(DropReason::LocalUnsupported)
+    packet.and_then(frames::echo_reply)
 }
 
 #[cfg(test)]

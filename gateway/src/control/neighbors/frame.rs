@@ -5,13 +5,15 @@ use std::collections::VecDeque;
 use nvgw_types::MacAddr;
 
 use super::Effect;
+use crate::control::desired::Hop;
+use crate::tables::exchange::Ingress;
 use crate::telemetry::DropReason;
 
 /// What a held packet is, which decides how its end is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// It came in on a port and goes on.
-    Transit,
+    /// It came in there and goes on.
+    Transit(Ingress),
     /// It is the gateway's answer to a packet that came in.
     Answer,
     /// It is an ICMP error of the gateway's own: the packet that it is about was counted as dropped before.
@@ -23,7 +25,7 @@ pub enum Origin {
 impl Origin {
     /// Whether its end is that of a packet that came in.
     const fn ends_a_packet(self) -> bool {
-        matches!(self, Self::Transit | Self::Answer)
+        matches!(self, Self::Transit(_) | Self::Answer)
     }
 }
 
@@ -44,10 +46,18 @@ impl Frame {
         }
     }
 
+    /// The frame's end because its next hop does not answer.
+    pub(super) fn undelivered(self, hop: Hop) -> Effect {
+        match self.origin {
+            Origin::Transit(ingress) => Effect::Undelivered { ingress, hop, frame: self.bytes },
+            _ => self.refused(DropReason::NeighborUnresolved),
+        }
+    }
+
     /// The frame's end for a reason.
     pub(super) fn refused(self, reason: DropReason) -> Effect {
         match self.origin {
-            Origin::Transit | Origin::Answer => Effect::Dropped(reason, 1),
+            Origin::Transit(_) | Origin::Answer => Effect::Dropped(reason),
             Origin::Error => Effect::Untold,
             Origin::Probe(number) => Effect::Unsent(number, reason),
         }

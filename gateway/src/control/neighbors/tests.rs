@@ -15,13 +15,16 @@ fn at(seconds: u64) -> Nanos {
     Nanos(seconds * 1_000_000_000)
 }
 
+/// Where packets come in.
+const FROM: Ingress = Ingress::Outside(InterfaceId(7));
+
 fn frame(tag: u16) -> Frame {
-    Frame { bytes: [&[0; 12][..], &tag.to_be_bytes()].concat(), origin: Origin::Transit }
+    Frame { bytes: [&[0; 12][..], &tag.to_be_bytes()].concat(), origin: Origin::Transit(FROM) }
 }
 
 /// The frame as it has to leave: to that station, else as it came.
 fn sent(to: MacAddr, tag: u16) -> Frame {
-    Frame { bytes: [&to.0[..], &[0; 6], &tag.to_be_bytes()].concat(), origin: Origin::Transit }
+    Frame { bytes: [&to.0[..], &[0; 6], &tag.to_be_bytes()].concat(), origin: Origin::Transit(FROM) }
 }
 
 fn ask(station: Option<MacAddr>) -> Effect {
@@ -50,12 +53,12 @@ fn three_requests_a_second_apart_then_what_waits_is_dropped() {
     assert_eq!(effects(|e| n.tick(at(11), e)), [ask(None)]);
     assert_eq!(effects(|e| n.tick(at(12), e)), [ask(None)]);
     assert_eq!(effects(|e| n.tick(at(12), e)), []);
-    let dropped = |count| Effect::Dropped(DropReason::NeighborUnresolved, count);
-    assert_eq!(effects(|e| n.tick(at(13), e)), [dropped(2)]);
+    let lost = |tag| Effect::Undelivered { ingress: FROM, hop: hop(9), frame: frame(tag).bytes };
+    assert_eq!(effects(|e| n.tick(at(13), e)), [lost(1), lost(2)]);
     assert_eq!((n.held(), n.state(hop(9))), (0, Some(State::Failed)));
 
     // Not asked for again for three seconds, then with the next packet.
-    assert_eq!(effects(|e| n.submit(at(15), id, frame(3), e)), [dropped(1)]);
+    assert_eq!(effects(|e| n.submit(at(15), id, frame(3), e)), [lost(3)]);
     assert_eq!(effects(|e| n.tick(at(16), e)), []);
     assert_eq!(n.next_due(), None);
     assert_eq!(effects(|e| n.submit(at(16), id, frame(4), e)), [ask(None)]);
@@ -81,7 +84,7 @@ fn what_waited_leaves_in_order_once_the_ways_are_rewritten() {
 #[test]
 fn at_most_32_wait_for_one_and_4096_for_all() {
     let mut n = Neighbors::default();
-    let full = Effect::Dropped(DropReason::HoldQueueFull, 1);
+    let full = Effect::Dropped(DropReason::HoldQueueFull);
     for host in 0..128 {
         let id = n.configure(at(0), hop(host));
         let effects = effects(|e| (0..32).for_each(|tag| n.submit(at(0), id, frame(tag), e)));
@@ -170,7 +173,7 @@ fn learned_neighbors_are_bounded_and_go_when_they_are_silent() {
     effects(|e| n.heard(at(0), host(4096), ALICE, true, e));
     assert_eq!((n.id(host(4096)), n.refused()), (None, 1));
     let refused = effects(|e| n.submit_to_host(at(0), host(4097), frame(0), e));
-    assert_eq!(refused, [Effect::Dropped(DropReason::HoldQueueFull, 1)]);
+    assert_eq!(refused, [Effect::Dropped(DropReason::HoldQueueFull)]);
 
     (300..306).for_each(|second| drop(effects(|e| n.tick(at(second), e))));
     let gone = effects(|e| n.tick(at(306), e));
@@ -269,7 +272,7 @@ proptest! {
                         prop_assert_eq!(&frame.bytes[..5], [2, 0, 0, 0, 0], "addressed");
                         ended += 1;
                     }
-                    Effect::Dropped(_, packets) => ended += packets,
+                    Effect::Dropped(_) | Effect::Undelivered { .. } => ended += 1,
                     _ => {}
                 }
             }

@@ -30,9 +30,11 @@ fn read_tenant(client: &mut Client, view: &TenantView) -> Result<Tenant, CliErro
     let subnets = rows::<SubnetView>(client, &SubnetFilter { tenant: name.clone() })?;
     let subnets: Result<Vec<Subnet>, CliError> = subnets
         .into_iter()
-        .map(|SubnetView { vsid, prefix, gateway, .. }| {
-            Ok(Subnet { vsid: read_vsid(client, vsid)?, prefix, gateway })
+        .flat_map(|SubnetView { vsid, prefix, gateway, prefix_ipv6, gateway_ipv6, .. }| {
+            let second = prefix_ipv6.zip(gateway_ipv6);
+            std::iter::once((prefix, gateway)).chain(second).map(move |both| (vsid, both))
         })
+        .map(|(vsid, (prefix, gateway))| Ok(Subnet { vsid: read_vsid(client, vsid)?, prefix, gateway }))
         .collect();
     // One for each host and subnet: the records themselves may be a million.
     let mut placements = BTreeSet::new();

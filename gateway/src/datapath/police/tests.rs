@@ -45,7 +45,14 @@ fn punt(class: PuntClass, place: u8, next_hop: u32) -> Punt {
     }
 }
 
-fn admitted(police: &mut Police, now: Millis, port: PortId, class: PuntClass, punt: &Punt, asked: u64) -> u64 {
+fn admitted(
+    police: &mut Police,
+    now: Millis,
+    port: PortId,
+    class: PuntClass,
+    punt: &Punt,
+    asked: u64,
+) -> u64 {
     (0..asked).map(|_| u64::from(police.admits(now, port, class, punt))).sum()
 }
 
@@ -79,10 +86,16 @@ fn a_flood_takes_nothing_from_other_classes_ports_networks_and_tenants() {
             }
             for &class in PuntClass::ALL {
                 let other = punt(class, 5, 8);
-                assert!(police.admits(Millis(now), WIRE0, class, &other), "{class} beside {flooding} at {now}");
+                assert!(
+                    police.admits(Millis(now), WIRE0, class, &other),
+                    "{class} beside {flooding} at {now}"
+                );
                 if class != flooding {
                     let same_place = punt(class, 3, 9);
-                    assert!(police.admits(Millis(now), WIRE1, class, &same_place), "{class} beside {flooding}");
+                    assert!(
+                        police.admits(Millis(now), WIRE1, class, &same_place),
+                        "{class} beside {flooding}"
+                    );
                 }
             }
         }

@@ -65,7 +65,6 @@ pub(super) fn route_view(route: control::RouteView) -> RouteView {
         interface: route.next_hop.as_ref().map(|hop| hop.network.clone()),
         next_hop: route.next_hop.map(|hop| hop.address).or(route.via),
         metric: route.metric,
-        mtu: route.mtu,
     }
 }
 

@@ -225,7 +225,7 @@ pub fn router_advertisement(ends: Ends, said: &RouterAdvertisement<'_>) -> Vec<u
     message.extend(said.lifetime.to_be_bytes());
     message.extend([0; 8]);
     message.extend(with_mac(SOURCE, said.source_mac));
-    for mtu in said.mtu {
+    if let Some(mtu) = said.mtu {
         message.extend([MTU, 1, 0, 0]);
         message.extend(mtu.to_be_bytes());
     }

@@ -102,6 +102,7 @@ pub(super) fn tenant_view(tenant: control::TenantView, nat: Option<TenantTotal>)
         },
         learn_addresses_per_mac: limits.map(|limits| limits.addresses_per_mac),
         learn_records_per_subnet: limits.map(|limits| limits.records_per_subnet),
+        router_advertisements: tenant.router_advertisements,
         external: tenant.external,
         public_prefixes: tenant.public_prefixes,
         owner: tenant.owner.to_string(),
@@ -112,8 +113,8 @@ pub(super) fn tenant_view(tenant: control::TenantView, nat: Option<TenantTotal>)
 }
 
 pub(super) fn subnet_view(subnet: control::SubnetView) -> SubnetView {
-    let control::SubnetView { tenant, vsid, prefix, gateway, owner, .. } = subnet;
-    SubnetView { tenant, vsid, prefix, gateway, owner: owner.to_string() }
+    let control::SubnetView { tenant, vsid, prefix, gateway, prefix_ipv6, gateway_ipv6, owner } = subnet;
+    SubnetView { tenant, vsid, prefix, gateway, prefix_ipv6, gateway_ipv6, owner: owner.to_string() }
 }
 
 pub(super) fn customer_route_view(route: control::CustomerRouteView) -> CustomerRouteView {
@@ -147,6 +148,7 @@ pub(super) fn provider_route_view(route: control::ProviderRouteView) -> Option<P
         next_hop: hop.address,
         site: route.site,
         metric: route.metric,
+        mtu: route.mtu,
         owner: route.owner.to_string(),
         in_force: route.in_force,
         state: path_state(Some(&hop)),

@@ -211,6 +211,7 @@ impl Printed for ProviderRouteView {
         Column::text("VIA", |r| r.next_hop.to_string()),
         Column::text("SITE", |r| r.site.clone()),
         Column::number("METRIC", |r| r.metric.to_string()),
+        Column::number("MTU", |r| or_dash(r.mtu)),
         Column::text("OWNER", |r| r.owner.clone()),
         Column::text("IN FORCE", |r| if r.in_force { "yes" } else { "no" }.to_owned()),
         Column::text("STATE", |r| r.state.to_string()),

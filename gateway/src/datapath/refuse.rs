@@ -5,7 +5,7 @@ use zerocopy::FromBytes;
 
 use super::family::AddressFamily;
 use super::handed::Behind;
-use super::lane::Packets;
+use super::lane::{Origin, Packets};
 use super::output::Outputs;
 use super::pipeline::Stages;
 use crate::packet::ipv4::Ipv4;
@@ -28,6 +28,8 @@ pub(super) fn refuse<A: AddressFamily>(
     let error = match reason {
         DropReason::TtlExpired => IcmpError::TimeExceeded,
         DropReason::VirtualRouteMissing | DropReason::ExternalRouteMissing => IcmpError::NetUnreachable,
+        // Who asks from outside to be sent outside again learns nothing of what is where.
+        DropReason::Transit if packets[place].origin == Origin::Tenant => IcmpError::AdminProhibited,
         DropReason::DestinationRecordMissing
         | DropReason::ProviderRouteMissing
         | DropReason::NatPoolExhausted
@@ -42,8 +44,8 @@ pub(super) fn refuse<A: AddressFamily>(
     tell(stages, packets, burst, place, reason, error, out);
 }
 
-/// Counts a packet as dropped that does not fit the way out, and hands it to the control thread unless it could have
-/// been fragmented.
+/// Counts a packet as dropped that does not fit the way out and must not be fragmented, and hands it to the control
+/// thread.
 #[cold]
 #[inline(never)]
 pub(super) fn refuse_size<A: AddressFamily>(
@@ -54,15 +56,8 @@ pub(super) fn refuse_size<A: AddressFamily>(
     mtu: u16,
     out: &mut Outputs,
 ) {
-    let l3 = usize::from(packets[place].l3);
-    let bytes = burst.get(usize::from(place)).and_then(|mbuf| mbuf.data().get(l3..));
-    match bytes.map(A::Header::ref_from_prefix) {
-        Some(Ok((header, _))) if !A::may_be_fragmented(header) => {
-            let error = IcmpError::FragmentationNeeded { mtu };
-            tell(stages, packets, burst, place, DropReason::MtuExceeded, error, out);
-        }
-        _ => stages.counters.drop(DropReason::MtuExceeded),
-    }
+    let error = IcmpError::FragmentationNeeded { mtu };
+    tell(stages, packets, burst, place, DropReason::MtuExceeded, error, out);
 }
 
 fn tell<A: AddressFamily>(

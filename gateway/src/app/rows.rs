@@ -112,8 +112,8 @@ pub(super) fn tenant_view(tenant: control::TenantView, nat: Option<TenantTotal>)
 }
 
 pub(super) fn subnet_view(subnet: control::SubnetView) -> SubnetView {
-    let control::SubnetView { tenant, vsid, prefix, gateway, owner, .. } = subnet;
-    SubnetView { tenant, vsid, prefix, gateway, owner: owner.to_string() }
+    let control::SubnetView { tenant, vsid, prefix, gateway, prefix_ipv6, gateway_ipv6, owner } = subnet;
+    SubnetView { tenant, vsid, prefix, gateway, prefix_ipv6, gateway_ipv6, owner: owner.to_string() }
 }
 
 pub(super) fn customer_route_view(route: control::CustomerRouteView) -> CustomerRouteView {

@@ -10,9 +10,9 @@ use nvgw_types::{MacAddr, Vsid};
 
 pub use address::{
     check_destination, check_host_family, check_next_hop, check_not_edge, check_station, check_subnet,
-    check_unicast,
+    check_unicast, stations,
 };
-pub(crate) use address::{edge, example, stations, usable};
+pub(crate) use address::{edge, example, usable};
 pub use mtu::{check_network_mtu, check_path_mtu, check_site_mtu};
 
 /// What is wrong, and what to write instead.

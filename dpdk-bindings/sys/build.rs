@@ -47,7 +47,8 @@ const CONSTANTS: &[&str] = &[
 
 /// Handed around by pointer only; `lib.rs` declares them without a layout.
 /// What only their definitions use is left out as well.
-const OPAQUE: &str = "rte_(mbuf|mempool|ring|rcu_qsbr|device|ip_frag_tbl)(_.*)?|__rte_ring_.*|rte_memzone.*|RTE_RING_.*";
+const OPAQUE: &str =
+    "rte_(mbuf|mempool|ring|rcu_qsbr|device|ip_frag_tbl)(_.*)?|__rte_ring_.*|rte_memzone.*|RTE_RING_.*";
 
 fn main() -> ExitCode {
     for file in ["build.rs", "wrapper.h", "shim.c"] {

@@ -70,13 +70,6 @@ pub(crate) struct Route<'a> {
     pub(crate) metric: u32,
 }
 
-/// `MSFT_NetVirtualizationProviderAddressSettingData`, as far as it tells the subnet of a host.
-#[derive(Debug)]
-pub(crate) struct HostSubnet<'a> {
-    pub(crate) place: Place<'a>,
-    pub(crate) net: IpNet,
-}
-
 /// `MSFT_NetVirtualizationProviderRouteSettingData`.
 #[derive(Debug)]
 pub(crate) struct ProviderRoute<'a> {
@@ -91,7 +84,8 @@ pub(crate) struct ProviderRoute<'a> {
 pub(crate) struct Items<'a> {
     pub(crate) lookups: Vec<Lookup<'a>>,
     pub(crate) routes: Vec<Route<'a>>,
-    pub(crate) host_subnets: Vec<HostSubnet<'a>>,
+    /// Of `MSFT_NetVirtualizationProviderAddressSettingData`.
+    pub(crate) host_subnets: Vec<IpNet>,
     pub(crate) provider_routes: Vec<ProviderRoute<'a>>,
     /// Customer routes that could not be read: what they would have told is not known to be missing.
     pub(crate) unread_routes: usize,
@@ -244,12 +238,12 @@ fn route<'a>(fields: &Fields<'a>, problems: &mut Vec<Problem>) -> Option<Route<'
     })
 }
 
-fn host_subnet<'a>(fields: &Fields<'a>, problems: &mut Vec<Problem>) -> Option<HostSubnet<'a>> {
+fn host_subnet(fields: &Fields<'_>, problems: &mut Vec<Problem>) -> Option<IpNet> {
     let address = fields.address("ProviderAddress", problems);
-    let length: Option<Located<'a, u8>> = fields.number("PrefixLength", LENGTH, problems);
+    let length: Option<Located<'_, u8>> = fields.number("PrefixLength", LENGTH, problems);
     let (address, length) = (address?, length?);
     match IpNet::new(address.value, length.value) {
-        Ok(net) => Some(HostSubnet { place: fields.place(), net: net.trunc() }),
+        Ok(net) => Some(net.trunc()),
         Err(_) => {
             let message = format!("{} has not {} bits", address.value, length.value);
             problems.push(length.place.problem(message, "write a number of bits, as in 24"));

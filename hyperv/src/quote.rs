@@ -1,6 +1,6 @@
 //! Text into other languages, so that it stays text there.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// What a document says, in quotes, escaped and cut so that it fits a line.
 pub(crate) fn shown(text: &str) -> String {
@@ -9,6 +9,13 @@ pub(crate) fn shown(text: &str) -> String {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?}…", &text[..end]),
     }
+}
+
+/// An address or a prefix as a YAML scalar. One that begins or ends with a colon is quoted: to some readers it would be
+/// a key.
+pub(crate) fn address(address: impl Display) -> String {
+    let text = address.to_string();
+    if text.starts_with(':') || text.ends_with(':') { format!("\"{text}\"") } else { text }
 }
 
 /// A YAML scalar in double quotes.

@@ -65,6 +65,41 @@ fn options_choose_subnet_and_address() {
 }
 
 #[test]
+fn both_families_have_a_way_out() {
+    let text = CONFIG
+        .replace("gateway: 10.0.9.2 }", "gateway: 10.0.9.2, prefix-ipv6: 2001:db8:59::/64, gateway-ipv6: 2001:db8:59::2 }")
+        .replace("gateway: 100.64.20.1 }", "gateway: 100.64.20.1 }\n    - { name: six, port: wire0, vlan: 22, subnet: 2001:db8:20::/64, addresses: [2001:db8:20::10] }");
+    let config = nvgw_config::parse(&text, "gw.yaml").unwrap_or_else(|problems| panic!("{problems}"));
+    let input = Input::from_config(&config, "red", &ExportOptions::default()).expect("a tenant");
+    assert_eq!(input.site.subnet.to_string(), "100.64.20.0/24", "the hosts are IPv4");
+    let script = export(&input);
+    for expected in [
+        "-VirtualSubnetID 5009 -DestinationPrefix '2001:db8:59::/64' -NextHop '::' -Metric 255",
+        "-CustomerAddress '2001:db8:59::2' -VirtualSubnetID 5009 -MACAddress '02005E0001AF' -ProviderAddress '100.64.20.10'",
+        "-CustomerAddress '0.0.0.0' -VirtualSubnetID 5009 -MACAddress",
+        "-CustomerAddress '::' -VirtualSubnetID 5009 -MACAddress",
+        "-DestinationPrefix '0.0.0.0/0' -NextHop '10.0.9.2' -Metric 255",
+        "-DestinationPrefix '::/0' -NextHop '2001:db8:59::2' -Metric 255",
+    ] {
+        assert_eq!(script.matches(expected).count(), 1, "{expected}: {script}");
+    }
+    assert_eq!(script.matches("-VirtualSubnetID 5009 -Type GatewayWildcard").count(), 1, "{script}");
+}
+
+#[test]
+fn hosts_send_to_an_address_of_their_own_family() {
+    let text = CONFIG
+        .replace("gateway: 100.64.20.1 }", "gateway: 100.64.20.1 }\n    - { name: six, port: wire0, vlan: 22, subnet: 2001:db8:20::/64, addresses: [2001:db8:20::10] }")
+        .replace("provider-address: 100.64.10.2", "provider-address: 2001:db8:10::2")
+        .replace("provider-address: 100.64.20.30", "provider-address: 2001:db8:20::30");
+    let config = nvgw_config::parse(&text, "gw.yaml").unwrap_or_else(|problems| panic!("{problems}"));
+    let input = Input::from_config(&config, "red", &ExportOptions::default()).expect("a tenant");
+    assert_eq!(input.site.address.to_string(), "2001:db8:20::10");
+    let script = export(&input);
+    assert!(script.contains("$elsewhere = '2001:db8:10::2'\n"), "{script}");
+}
+
+#[test]
 fn hosts_in_the_gateways_subnet_need_no_route_and_no_parameter() {
     let mut input = Input::from_config(&config(), "red", &ExportOptions::default()).expect("a tenant");
     input.hosts.retain(|host| *host == provider_address([100, 64, 20, 30]));
@@ -84,7 +119,7 @@ fn names_stay_text() {
         routing_domain: "{0}'; Stop-Computer; '".to_owned(),
         gateway_mac: MacAddr([2, 0, 0x5e, 0, 1, 1]),
         subnets: vec![subnet],
-        gateway_subnet: subnet,
+        gateway_subnets: vec![subnet],
         site: Site {
             address: provider_address([100, 64, 20, 10]),
             subnet: "100.64.20.0/24".parse().expect("a prefix"),

@@ -262,7 +262,7 @@ fn routes_of_a_routing_domain_without_subnets_are_refused() {
     assert_eq!(
         told("],\n  \"Addresses\"", &format!(", {lonely}")),
         "test.json:15:26: Routes[3].RoutingDomainID: routing domain {00000000-3D2B-4C0E-9A65-0D7A5F0C9E01} has no \
-         on-link IPv4 customer route; export all of the routing domain's customer routes"
+         on-link customer route; export all of the routing domain's customer routes"
     );
 }
 

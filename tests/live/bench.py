@@ -16,7 +16,7 @@ from services import IperfServer, WebServer
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = ("ip", "ss", "ethtool", "ping", "curl", "iperf3", "nginx", "ovs-vswitchd", "ovsdb-server", "ovs-vsctl",
-         "ovs-ofctl", "nsenter", "traceroute", "tracepath")
+         "ovs-ofctl", "nsenter", "traceroute", "tracepath", "mtr")
 
 
 def gateway_binary():
@@ -65,8 +65,8 @@ class Bench:
     def _build(self):
         raise NotImplementedError
 
-    def _namespace(self, name):
-        return self._delete_later(Namespace(name))
+    def _namespace(self, name, ipv6=False):
+        return self._delete_later(Namespace(name, ipv6))
 
     def _delete_later(self, namespace):
         self._undo.callback(namespace.delete)

@@ -27,14 +27,19 @@ def remove_stale():
 
 
 class Namespace:
-    """A network namespace without IPv6, so that no router solicitation or MLD report blurs a counter."""
+    """A network namespace, without IPv6 unless asked, so that no router solicitation or MLD report blurs a counter."""
 
-    def __init__(self, short_name):
+    def __init__(self, short_name, ipv6=False):
         self.short_name = short_name
         self.name = f"{PREFIX}{os.getpid()}-{short_name}"
         run(["ip", "netns", "add", self.name])
-        self.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
-        self.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
+        if ipv6:
+            # Addresses are given, and nobody else has them: there is no reason to wait before they are used.
+            for name, value in (("accept_dad", 0), ("accept_ra", 0), ("autoconf", 0)):
+                self.sysctl(f"net.ipv6.conf.default.{name}", value)
+        else:
+            self.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
+            self.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
         self.ip("link", "set", "lo", "up")
 
     def argv(self, *argv):
@@ -57,7 +62,7 @@ class Namespace:
         self.ip("address", "add", address, "dev", device)
 
     def route(self, prefix, via):
-        self.ip("route", "add", prefix, "via", via)
+        self.ip("-6" if ":" in via else "-4", "route", "add", prefix, "via", via)
 
     def counters(self, device):
         """The kernel's own packet counters of a device: (received, transmitted)."""

@@ -62,7 +62,7 @@ class ComputeHost:
     """
 
     def __init__(self, name, directory, address, gateway_address, mtu, provider_gateway=None):
-        self.namespace = Namespace(name)
+        self.namespace = Namespace(name, ipv6=":" in address)
         self.switch = OpenVSwitch(self.namespace, directory)
         self._settings = (address, gateway_address, provider_gateway)
         self._mtu = mtu

@@ -24,6 +24,7 @@ http {{
   scgi_temp_path {dir}/tmp-scgi;
   server {{
     listen 80 default_server;
+    {ipv6}
     root {dir}/pages;
     location = /peer {{ return 200 "$remote_addr:$remote_port"; }}
   }}
@@ -35,22 +36,24 @@ class WebServer:
     """nginx in a namespace: `/` names the server, `/peer` the client's address and port as the server sees them, and
     `/big` is unlike every other server's `/big`."""
 
-    def __init__(self, namespace, directory):
+    def __init__(self, namespace, directory, ipv6=False, big_file_bytes=BIG_FILE_BYTES):
         self.namespace = namespace
+        self._listen_ipv6 = "listen [::]:80 default_server;" if ipv6 else ""
         self.name = namespace.short_name
         self._dir = directory / f"web-{self.name}"
         pages = self._dir / "pages"
         pages.mkdir(parents=True)
         self.greeting = f"this is {self.name}\n"
         (pages / "index.html").write_text(self.greeting)
-        big = random.Random(self.name).randbytes(BIG_FILE_BYTES)
+        big = random.Random(self.name).randbytes(big_file_bytes)
         (pages / "big").write_bytes(big)
+        self.big_bytes = len(big)
         self.big_sha256 = hashlib.sha256(big).hexdigest()
         self._process = None
 
     def start(self):
         config = self._dir / "nginx.conf"
-        config.write_text(NGINX.format(dir=self._dir))
+        config.write_text(NGINX.format(dir=self._dir, ipv6=self._listen_ipv6))
         self._process = self.namespace.start("nginx", "nginx", "-p", self._dir, "-e", self._dir / "error.log",
                                              "-c", config, directory=self._dir)
         wait_for_listener(self.namespace, 80, self._process)

@@ -11,7 +11,7 @@ import nat_lab as n
 from nat_lab import NatLab
 from process import wait_until
 from services import IperfServer
-from traffic import Pings, connections, download_together, get, iperf, ping
+from traffic import Pings, connections, download_together, get, hops, iperf, ping
 
 INTERVAL = 0.01
 STREAM = ("--time", "0", "--bidir", "--bitrate", "5M", "--length", "4K")
@@ -120,20 +120,14 @@ client.close()
 class Path(Translated):
     """What users look at paths with."""
 
-    def hops(self, *how):
-        """The addresses that traceroute names, hop by hop."""
-        # Four probes at a time and slowly: senders of ICMP errors limit their rate.
-        listing = self.red.run("traceroute", "-n", "-q", "1", "-w", "2", "-N", "2", "-m", "8", *how, n.FAR,
-                               timeout=60).stdout
-        return re.findall(r"^ *\d+ +(\S+)", listing, re.MULTILINE)
-
     def test_traceroute(self):
         way = [c.CUSTOMER_GATEWAY, n.EDGE, n.CORE, n.FAR]
         for how in ((), ("-I",), ("-T", "-p", "80")):
             with self.subTest(how=how):
                 # Errors are limited by rate everywhere: a hop that said nothing is asked again.
-                self.assertEqual(wait_until(lambda: (found := self.hops(*how)) == way and found,
-                                            lambda: f"every hop to answer: {self.hops(*how)}", timeout=60), way)
+                self.assertEqual(wait_until(lambda: (found := hops(self.red, n.FAR, *how)) == way and found,
+                                            lambda: f"every hop to answer: {hops(self.red, n.FAR, *how)}", timeout=60),
+                                 way)
 
     def test_tracepath_finds_the_narrow_link(self):
         listing = self.red.run("tracepath", "-n", "-m", "8", n.FAR, timeout=60).stdout

@@ -25,6 +25,40 @@ def get(namespace, url):
     return namespace.run("curl", "-sSf", "--max-time", "10", url).stdout
 
 
+def digest(namespace, url):
+    """The SHA-256 of a page of any size."""
+    argv = ["bash", "-o", "pipefail", "-c", 'curl -sSf --max-time 60 "$0" | sha256sum', url]
+    return namespace.run(*argv, timeout=70).stdout.split()[0]
+
+
+def hops(namespace, address, *how):
+    """The addresses that traceroute names, hop by hop."""
+    # Two probes at a time: senders of ICMP errors limit their rate.
+    listing = namespace.run("traceroute", "-n", "-q", "1", "-w", "2", "-N", "2", "-m", "8", *how, address,
+                            timeout=60).stdout
+    return re.findall(r"^ *\d+ +(\S+)", listing, re.MULTILINE)
+
+
+def watched_hops(namespace, address, *how):
+    """The addresses that mtr names, hop by hop, each with the percentage of its probes that were lost."""
+    listing = namespace.run("mtr", "--report", "--no-dns", "--report-cycles", "5", "--interval", "0.2",
+                            "--gracetime", "1", *how, address, timeout=60).stdout
+    return [(hop, float(loss)) for hop, loss in re.findall(r"^ *\d+\.\|-- (\S+) +([\d.]+)%", listing, re.MULTILINE)]
+
+
+def path_mtu(namespace, address):
+    """What tracepath finds out."""
+    listing = namespace.run("tracepath", "-n", "-m", "8", address, timeout=60).stdout
+    return int(re.search(r"Resume: pmtu (\d+)", listing)[1])
+
+
+def reassembled(namespace):
+    """How many IPv4 packets the namespace has put together from fragments, by the kernel's count."""
+    lines = [line.split() for line in namespace.run("cat", "/proc/net/snmp").stdout.splitlines()
+             if line.startswith("Ip:")]
+    return int(dict(zip(*lines))["ReasmOKs"])
+
+
 def download_together(requests, directory):
     """Downloads at the same time. `requests`: [(namespace, url, local port, bytes per second)].
 

@@ -34,7 +34,7 @@ class ByHand:
     """The expectations that do not come from a builder: every field in its place."""
 
     SENT = bytes.fromhex("60000000000c1140 20010db8005100000000000000000080 20010db8011300000000000000000005"
-                         "0fa01388000cbe33 00000000")
+                         "0fa01388000c7f53 00000000")
 
     def test_the_packet_is_what_the_builder_makes(self):
         self.assertEqual(udp("2001:db8:51::80", "2001:db8:113::5", size=4), self.SENT)

@@ -79,7 +79,8 @@ pub(crate) fn edge(net: IpNet, address: IpAddr) -> Option<&'static str> {
 }
 
 /// The first and the last address that stations of a network can have.
-pub(crate) fn stations(net: IpNet) -> (IpAddr, IpAddr) {
+#[must_use]
+pub fn stations(net: IpNet) -> (IpAddr, IpAddr) {
     match net {
         IpNet::V4(net) => {
             let inset = u32::from(net.prefix_len() <= 30);

@@ -192,6 +192,8 @@ pub struct ProviderRouteView {
     pub site: String,
     /// The lower wins among equal prefixes.
     pub metric: u32,
+    /// The biggest IP packet of the whole path, in bytes; `None`: the site's.
+    pub mtu: Option<u16>,
     /// Who made it, and alone may remove it: `config`, `site`, `api`, …
     pub owner: String,
     /// Whether packets take it: no other route to the prefix is better.
@@ -227,6 +229,8 @@ pub struct TenantView {
     pub learn_addresses_per_mac: Option<u32>,
     /// How many records of one virtual subnet are learned at most; `None`: it does not learn.
     pub learn_records_per_subnet: Option<u32>,
+    /// Whether router solicitations in its IPv6 subnets are answered.
+    pub router_advertisements: bool,
     /// The external network of its default route; `None`: it has no way out.
     pub external: Option<String>,
     /// Prefixes routed into it from the external network, untranslated.
@@ -249,7 +253,7 @@ pub struct SubnetView {
     pub tenant: String,
     /// Its VSID.
     pub vsid: u32,
-    /// Its prefix; of two, the IPv4 one.
+    /// Its prefix, IPv4 or IPv6.
     #[schemars(with = "String")]
     pub prefix: IpNet,
     /// The gateway's own address there.
@@ -257,7 +261,7 @@ pub struct SubnetView {
     /// Its IPv6 prefix beside an IPv4 one.
     #[schemars(with = "Option<String>")]
     pub prefix_ipv6: Option<IpNet>,
-    /// The gateway's own address there.
+    /// The gateway's own address in the IPv6 prefix.
     pub gateway_ipv6: Option<IpAddr>,
     /// Who made it, and alone may remove it: `config` or `api`.
     pub owner: String,

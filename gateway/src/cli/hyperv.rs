@@ -2,12 +2,12 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use nvgw_hyperv::{
     Document, ExportError, ExportOptions, External, Import, ImportError, Input, Options, Underlay,
 };
@@ -59,10 +59,10 @@ pub struct ImportHyperv {
     /// The gateway's own address in a virtual subnet, where it is not what the documents or Hyper-V's convention say;
     /// may be given several times
     #[arg(long = "gateway", value_name = "VSID=ADDRESS", value_parser = gateway)]
-    gateways: Vec<(Vsid, Ipv4Addr)>,
+    gateways: Vec<(Vsid, IpAddr)>,
     /// The gateway's own provider address with the length of its subnet's prefix
     #[arg(long, value_name = "ADDRESS/LENGTH")]
-    provider_address: Option<Ipv4Net>,
+    provider_address: Option<IpNet>,
     /// The provider network's device: a PCI address or a DPDK vdev
     #[arg(long, value_name = "DEVICE")]
     provider_device: Option<String>,
@@ -71,19 +71,19 @@ pub struct ImportHyperv {
     provider_vlan: Option<VlanId>,
     /// The provider site's default gateway
     #[arg(long, value_name = "ADDRESS", requires = "provider_address")]
-    provider_gateway: Option<Ipv4Addr>,
+    provider_gateway: Option<IpAddr>,
     /// The device toward the internet; may be the provider network's
     #[arg(long, value_name = "DEVICE", requires = "external_address")]
     external_device: Option<String>,
     /// The gateway's address toward the internet, with its prefix length
     #[arg(long, value_name = "ADDRESS/LENGTH", requires = "external_device")]
-    external_address: Option<Ipv4Net>,
+    external_address: Option<IpNet>,
     /// The VLAN toward the internet; left out, untagged
     #[arg(long, value_name = "VLAN", value_parser = vlan, requires = "external_device")]
     external_vlan: Option<VlanId>,
     /// The default gateway toward the internet
     #[arg(long, value_name = "ADDRESS", requires = "external_device")]
-    external_gateway: Option<Ipv4Addr>,
+    external_gateway: Option<IpAddr>,
     /// Fail where something is skipped
     #[arg(long)]
     strict: bool,
@@ -99,10 +99,10 @@ pub struct ExportHyperv {
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The virtual subnet for wildcard record and default route; left out, the first without lookup records, else the
-    /// first
+    /// first, of each address family
     #[arg(long, value_name = "VSID", value_parser = vsid)]
     gateway_vsid: Option<Vsid>,
-    /// The gateway's provider address that hosts send to; left out, the first of the first site
+    /// The gateway's provider address that hosts send to; left out, the first that a host can send to
     #[arg(long, value_name = "ADDRESS")]
     provider_address: Option<IpAddr>,
     /// Where the gateway is.
@@ -222,7 +222,7 @@ fn pair<T: FromStr<Err: Display>>(text: &str) -> Result<(String, T), String> {
     Ok((left.to_owned(), right.parse().map_err(|error: T::Err| error.to_string())?))
 }
 
-fn gateway(text: &str) -> Result<(Vsid, Ipv4Addr), String> {
+fn gateway(text: &str) -> Result<(Vsid, IpAddr), String> {
     let (number, address) = pair(text)?;
     Ok((vsid(&number)?, address))
 }

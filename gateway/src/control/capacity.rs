@@ -75,7 +75,7 @@ pub(super) fn check<G: Grace>(model: &Model, fabric: &Fabric<G>, draft: &Draft) 
     fits("virtual subnets", sizes(&draft.subnets, &now.subnets).0, limits.vsids, RAISE)?;
     fits("lookup records", sizes(&draft.records, &now.records).0, limits.records, RAISE)?;
     let [ipv4, ipv6] = model.external_routes();
-    fits("external routes", ipv4, promised.external_routes, RAISE)?;
+    fits("external IPv4 routes", ipv4, promised.external_routes, RAISE)?;
     fits("external IPv6 routes", ipv6, promised.external_routes_ipv6, RAISE)?;
     fits("provider addresses of the gateway", sizes(&draft.locals, &now.locals).0, limits.locals, FEWER)?;
     fits("networks", sizes(&draft.networks, &now.networks).1, limits.interfaces, FEWER)?;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use nvgw_config::{Config, SubnetPrefix};
-use nvgw_types::{MacAddr, ProviderAddr, Vsid};
+use nvgw_types::{Family, MacAddr, ProviderAddr, Vsid};
 
 /// A tenant and its gateway, as compute hosts must know them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub struct Input {
     pub gateway_mac: MacAddr,
     /// Its virtual subnets.
     pub subnets: Vec<Subnet>,
-    /// The one of them that carries what leaves the tenant: wildcard record and default route.
-    pub gateway_subnet: Subnet,
+    /// Those of them that carry what leaves the tenant, one of each family: wildcard record and default route.
+    pub gateway_subnets: Vec<Subnet>,
     /// Where the gateway is on the provider network.
     pub site: Site,
     /// Provider addresses of compute hosts.
@@ -35,13 +35,13 @@ pub struct Tenant {
     pub routing_domain: Option<String>,
     /// The gateway's own inner Ethernet address in its subnets.
     pub gateway_mac: MacAddr,
-    /// Its virtual subnets.
+    /// Its virtual subnets; one of both families is there twice.
     pub subnets: Vec<Subnet>,
     /// Which hosts have lookup records in which of them.
     pub placements: BTreeSet<(Vsid, ProviderAddr)>,
 }
 
-/// A virtual subnet.
+/// The addresses of one family in a virtual subnet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subnet {
     /// Its VSID.
@@ -64,10 +64,10 @@ pub struct Site {
 /// What may be said about an export.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ExportOptions {
-    /// The subnet for wildcard record and default route; `None`: the first without lookup records, which is what a
-    /// gateway's own subnet looks like, else the first.
+    /// The subnet for wildcard record and default route of the families that it has; else the first of the family
+    /// without lookup records, which is what a gateway's own subnet looks like, else the first.
     pub gateway_vsid: Option<Vsid>,
-    /// The gateway's provider address; `None`: the first of the first site.
+    /// The gateway's provider address; `None`: the first that a host can send to.
     pub provider_address: Option<ProviderAddr>,
 }
 
@@ -130,25 +130,31 @@ impl Input {
         let Some(routing_domain) = routing_domain else {
             return Err(ExportError::NoRoutingDomain { name });
         };
-        let Some(first) = subnets.first() else {
+        if subnets.is_empty() {
             return Err(ExportError::NoSubnet { name });
-        };
+        }
+        if let Some(vsid) = options.gateway_vsid
+            && subnets.iter().all(|subnet| subnet.vsid != vsid)
+        {
+            let mut known: Vec<Vsid> = subnets.iter().map(|subnet| subnet.vsid).collect();
+            known.dedup();
+            return Err(ExportError::NotItsSubnet { name, vsid, known: list(known.into_iter()) });
+        }
         let is_empty = |subnet: &&Subnet| placements.iter().all(|(vsid, _)| *vsid != subnet.vsid);
-        let gateway_subnet = match options.gateway_vsid {
-            None => *subnets.iter().find(is_empty).unwrap_or(first),
-            Some(vsid) => *subnets.iter().find(|subnet| subnet.vsid == vsid).ok_or_else(|| {
-                let known = list(subnets.iter().map(|subnet| subnet.vsid));
-                ExportError::NotItsSubnet { name: name.clone(), vsid, known }
-            })?,
+        let gateway_subnet = |family: Family| {
+            let of_family = || subnets.iter().filter(move |subnet| Family::of(subnet.gateway) == family);
+            let named = of_family().find(|subnet| Some(subnet.vsid) == options.gateway_vsid);
+            named.or_else(|| of_family().find(is_empty)).or_else(|| of_family().next()).copied()
         };
+        let gateway_subnets = [Family::V4, Family::V6].into_iter().filter_map(gateway_subnet).collect();
         let hosts: BTreeSet<ProviderAddr> = placements.into_iter().map(|(_, host)| host).collect();
         Ok(Self {
             tenant: name,
             routing_domain,
             gateway_mac,
-            gateway_subnet,
+            gateway_subnets,
             subnets,
-            site: site(sites, options.provider_address)?,
+            site: site(sites, &hosts, options.provider_address)?,
             hosts: hosts.into_iter().collect(),
         })
     }
@@ -187,9 +193,11 @@ impl Input {
         Self::new(tenant, &sites, options)
     }
 
-    /// The hosts outside the gateway's provider subnet.
+    /// The hosts that send to the gateway's address from outside its provider subnet.
     pub(super) fn hosts_elsewhere(&self) -> Vec<ProviderAddr> {
-        self.hosts.iter().copied().filter(|host| !self.site.subnet.contains(&host.0)).collect()
+        let family = Family::of(self.site.address.0);
+        let of_family = self.hosts.iter().copied().filter(|host| Family::of(host.0) == family);
+        of_family.filter(|host| !self.site.subnet.contains(&host.0)).collect()
     }
 }
 
@@ -201,10 +209,19 @@ impl ExportError {
     }
 }
 
-fn site(sites: &[Site], address: Option<ProviderAddr>) -> Result<Site, ExportError> {
+fn site(
+    sites: &[Site],
+    hosts: &BTreeSet<ProviderAddr>,
+    address: Option<ProviderAddr>,
+) -> Result<Site, ExportError> {
     let Some(first) = sites.first() else { return Err(ExportError::NoAddress) };
     match address {
-        None => Ok(*first),
+        None => {
+            // Hosts send to an address of their own family.
+            let reached =
+                |site: &&Site| hosts.iter().any(|host| Family::of(host.0) == Family::of(site.address.0));
+            Ok(*sites.iter().find(reached).unwrap_or(first))
+        }
         Some(wanted) => sites.iter().find(|site| site.address == wanted).copied().ok_or_else(|| {
             ExportError::NotItsAddress { wanted, known: list(sites.iter().map(|site| site.address)) }
         }),

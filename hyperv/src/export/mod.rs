@@ -5,7 +5,7 @@ mod input;
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
-use nvgw_types::MacAddr;
+use nvgw_types::{MacAddr, Vsid};
 
 pub use input::{ExportError, ExportOptions, Input, Site, Subnet, Tenant};
 
@@ -37,8 +37,8 @@ impl Script<'_> {
         for subnet in &self.input.subnets {
             self.subnet(subnet)?;
         }
-        self.wildcard()?;
-        self.default_route()
+        self.wildcards()?;
+        self.default_routes()
     }
 
     fn head(&mut self) -> fmt::Result {
@@ -99,39 +99,41 @@ impl Script<'_> {
         )
     }
 
-    fn wildcard(&mut self) -> fmt::Result {
-        let subnet = self.input.gateway_subnet;
-        let vsid = subnet.vsid;
+    fn wildcards(&mut self) -> fmt::Result {
         writeln!(
             self.text,
             "\n# The wildcard record: packets from and to addresses that no record names belong to the gateway."
         )?;
-        for old in self.input.subnets.iter().map(|subnet| subnet.vsid) {
+        let mut vsids: Vec<Vsid> = self.input.subnets.iter().map(|subnet| subnet.vsid).collect();
+        vsids.dedup();
+        for old in vsids {
             writeln!(
                 self.text,
                 "Get-NetVirtualizationLookupRecord -VirtualSubnetID {old} -Type GatewayWildcard \
                  -ErrorAction SilentlyContinue | Remove-NetVirtualizationLookupRecord"
             )?;
         }
-        writeln!(self.text, "# It stands in the gateway's virtual subnet, {} (VSID {vsid}).", subnet.prefix)?;
-        self.record(unspecified(subnet.prefix.addr()), &subnet, " -Type GatewayWildcard")
+        for subnet in &self.input.gateway_subnets {
+            let Subnet { vsid, prefix, .. } = subnet;
+            writeln!(self.text, "# It stands in the gateway's virtual subnet, {prefix} (VSID {vsid}).")?;
+            self.record(unspecified(prefix.addr()), subnet, " -Type GatewayWildcard")?;
+        }
+        Ok(())
     }
 
-    fn default_route(&mut self) -> fmt::Result {
-        let subnet = self.input.gateway_subnet;
-        let default = match subnet.gateway {
-            IpAddr::V4(_) => "0.0.0.0/0",
-            IpAddr::V6(_) => "::/0",
-        };
-        writeln!(
-            self.text,
-            "\n# The default customer route leads to the gateway.\n\
-             Get-NetVirtualizationCustomerRoute -RoutingDomainID $domain -DestinationPrefix '{default}' \
-             -ErrorAction SilentlyContinue | Remove-NetVirtualizationCustomerRoute\n\
-             New-NetVirtualizationCustomerRoute -RoutingDomainID $domain -VirtualSubnetID {} \
-             -DestinationPrefix '{default}' -NextHop '{}' -Metric 255",
-            subnet.vsid, subnet.gateway
-        )
+    fn default_routes(&mut self) -> fmt::Result {
+        writeln!(self.text, "\n# The default customer route leads to the gateway.")?;
+        for Subnet { vsid, gateway, .. } in &self.input.gateway_subnets {
+            let default = format!("{}/0", unspecified(*gateway));
+            writeln!(
+                self.text,
+                "Get-NetVirtualizationCustomerRoute -RoutingDomainID $domain -DestinationPrefix '{default}' \
+                 -ErrorAction SilentlyContinue | Remove-NetVirtualizationCustomerRoute\n\
+                 New-NetVirtualizationCustomerRoute -RoutingDomainID $domain -VirtualSubnetID {vsid} \
+                 -DestinationPrefix '{default}' -NextHop '{gateway}' -Metric 255"
+            )?;
+        }
+        Ok(())
     }
 
     fn provider_route(&mut self) -> fmt::Result {

@@ -1,11 +1,12 @@
 //! Routing domains and their virtual subnets, from on-link customer routes.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
+use nvgw_config::rules::{check_station, check_subnet, stations};
 use nvgw_config::{Subnet, SubnetPrefix};
-use nvgw_types::{CustomerAddr, Vsid};
+use nvgw_types::{CustomerAddr, Family, Vsid};
 
 use crate::fields::Place;
 use crate::items::{Items, Route};
@@ -13,12 +14,12 @@ use crate::items::{Items, Route};
 use super::records::Records;
 use super::{Findings, ImportError, Remark};
 
-/// A virtual subnet, as the documents give it.
+/// The addresses of one family in a virtual subnet, as the documents give them.
 pub(super) struct Net<'a> {
     pub(super) vsid: Vsid,
-    pub(super) prefix: Ipv4Net,
+    pub(super) prefix: IpNet,
     /// The gateway's own address.
-    pub(super) gateway: Ipv4Addr,
+    pub(super) gateway: IpAddr,
     /// Whether the operator named `gateway`: then Hyper-V's convention does not hold.
     pub(super) named: bool,
     /// Index into [`Domains::ids`].
@@ -31,9 +32,9 @@ pub(super) struct Domains<'a> {
     /// RoutingDomainIDs of those that have a subnet, in the order of the documents.
     pub(super) ids: Vec<String>,
     pub(super) nets: Vec<Net<'a>>,
-    by_vsid: HashMap<Vsid, usize>,
-    /// Further subnets of VSIDs that have one already.
-    skipped: Vec<(Vsid, Ipv4Net)>,
+    by_vsid: HashMap<(Vsid, Family), usize>,
+    /// Further subnets of VSIDs that have one of the family already.
+    skipped: Vec<(Vsid, IpNet)>,
     /// Whether every on-link route could be read and taken.
     pub(super) whole: bool,
 }
@@ -72,12 +73,14 @@ impl<'a> Domains<'a> {
     }
 
     /// Puts the gateway where the operator says it is.
-    pub(super) fn name_gateways(&mut self, gateways: &[(Vsid, Ipv4Addr)]) -> Result<(), ImportError> {
+    pub(super) fn name_gateways(&mut self, gateways: &[(Vsid, IpAddr)]) -> Result<(), ImportError> {
         for (vsid, address) in gateways {
             let wrong =
                 |message| ImportError::Option { option: format!("--gateway {vsid}={address}"), message };
-            let Some(&i) = self.by_vsid.get(vsid) else {
-                return Err(wrong(format!("no on-link customer route of the documents has VSID {vsid}")));
+            let Some(&i) = self.by_vsid.get(&(*vsid, Family::of(*address))) else {
+                let family = Family::of(*address);
+                let message = format!("no on-link {family} customer route of the documents has VSID {vsid}");
+                return Err(wrong(message));
             };
             let net = &mut self.nets[i];
             if !is_station(net.prefix, *address) {
@@ -89,12 +92,14 @@ impl<'a> Domains<'a> {
     }
 
     fn on_link(&mut self, route: &Route<'a>, findings: &mut Findings) {
-        let IpNet::V4(prefix) = route.prefix.value else {
-            let hint = "the IPv4 part is taken without it";
-            findings.remarks.push(Remark::skipped(&route.place, "IPv6 subnets are not supported yet", hint));
+        let prefix = route.prefix.value;
+        let key = (route.vsid.value, Family::of(prefix.addr()));
+        if prefix.addr().is_ipv6() && is_link_local(prefix.addr()) {
+            let hint = "nvgw takes part in it without";
+            findings.remarks.push(Remark::left_out(&route.place, "a link-local prefix", hint));
             return;
-        };
-        if let Some(&i) = self.by_vsid.get(&route.vsid.value) {
+        }
+        if let Some(&i) = self.by_vsid.get(&key) {
             let known = &self.nets[i];
             if known.prefix != prefix {
                 let message = format!(
@@ -103,16 +108,16 @@ impl<'a> Domains<'a> {
                     known.prefix,
                     known.place.named()
                 );
-                let hint = "nvgw takes one subnet for each VSID: give the other one a VSID of its own";
+                let hint =
+                    "nvgw takes one subnet of each family for a VSID: give the other one a VSID of its own";
                 findings.remarks.push(Remark::skipped(&route.place, message, hint));
                 self.skipped.push((route.vsid.value, prefix));
             }
             return;
         }
-        if prefix.prefix_len() == 0 || prefix.prefix_len() == 32 || is_special(prefix.network()) {
+        if let Err(wrong) = check_subnet(prefix) {
             let message = format!("{prefix} is no subnet of stations");
-            let hint = "write a unicast prefix from /1 to /31, as in 10.0.1.0/24";
-            findings.problems.push(route.prefix.place.problem(message, hint));
+            findings.problems.push(route.prefix.place.problem(message, wrong.hint));
             self.whole = false;
             return;
         }
@@ -121,7 +126,7 @@ impl<'a> Domains<'a> {
             self.ids.push(id.clone());
             self.ids.len() - 1
         });
-        self.by_vsid.insert(route.vsid.value, self.nets.len());
+        self.by_vsid.insert(key, self.nets.len());
         self.nets.push(Net {
             vsid: route.vsid.value,
             prefix,
@@ -150,56 +155,74 @@ impl<'a> Domains<'a> {
         }
     }
 
-    pub(super) fn by_vsid(&self, vsid: Vsid) -> Option<&Net<'a>> {
-        self.by_vsid.get(&vsid).map(|i| &self.nets[*i])
+    /// The subnet of a VSID that has addresses of this one's family.
+    pub(super) fn by_vsid(&self, vsid: Vsid, address: IpAddr) -> Option<&Net<'a>> {
+        self.by_vsid.get(&(vsid, Family::of(address))).map(|i| &self.nets[*i])
     }
 
     /// Whether an address is in a further subnet of its VSID, which was not taken.
-    pub(super) fn is_skipped(&self, vsid: Vsid, address: Ipv4Addr) -> bool {
+    pub(super) fn is_skipped(&self, vsid: Vsid, address: IpAddr) -> bool {
         self.skipped.iter().any(|(of, prefix)| *of == vsid && prefix.contains(&address))
     }
 
     /// The subnet of a routing domain that an address is in.
-    pub(super) fn by_address(&self, domain: usize, address: Ipv4Addr) -> Option<&Net<'a>> {
+    pub(super) fn by_address(&self, domain: usize, address: IpAddr) -> Option<&Net<'a>> {
         self.nets.iter().find(|net| net.domain == domain && net.prefix.contains(&address))
     }
 
-    pub(super) fn subnets_of(&self, domain: usize) -> impl Iterator<Item = Subnet> {
-        self.nets.iter().filter(move |net| net.domain == domain).map(|net| Subnet {
-            vsid: net.vsid,
-            prefixes: vec![SubnetPrefix {
-                prefix: net.prefix.into(),
-                gateway: CustomerAddr(net.gateway.into()),
-            }],
-        })
+    /// The virtual subnets of a routing domain, in the order of the documents.
+    pub(super) fn subnets_of(&self, domain: usize) -> Vec<Subnet> {
+        let mut subnets: Vec<Subnet> = Vec::new();
+        let mut places = HashMap::new();
+        for net in self.nets.iter().filter(|net| net.domain == domain) {
+            let place = *places.entry(net.vsid).or_insert_with(|| {
+                subnets.push(Subnet { vsid: net.vsid, prefixes: Vec::new() });
+                subnets.len() - 1
+            });
+            let prefix = SubnetPrefix { prefix: net.prefix, gateway: CustomerAddr(net.gateway) };
+            subnets[place].prefixes.push(prefix);
+        }
+        for subnet in &mut subnets {
+            // IPv4 is written first.
+            subnet.prefixes.sort_unstable_by_key(|prefix| prefix.prefix);
+        }
+        subnets
     }
 }
 
 /// The gateway's own address in a subnet: that of the gateway that is replaced, else where Hyper-V's router is,
 /// else the first of the subnet.
-fn gateway(net: &Net<'_>, records: &Records<'_, '_>, defaults: &HashSet<IpAddr>) -> Ipv4Addr {
-    let one = |addresses: &[Ipv4Addr]| match addresses {
-        [address] if is_station(net.prefix, *address) => Some(*address),
+fn gateway(net: &Net<'_>, records: &Records<'_, '_>, defaults: &HashSet<IpAddr>) -> IpAddr {
+    let here = |addresses: &[IpAddr]| -> Vec<IpAddr> {
+        addresses.iter().copied().filter(|address| is_station(net.prefix, *address)).collect()
+    };
+    let one = |addresses: &[IpAddr]| match addresses {
+        [address] => Some(*address),
         _ => None,
     };
-    let replaced = records.replaced(net.vsid);
-    let named: Vec<Ipv4Addr> =
-        replaced.iter().copied().filter(|address| defaults.contains(&IpAddr::V4(*address))).collect();
-    let routers = records.routers(net.vsid);
-    one(replaced).or_else(|| one(&named)).or_else(|| one(routers)).unwrap_or_else(|| first_usable(net.prefix))
+    let replaced = here(records.replaced(net.vsid));
+    let named: Vec<IpAddr> = replaced.iter().copied().filter(|address| defaults.contains(address)).collect();
+    let routers = here(records.routers(net.vsid));
+    one(&replaced)
+        .or_else(|| one(&named))
+        .or_else(|| one(&routers))
+        .unwrap_or_else(|| first_usable(net.prefix))
 }
 
 /// Hyper-V's convention for the gateway of a subnet.
-pub(super) fn first_usable(prefix: Ipv4Net) -> Ipv4Addr {
-    prefix.hosts().next().unwrap_or_else(|| prefix.network())
+pub(super) fn first_usable(prefix: IpNet) -> IpAddr {
+    stations(prefix).0
 }
 
 /// Whether a station of a subnet can have the address.
-pub(super) fn is_station(prefix: Ipv4Net, address: Ipv4Addr) -> bool {
-    let edge = prefix.prefix_len() < 31 && (address == prefix.network() || address == prefix.broadcast());
-    prefix.contains(&address) && !edge
+pub(super) fn is_station(prefix: IpNet, address: IpAddr) -> bool {
+    check_station(address, prefix).is_ok()
 }
 
-fn is_special(address: Ipv4Addr) -> bool {
-    address.octets()[0] == 0 || address.is_loopback() || address.octets()[0] >= 224
+/// Whether an address means something on one link only.
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
 }

@@ -10,9 +10,9 @@ mod records;
 mod routes;
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use nvgw_config::{CustomerRoute, LookupRecord, Subnet};
 use nvgw_types::Vsid;
 
@@ -30,10 +30,10 @@ pub struct Options {
     /// Names of tenants, by RoutingDomainID, with or without braces; the others' are made from the ID.
     pub tenant_names: Vec<(String, String)>,
     /// The gateway's own addresses in virtual subnets, where they are others than Hyper-V's convention says.
-    pub gateways: Vec<(Vsid, Ipv4Addr)>,
+    pub gateways: Vec<(Vsid, IpAddr)>,
     /// The gateway's own provider address with its prefix length: which of the hosts' provider routes are the
     /// gateway's too depends on it.
-    pub provider_address: Option<Ipv4Net>,
+    pub provider_address: Option<IpNet>,
 }
 
 /// What documents give.
@@ -74,19 +74,24 @@ pub(crate) struct Tenant {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Provider {
     /// The gateway's own address, as the operator gave it.
-    pub(crate) address: Option<Ipv4Net>,
+    pub(crate) address: Option<IpNet>,
     /// The next hop of the hosts' default route, where the gateway shares their subnet.
-    pub(crate) gateway: Option<Ipv4Addr>,
+    pub(crate) gateway: Option<IpAddr>,
     pub(crate) routes: Vec<ProviderRoute>,
     /// The subnets that compute hosts are in.
-    pub(crate) host_subnets: Vec<Ipv4Net>,
+    pub(crate) host_subnets: Vec<IpNet>,
 }
 
 impl Provider {
     /// The routes, and the default route where there is one.
     pub(crate) fn all_routes(&self) -> impl Iterator<Item = ProviderRoute> {
-        let default =
-            self.gateway.map(|next_hop| ProviderRoute { prefix: Ipv4Net::default(), next_hop, metric: 0 });
+        let default = self.gateway.map(|next_hop| {
+            let everywhere = match next_hop {
+                IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            };
+            ProviderRoute { prefix: IpNet::new_assert(everywhere, 0), next_hop, metric: 0 }
+        });
         default.into_iter().chain(self.routes.iter().copied())
     }
 }
@@ -94,8 +99,8 @@ impl Provider {
 /// A provider route that the gateway shares with hosts of its own subnet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProviderRoute {
-    pub(crate) prefix: Ipv4Net,
-    pub(crate) next_hop: Ipv4Addr,
+    pub(crate) prefix: IpNet,
+    pub(crate) next_hop: IpAddr,
     pub(crate) metric: u32,
 }
 
@@ -179,7 +184,8 @@ pub fn import(documents: &[Document], options: &Options) -> Result<Import, Impor
         && findings.problems.is_empty()
     {
         let hint = "export what Get-NetVirtualizationCustomerRoute prints as well";
-        let message = "no routing domain: the documents hold no on-link customer route (next hop 0.0.0.0)";
+        let message =
+            "no routing domain: the documents hold no on-link customer route (next hop 0.0.0.0 or ::)";
         findings.problems.push(document.problem(0, "", message, hint));
     }
     Problems::check(findings.problems)?;

@@ -45,7 +45,7 @@ pub(super) fn tenants(domains: &Domains, given: &[(String, String)]) -> Result<V
         tenants.push(Tenant {
             name,
             routing_domain: id.clone(),
-            subnets: domains.subnets_of(i).collect(),
+            subnets: domains.subnets_of(i),
             records: Vec::new(),
             routes: Vec::new(),
         });

@@ -1,9 +1,5 @@
 //! The provider network, as far as hosts tell of it.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-
 use crate::items::Items;
 
 use super::{Findings, Options, Provider, ProviderRoute, Remark};
@@ -12,26 +8,13 @@ use super::{Findings, Options, Provider, ProviderRoute, Remark};
 /// gateway's own subnet.
 pub(super) fn take(items: &Items<'_>, options: &Options, findings: &mut Findings) -> Provider {
     let mut provider = Provider { address: options.provider_address, ..Provider::default() };
-    for host in &items.host_subnets {
-        match host.net {
-            IpNet::V4(net) if provider.host_subnets.contains(&net) => {}
-            IpNet::V4(net) => provider.host_subnets.push(net),
-            IpNet::V6(_) => {
-                let hint = "the IPv4 provider addresses are taken without it";
-                let message = "IPv6 provider addresses are not supported yet";
-                findings.remarks.push(Remark::skipped(&host.place, message, hint));
-            }
-        }
-    }
+    provider.host_subnets.extend(&items.host_subnets);
     provider.host_subnets.sort();
+    provider.host_subnets.dedup();
     let mut routes: Vec<_> = items.provider_routes.iter().collect();
     routes.sort_by_key(|route| route.metric);
     for route in routes {
-        let (IpNet::V4(prefix), IpAddr::V4(next_hop)) = (route.prefix, route.next_hop.value) else {
-            let hint = "the IPv4 routes are taken without it";
-            findings.remarks.push(Remark::skipped(&route.place, "IPv6 routes are not supported yet", hint));
-            continue;
-        };
+        let (prefix, next_hop) = (route.prefix, route.next_hop.value);
         let Some(address) = options.provider_address else {
             let hint =
                 "with --provider-address ADDRESS/LENGTH it is taken where the gateway shares their subnet";

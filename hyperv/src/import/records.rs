@@ -1,25 +1,25 @@
 //! Lookup records: those of VMs, and those that belong to gateways and to Hyper-V's own router.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use nvgw_config::LookupRecord;
-use nvgw_types::{CustomerAddr, MacAddr, ProviderAddr, Vsid};
+use nvgw_types::{CustomerAddr, Family, MacAddr, ProviderAddr, Vsid};
 
 use crate::items::{Lookup, RecordType, Rule};
 
-use super::domains::{Domains, first_usable, is_station};
+use super::domains::{Domains, first_usable, is_link_local, is_station};
 use super::{Findings, Remark, Tenant};
 
 /// A record of a VM, or of a gateway that is to be told from one.
 struct Candidate<'r, 'a> {
     lookup: &'r Lookup<'a>,
-    address: Ipv4Addr,
-    provider_address: Ipv4Addr,
+    address: IpAddr,
+    provider_address: IpAddr,
 }
 
 /// Who stands behind a record.
-type Station = (Vsid, MacAddr, Ipv4Addr);
+type Station = (Vsid, MacAddr, IpAddr);
 
 /// Lookup records, sorted by what they are.
 pub(super) struct Records<'r, 'a> {
@@ -27,13 +27,13 @@ pub(super) struct Records<'r, 'a> {
     /// Who has a wildcard record: the gateways that are replaced.
     gateways: HashSet<Station>,
     /// The customer addresses of those.
-    replaced: HashMap<Vsid, Vec<Ipv4Addr>>,
+    replaced: HashMap<Vsid, Vec<IpAddr>>,
     /// Customer addresses of Hyper-V's own router, which has a link-local provider address.
-    routers: HashMap<Vsid, Vec<Ipv4Addr>>,
+    routers: HashMap<Vsid, Vec<IpAddr>>,
 }
 
 impl<'r, 'a> Records<'r, 'a> {
-    /// Sorts records; those that are none of IPv4 NVGRE are remarked on and gone.
+    /// Sorts records; those that are none of NVGRE are remarked on and gone.
     pub(super) fn sort(lookups: &'r [Lookup<'a>], findings: &mut Findings) -> Self {
         let mut records = Self {
             candidates: Vec::new(),
@@ -48,7 +48,7 @@ impl<'r, 'a> Records<'r, 'a> {
             let vsid = candidate.lookup.vsid.value;
             let list = if records.gateways.contains(&candidate.station()) {
                 &mut records.replaced
-            } else if candidate.provider_address.is_link_local() {
+            } else if is_link_local(candidate.provider_address) {
                 &mut records.routers
             } else {
                 continue;
@@ -65,66 +65,58 @@ impl<'r, 'a> Records<'r, 'a> {
         let wildcard = lookup.record_type == RecordType::GatewayWildcard
             || (lookup.address.value.is_unspecified() && lookup.record_type != RecordType::L2Only);
         if wildcard {
-            if let IpAddr::V4(provider_address) = lookup.provider_address.value {
-                self.gateways.insert((lookup.vsid.value, lookup.mac.value, provider_address));
-            }
+            self.gateways.insert((lookup.vsid.value, lookup.mac.value, lookup.provider_address.value));
             let message = "the wildcard record of the gateway that is replaced";
             let hint = "nvgw export hyperv prints the one of this gateway";
             findings.remarks.push(Remark::left_out(&lookup.place, message, hint));
             return;
         }
-        let skipped = match (lookup.address.value, lookup.provider_address.value) {
-            _ if lookup.record_type == RecordType::L2Only => Some((
+        let skipped = if lookup.record_type == RecordType::L2Only {
+            Some((
                 "an L2Only record has no customer address",
                 "give the VM a static address, or have nvgw learn it (sender-check: learn)",
-            )),
-            _ if lookup.rule == Rule::Nat => {
-                Some(("IP rewrite (TranslationMethodNat) is no NVGRE", "use TranslationMethodEncap"))
-            }
-            _ if lookup.rule == Rule::None => {
-                Some(("TranslationMethodNone is no NVGRE", "use TranslationMethodEncap"))
-            }
-            _ if lookup.unusable => {
-                Some(("Hyper-V calls it unusable", "set it right on the hosts, and export again"))
-            }
-            (IpAddr::V6(_), _) => Some((
-                "IPv6 customer addresses are not supported yet",
-                "the VM's IPv4 record is taken without it",
-            )),
-            (_, IpAddr::V6(_)) => Some((
-                "IPv6 provider addresses are not supported yet",
-                "give the host an IPv4 provider address",
-            )),
-            (IpAddr::V4(address), IpAddr::V4(provider_address)) => {
-                self.candidates.push(Candidate { lookup, address, provider_address });
-                None
-            }
+            ))
+        } else if lookup.rule == Rule::Nat {
+            Some(("IP rewrite (TranslationMethodNat) is no NVGRE", "use TranslationMethodEncap"))
+        } else if lookup.rule == Rule::None {
+            Some(("TranslationMethodNone is no NVGRE", "use TranslationMethodEncap"))
+        } else if lookup.unusable {
+            Some(("Hyper-V calls it unusable", "set it right on the hosts, and export again"))
+        } else {
+            None
         };
         if let Some((message, hint)) = skipped {
             findings.remarks.push(Remark::skipped(&lookup.place, message, hint));
+        } else if lookup.address.value.is_ipv6() && is_link_local(lookup.address.value) {
+            let message = "a link-local address: VMs speak among themselves with it";
+            findings.remarks.push(Remark::left_out(&lookup.place, message, "nvgw routes nothing to it"));
+        } else {
+            let (address, provider_address) = (lookup.address.value, lookup.provider_address.value);
+            self.candidates.push(Candidate { lookup, address, provider_address });
         }
     }
 
     /// The customer addresses of gateways that are replaced, in one virtual subnet.
-    pub(super) fn replaced(&self, vsid: Vsid) -> &[Ipv4Addr] {
+    pub(super) fn replaced(&self, vsid: Vsid) -> &[IpAddr] {
         self.replaced.get(&vsid).map_or(&[], Vec::as_slice)
     }
 
     /// The customer addresses of Hyper-V's own router, in one virtual subnet.
-    pub(super) fn routers(&self, vsid: Vsid) -> &[Ipv4Addr] {
+    pub(super) fn routers(&self, vsid: Vsid) -> &[IpAddr] {
         self.routers.get(&vsid).map_or(&[], Vec::as_slice)
     }
 
     /// Gives the records of VMs to their tenants.
     pub(super) fn take(&self, domains: &Domains<'_>, tenants: &mut [Tenant], findings: &mut Findings) {
-        let mut known: HashMap<(Vsid, Ipv4Addr), &Candidate<'_, '_>> = HashMap::new();
+        let mut known: HashMap<(Vsid, IpAddr), &Candidate<'_, '_>> = HashMap::new();
         for candidate in &self.candidates {
             let Lookup { place, vsid, address, mac, provider_address, name, .. } = candidate.lookup;
-            let Some(net) = domains.by_vsid(vsid.value) else {
+            let Some(net) = domains.by_vsid(vsid.value, candidate.address) else {
                 if !domains.whole {
                     continue;
                 }
-                let message = format!("VSID {} has no on-link IPv4 customer route", vsid.value);
+                let family = Family::of(candidate.address);
+                let message = format!("VSID {} has no on-link {family} customer route", vsid.value);
                 let hint =
                     "export what Get-NetVirtualizationCustomerRoute prints as well: it tells the subnet";
                 findings.problems.push(vsid.place.problem(message, hint));
@@ -182,14 +174,14 @@ impl<'r, 'a> Records<'r, 'a> {
     fn no_vm(
         &self,
         candidate: &Candidate<'_, '_>,
-        gateway: Ipv4Addr,
-        convention: Option<Ipv4Addr>,
+        gateway: IpAddr,
+        convention: Option<IpAddr>,
     ) -> Option<(&'static str, &'static str)> {
         if self.gateways.contains(&candidate.station()) {
             let hint = "it has a wildcard record; nvgw takes its place";
             return Some(("the record of the gateway that is replaced", hint));
         }
-        if candidate.provider_address.is_link_local() {
+        if is_link_local(candidate.provider_address) {
             return Some(("Hyper-V's own router: its provider address is link-local", "nvgw routes itself"));
         }
         if candidate.address == gateway {

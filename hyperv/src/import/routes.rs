@@ -1,10 +1,11 @@
 //! Customer routes: prefixes behind VMs.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use nvgw_config::CustomerRoute;
+use nvgw_config::rules::{check_destination, check_next_hop};
 use nvgw_types::CustomerAddr;
 
 use crate::items::Route;
@@ -24,18 +25,18 @@ pub(super) fn take<'a>(
     let mut ordered: Vec<&Route<'a>> =
         routes.iter().filter(|route| !route.next_hop.value.is_unspecified()).collect();
     ordered.sort_by_key(|route| route.metric);
-    let mut known: HashMap<(usize, Ipv4Net), (Ipv4Addr, &Route<'a>)> = HashMap::new();
+    let mut known: HashMap<(usize, IpNet), (IpAddr, &Route<'a>)> = HashMap::new();
     for route in ordered {
-        let (IpNet::V4(prefix), IpAddr::V4(next_hop)) = (route.prefix.value, route.next_hop.value) else {
-            let hint = "the IPv4 routes are taken without it";
-            findings.remarks.push(Remark::skipped(&route.place, "IPv6 routes are not supported yet", hint));
+        let (prefix, next_hop) = (route.prefix.value, route.next_hop.value);
+        if let Err(wrong) = check_destination(prefix).and_then(|()| check_next_hop(next_hop, prefix)) {
+            findings.remarks.push(Remark::skipped(&route.place, wrong.message, wrong.hint));
             continue;
-        };
+        }
         let Some(domain) = domains.ids.iter().position(|id| *id == route.domain.value) else {
             if !domains.whole {
                 continue;
             }
-            let message = format!("routing domain {} has no on-link IPv4 customer route", route.domain.value);
+            let message = format!("routing domain {} has no on-link customer route", route.domain.value);
             let hint = "export all of the routing domain's customer routes";
             findings.problems.push(route.domain.place.problem(message, hint));
             continue;
@@ -73,21 +74,19 @@ pub(super) fn take<'a>(
             continue;
         }
         known.insert((domain, prefix), (next_hop, route));
-        tenants[domain]
-            .routes
-            .push(CustomerRoute { prefix: prefix.into(), next_hop: CustomerAddr(next_hop.into()) });
+        tenants[domain].routes.push(CustomerRoute { prefix, next_hop: CustomerAddr(next_hop) });
     }
 }
 
 /// Whether a next hop is a gateway: the one that is replaced, Hyper-V's own router, or nvgw itself.
-fn is_gateway(net: &Net<'_>, next_hop: Ipv4Addr, records: &Records<'_, '_>) -> bool {
+fn is_gateway(net: &Net<'_>, next_hop: IpAddr, records: &Records<'_, '_>) -> bool {
     next_hop == net.gateway
         || records.replaced(net.vsid).contains(&next_hop)
         || records.routers(net.vsid).contains(&next_hop)
         || (!net.named && next_hop == first_usable(net.prefix))
 }
 
-fn through_gateway(route: &Route<'_>, prefix: Ipv4Net) -> Remark {
+fn through_gateway(route: &Route<'_>, prefix: IpNet) -> Remark {
     if prefix.prefix_len() == 0 {
         let hint = "nvgw's own leads to the tenant's external network";
         return Remark::left_out(&route.place, "the default route to the gateway that is replaced", hint);

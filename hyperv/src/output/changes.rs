@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::import::{Import, ProviderRoute};
+use crate::import::Import;
 use crate::quote::yaml;
 
-use super::{lookup, virtual_subnet};
+use super::{customer_route, lookup, provider_route, virtual_subnet};
 
 impl Import {
     /// The change document that adds everything to a running gateway.
@@ -41,18 +41,12 @@ impl Import {
                 writeln!(out, "  - add-lookup: {{ {} }}", lookup(record))?;
             }
             for route in &tenant.routes {
-                writeln!(
-                    out,
-                    "  - add-customer-route: {{ tenant: {name}, prefix: {}, next-hop: {} }}",
-                    route.prefix, route.next_hop
-                )?;
+                let route = customer_route(route);
+                writeln!(out, "  - add-customer-route: {{ tenant: {name}, {route} }}")?;
             }
         }
-        for ProviderRoute { prefix, next_hop, metric } in self.provider.all_routes() {
-            writeln!(
-                out,
-                "  - add-provider-route: {{ prefix: {prefix}, next-hop: {next_hop}, metric: {metric} }}"
-            )?;
+        for route in self.provider.all_routes() {
+            writeln!(out, "  - add-provider-route: {{ {} }}", provider_route(&route))?;
         }
         Ok(())
     }

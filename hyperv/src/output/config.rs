@@ -1,15 +1,16 @@
 //! A configuration, for `nvgw run`.
 
 use std::fmt::{self, Write as _};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use nvgw_config::rules::check_station;
 use nvgw_types::VlanId;
 
 use crate::import::{Import, ProviderRoute, Tenant};
-use crate::quote::yaml;
+use crate::quote::{address, yaml};
 
-use super::{lookup, virtual_subnet};
+use super::{customer_route, lookup, provider_route, virtual_subnet};
 
 /// What Hyper-V does not know of the gateway.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +20,7 @@ pub struct Underlay {
     /// The VLAN of the gateway's provider site; `None`: untagged.
     pub provider_vlan: Option<VlanId>,
     /// The default gateway of the site, where the hosts' routes do not tell it.
-    pub provider_gateway: Option<Ipv4Addr>,
+    pub provider_gateway: Option<IpAddr>,
     /// The network toward the internet; without one tenants have no way out.
     pub external: Option<External>,
 }
@@ -30,11 +31,11 @@ pub struct External {
     /// The DPDK device; it may be the provider network's.
     pub device: String,
     /// The gateway's address there, with its prefix length.
-    pub address: Ipv4Net,
+    pub address: IpNet,
     /// The VLAN; `None`: untagged.
     pub vlan: Option<VlanId>,
     /// The default gateway.
-    pub gateway: Option<Ipv4Addr>,
+    pub gateway: Option<IpAddr>,
 }
 
 /// A configuration that is not complete before everything in `edits` is done.
@@ -46,10 +47,16 @@ pub struct Configuration {
     pub edits: Vec<String>,
 }
 
-/// One stands in for the site's subnet: RFC 5737 keeps them out of every network. Which one depends on what the
-/// documents use, for documents may be examples.
-const NO_SUBNETS: [Ipv4Addr; 3] =
-    [Ipv4Addr::new(192, 0, 2, 0), Ipv4Addr::new(198, 51, 100, 0), Ipv4Addr::new(203, 0, 113, 0)];
+/// One stands in for the site's subnet: RFC 5737 and RFC 3849 keep them out of every network. Which one depends on what
+/// the documents use, for documents may be examples.
+const NO_SUBNETS: [IpNet; 6] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, 0), 24)),
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(198, 51, 100, 0), 24)),
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(203, 0, 113, 0), 24)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 64)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 0), 64)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, 0, 2, 0, 0, 0, 0), 64)),
+];
 
 /// Stands in for a device: starts everywhere, and carries nothing.
 const NO_DEVICE: &str = "net_null0";
@@ -143,13 +150,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn site(&mut self, address: Ipv4Net) -> fmt::Result {
-        writeln!(self.text, "      subnet: {}\n      addresses: [{}]", address.trunc(), address.addr())?;
+    fn site(&mut self, own: IpNet) -> fmt::Result {
+        let subnet = address(own.trunc());
+        writeln!(self.text, "      subnet: {subnet}\n      addresses: [{}]", address(own.addr()))?;
         let gateway = self.underlay.provider_gateway.or(self.import.provider.gateway);
         if let Some(gateway) = gateway {
-            return writeln!(self.text, "      gateway: {gateway}");
+            return writeln!(self.text, "      gateway: {}", address(gateway));
         }
-        let Some(stranded) = self.stranded(address) else {
+        let Some(stranded) = self.stranded(own) else {
             return Ok(());
         };
         self.edits.push(format!(
@@ -160,22 +168,22 @@ impl Writer<'_> {
     }
 
     fn no_site(&mut self) -> fmt::Result {
-        let hosts: Vec<String> = self.import.provider.host_subnets.iter().map(Ipv4Net::to_string).collect();
+        let hosts: Vec<String> = self.import.provider.host_subnets.iter().map(IpNet::to_string).collect();
         let hosts =
             if hosts.is_empty() { String::new() } else { format!("; hosts are in {}", hosts.join(", ")) };
         self.edits.push(format!(
             "provider.sites[0]: the gateway's own provider address and its subnet (--provider-address), and its \
              default gateway where hosts are in other subnets (--provider-gateway){hosts}"
         ));
-        let used: Vec<Ipv4Addr> = self.hosts().collect();
-        let free = |net: &&Ipv4Addr| !used.iter().any(|host| host.octets()[..3] == net.octets()[..3]);
-        let [a, b, c, _] = NO_SUBNETS.iter().find(free).unwrap_or(&NO_SUBNETS[0]).octets();
-        let own = (1..=254).find(|d| !used.contains(&Ipv4Addr::new(a, b, c, *d))).unwrap_or(1);
-        writeln!(self.text, "      subnet: {a}.{b}.{c}.0/24      # EDIT: the site's subnet{hosts}")?;
-        writeln!(
-            self.text,
-            "      addresses: [{a}.{b}.{c}.{own}]  # EDIT: the gateway's own provider address"
-        )?;
+        let used: Vec<IpAddr> = self.hosts().collect();
+        let family = used.first().is_none_or(IpAddr::is_ipv4);
+        let of_family = || NO_SUBNETS.iter().filter(move |net| net.addr().is_ipv4() == family);
+        let free = |net: &&IpNet| !used.iter().any(|host| net.contains(host));
+        let subnet = of_family().find(free).or_else(|| of_family().next()).copied().unwrap_or_default();
+        let unused = |own: &IpAddr| !used.contains(own) && check_station(*own, subnet).is_ok();
+        let own = subnet.hosts().find(unused).unwrap_or(subnet.addr());
+        writeln!(self.text, "      subnet: {subnet}      # EDIT: the site's subnet{hosts}")?;
+        writeln!(self.text, "      addresses: [{own}]  # EDIT: the gateway's own provider address")?;
         writeln!(self.text, "      # gateway:            # EDIT: where hosts are in other subnets")
     }
 
@@ -190,27 +198,24 @@ impl Writer<'_> {
         if !routes.is_empty() {
             self.text.push_str("  routes:\n");
         }
-        for ProviderRoute { prefix, next_hop, metric } in routes {
-            writeln!(self.text, "    - {{ prefix: {prefix}, next-hop: {next_hop}, metric: {metric} }}")?;
+        for route in routes {
+            writeln!(self.text, "    - {{ {} }}", provider_route(route))?;
         }
         Ok(())
     }
 
     /// The first host that no route leads to from the gateway's own address.
-    fn stranded(&self, own: Ipv4Net) -> Option<Ipv4Addr> {
+    fn stranded(&self, own: IpNet) -> Option<IpAddr> {
         let routes = &self.import.provider.routes;
         let reached =
-            |host: &Ipv4Addr| own.contains(host) || routes.iter().any(|route| route.prefix.contains(host));
+            |host: &IpAddr| own.contains(host) || routes.iter().any(|route| route.prefix.contains(host));
         self.hosts().find(|host| !reached(host))
     }
 
     /// The provider addresses of all records.
-    fn hosts(&self) -> impl Iterator<Item = Ipv4Addr> {
+    fn hosts(&self) -> impl Iterator<Item = IpAddr> {
         let records = self.import.tenants.iter().flat_map(|tenant| &tenant.records);
-        records.filter_map(|record| match record.provider_address.0 {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
+        records.map(|record| record.provider_address.0)
     }
 
     fn external(&mut self) -> fmt::Result {
@@ -231,7 +236,7 @@ impl Writer<'_> {
         }
         writeln!(self.text, "    addresses: [{}]", external.address)?;
         match external.gateway {
-            Some(gateway) => writeln!(self.text, "    gateway: {gateway}\n"),
+            Some(gateway) => writeln!(self.text, "    gateway: {}\n", address(gateway)),
             None => {
                 self.edits
                     .push("external[0].gateway: the way to the internet (--external-gateway)".to_owned());
@@ -260,7 +265,7 @@ impl Writer<'_> {
                 self.text.push_str("    routes:\n");
             }
             for route in routes {
-                writeln!(self.text, "      - {{ prefix: {}, next-hop: {} }}", route.prefix, route.next_hop)?;
+                writeln!(self.text, "      - {{ {} }}", customer_route(route))?;
             }
         }
         Ok(())

@@ -97,6 +97,10 @@ changes! {
         #[arg(long, value_name = "GUID")]
         #[serde(skip_serializing_if = "Option::is_none")]
         routing_domain: Option<String>,
+        /// Whether router solicitations in its IPv6 subnets are answered: on or off; left out, on
+        #[arg(long, value_name = "ON-OFF")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        router_advertisements: Option<String>,
         /// A prefix routed into it untranslated; may be given several times
         #[arg(long = "public-prefix", value_name = "PREFIX")]
         #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -127,12 +131,20 @@ changes! {
         /// Its VSID
         #[arg(long)]
         vsid: u64,
-        /// Its prefix
+        /// Its prefix, IPv4 or IPv6
         #[arg(long)]
         prefix: String,
         /// The gateway's own address there
         #[arg(long, value_name = "CA")]
         gateway: String,
+        /// Its IPv6 prefix beside an IPv4 one
+        #[arg(long, value_name = "PREFIX")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        prefix_ipv6: Option<String>,
+        /// The gateway's own address in the IPv6 prefix
+        #[arg(long, value_name = "CA")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        gateway_ipv6: Option<String>,
     }
     /// `nvgw subnet remove`.
     RemoveSubnet = "remove-subnet" {
@@ -239,6 +251,10 @@ changes! {
         #[arg(long)]
         #[serde(skip_serializing_if = "Option::is_none")]
         metric: Option<u32>,
+        /// The biggest IP packet of the whole path, in bytes; left out, the site's
+        #[arg(long, value_name = "BYTES")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mtu: Option<u32>,
     }
     /// `nvgw provider-route move`.
     MoveProviderRoute = "move-provider-route" {

@@ -11,7 +11,7 @@ use crate::cli::{Cli, Command, ToolCommand};
 
 const POLICY: &str = r#"[
   { "VirtualSubnetID": 5001, "CustomerAddress": "10.0.1.5", "MACAddress": "00155D000005", "ProviderAddress": "100.64.10.2" },
-  { "VirtualSubnetID": 5001, "CustomerAddress": "2001:db8::5", "MACAddress": "00155D000005", "ProviderAddress": "100.64.10.2" },
+  { "VirtualSubnetID": 5001, "CustomerAddress": "10.0.1.6", "MACAddress": "00155D000006", "ProviderAddress": "100.64.10.2", "Unusable": true },
   { "RoutingDomainID": "{6C1A3A52-3D2B-4C0E-9A65-0D7A5F0C9E01}", "VirtualSubnetID": 5001, "DestinationPrefix": "10.0.1.0/24", "NextHop": "0.0.0.0" }
 ]"#;
 
@@ -44,8 +44,8 @@ fn an_import_goes_back_to_the_hosts() {
     let directory = policy();
     let (config, notes) =
         run(directory.path(), &format!("nvgw import hyperv @policy.json {UNDERLAY}")).expect("right");
-    let skipped = "policy.json:3:3: [1]: skipped: IPv6 customer addresses are not supported yet; the VM's IPv4 record \
-                   is taken without it\n";
+    let skipped = "policy.json:3:3: [1]: skipped: Hyper-V calls it unusable; set it right on the hosts, and export \
+                   again\n";
     assert!(notes.ends_with(skipped) && notes.lines().count() == 1, "{notes}");
     std::fs::write(directory.path().join("gw.yaml"), config).expect("written");
     let (script, _) = run(directory.path(), "nvgw export hyperv --tenant red -c @gw.yaml").expect("right");

@@ -36,12 +36,23 @@ fn each_command_makes_the_change_that_is_written() {
             "add-tenant",
             json!({"sender-check": "learn", "learn": {"addresses-per-mac": 8, "records-per-subnet": 9}}),
         ),
+        (
+            "tenant add green --router-advertisements off",
+            "add-tenant",
+            json!({"name": "green", "router-advertisements": "off"}),
+        ),
         ("tenant move green --external isp2", "move-tenant", json!({"name": "green", "external": "isp2"})),
         ("tenant remove green", "remove-tenant", json!({"name": "green"})),
         (
             "subnet add --tenant green --vsid 7001 --prefix 10.0.1.0/24 --gateway 10.0.1.1",
             "add-subnet",
             json!({"tenant": "green", "vsid": 7001, "prefix": "10.0.1.0/24", "gateway": "10.0.1.1"}),
+        ),
+        (
+            "subnet add --tenant green --vsid 7001 --prefix 10.0.1.0/24 --gateway 10.0.1.1 \
+             --prefix-ipv6 2001:db8:71::/64 --gateway-ipv6 2001:db8:71::1",
+            "add-subnet",
+            json!({"prefix": "10.0.1.0/24", "prefix-ipv6": "2001:db8:71::/64", "gateway-ipv6": "2001:db8:71::1"}),
         ),
         ("subnet remove --vsid 7001", "remove-subnet", json!({"vsid": 7001})),
         (
@@ -85,6 +96,11 @@ fn each_command_makes_the_change_that_is_written() {
             "provider-route add 100.64.40.0/24 --via 100.64.20.2 --metric 10",
             "add-provider-route",
             json!({"prefix": "100.64.40.0/24", "next-hop": "100.64.20.2", "metric": 10}),
+        ),
+        (
+            "provider-route add 2001:db8:40::/48 --via 2001:db8:20::2 --mtu 1400",
+            "add-provider-route",
+            json!({"prefix": "2001:db8:40::/48", "next-hop": "2001:db8:20::2", "metric": 0, "mtu": 1400}),
         ),
         (
             "provider-route move 100.64.40.0/24 --via 100.64.20.2 --to 100.64.20.3",
@@ -159,6 +175,14 @@ fn values_that_make_no_sense_are_refused_by_their_options_before_the_gateway_is_
             "PREFIX: 10.0.1.5/24 has host bits set; write 10.0.1.0/24",
         ),
         ("provider-route add 10.0.1.0/24 --via 10.0.1.0/24", "--via: "),
+        (
+            "provider-route add 2001:db8:40::/48 --via 2001:db8:20::2 --mtu 1279",
+            "--mtu: mtu 1279 is less than IPv6 asks of a path, 1280; write 1280 or more",
+        ),
+        (
+            "subnet add --tenant red --vsid 7001 --prefix 10.0.1.0/24 --gateway 10.0.1.1 --prefix-ipv6 2001:db8:71::/64",
+            "--prefix-ipv6: prefix-ipv6 without gateway-ipv6; add gateway-ipv6",
+        ),
         ("tenant add green --sender-check lax", "--sender-check: "),
         ("tenant add green --sender-check learn --learn-addresses-per-mac 0", "--learn-addresses-per-mac: "),
         ("tenant add green --learn-records-per-subnet 9", "the tenant does not learn; "),

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use nvgw_config::rules::{
-    Verdict, check_destination, check_not_connected, check_not_edge, check_not_gateway, check_station,
-    check_subnet, check_vm_mac, check_vsid,
+    Refusal as SharedRefusal, Verdict, check_destination, check_host_family, check_not_connected,
+    check_not_edge, check_not_gateway, check_site_mtu, check_station, check_subnet, check_vm_mac, check_vsid,
 };
 use nvgw_config::{ExternalIndex, NetworkRef, SiteIndex};
 use nvgw_types::{Family, MacAddr, VrfId, Vsid};
@@ -221,7 +221,7 @@ impl Model {
         }
         match self.site_at(address) {
             Some(site) => self.neighbor_on(field, "provider address", NetworkRef::Site(site), address),
-            None => Ok(()),
+            None => check_host_family(address, self.site_subnets()).at(field),
         }
     }
 
@@ -248,9 +248,22 @@ impl Model {
         for (own, (prefix, gateway)) in subnet.prefixes.iter().zip(fields) {
             check_subnet(own.prefix).at(prefix)?;
             check_station(own.gateway, own.prefix).at(gateway)?;
+            if own.prefix.addr().is_ipv6() {
+                self.sites_carry_ipv6().at(prefix)?;
+            }
             self.new_prefix(prefix, tenant, own.prefix)?;
         }
         Ok(())
+    }
+
+    /// Whether every site carries the smallest packet that IPv6 asks of a link.
+    fn sites_carry_ipv6(&self) -> Verdict {
+        self.frame.provider.sites.iter().try_for_each(|site| {
+            check_site_mtu(site.mtu, site.subnet, true).map_err(|wrong| SharedRefusal {
+                message: format!("site {}: {}", site.name, wrong.message),
+                ..wrong
+            })
+        })
     }
 
     fn new_prefix(&self, field: &'static str, tenant: &Tenant, prefix: IpNet) -> Judged {

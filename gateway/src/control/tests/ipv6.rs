@@ -70,7 +70,7 @@ fn each_prefix_leads_where_its_family_leads() {
     assert_eq!(ipv4.neighbor(), ipv6.neighbor(), "hosts that are not known yet");
     let mut room = [0; crate::tables::entries::Rewrite::ROOM];
     let mut ethertype = |rewrite: crate::tables::entries::Rewrite| {
-        rewrite.plain(&mut room);
+        assert_eq!(rewrite.plain(&mut room), 18, "Ethernet and 802.1Q");
         room[room.len() - 2..].to_vec()
     };
     assert_eq!((ethertype(ipv4), ethertype(ipv6)), (vec![0x08, 0x00], vec![0x86, 0xdd]));
@@ -132,7 +132,6 @@ fn what_is_stored_comes_back_and_old_entries_are_read() {
     assert_eq!(second.model.essence(), first.model.essence());
     assert_eq!(second.model.suspended().count(), 0);
     assert!(!second.model.tenants()["green"].value.router_advertisements);
-
 }
 
 #[test]

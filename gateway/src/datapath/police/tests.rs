@@ -30,7 +30,7 @@ const PROVIDER: IpAddr = IpAddr::V4(Ipv4Addr::new(100, 64, 0, 1));
 /// The packets of a class that come from a place, its number even for networks and odd for tenants.
 fn punt(class: PuntClass, place: u8, next_hop: u32) -> Punt {
     let (interface, vrf) = (InterfaceId(u16::from(place / 2)), VrfId(u32::from(place / 2)));
-    let ingress = if place.is_multiple_of(2) { Ingress::Outside(interface) } else { Ingress::Tenant(vrf) };
+    let ingress = if place % 2 == 0 { Ingress::Outside(interface) } else { Ingress::Tenant(vrf) };
     let vsid = Vsid::new(5001).expect("a VSID");
     match class {
         PuntClass::Neighbor => Punt::Neighbor { interface },
@@ -45,7 +45,14 @@ fn punt(class: PuntClass, place: u8, next_hop: u32) -> Punt {
     }
 }
 
-fn admitted(police: &mut Police, now: Millis, port: PortId, class: PuntClass, punt: &Punt, asked: u64) -> u64 {
+fn admitted(
+    police: &mut Police,
+    now: Millis,
+    port: PortId,
+    class: PuntClass,
+    punt: &Punt,
+    asked: u64,
+) -> u64 {
     (0..asked).map(|_| u64::from(police.admits(now, port, class, punt))).sum()
 }
 
@@ -82,10 +89,16 @@ fn a_flood_takes_nothing_from_other_classes_ports_networks_and_tenants() {
             }
             for &class in PuntClass::ALL {
                 let other = punt(class, 5, 8);
-                assert!(police.admits(Millis(now), WIRE0, class, &other), "{class} beside {flooding} at {now}");
+                assert!(
+                    police.admits(Millis(now), WIRE0, class, &other),
+                    "{class} beside {flooding} at {now}"
+                );
                 if class != flooding {
                     let same_place = punt(class, 3, 9);
-                    assert!(police.admits(Millis(now), WIRE1, class, &same_place), "{class} beside {flooding}");
+                    assert!(
+                        police.admits(Millis(now), WIRE1, class, &same_place),
+                        "{class} beside {flooding}"
+                    );
                 }
             }
         }

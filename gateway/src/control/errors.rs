@@ -143,17 +143,6 @@ impl<G: Grace> Control<G> {
         }
     }
 
-    /// Whether an address is one that all routers of a prefix in a VRF have: the gateway takes what is sent there, but
-    /// is not the one to answer.
-    pub(super) fn is_anycast(&self, vrf: VrfId, address: IpAddr) -> bool {
-        let subnet = self.model.subnet_at(vrf, address).and_then(|(_, subnet)| subnet.prefixes.at(address));
-        let networks = self.fabric.current.networks.values();
-        let connected = networks.filter(|network| network.role == Role::External(vrf));
-        let mut prefixes =
-            connected.flat_map(|network| &network.addresses).chain(subnet.map(|own| &own.prefix));
-        prefixes.any(|prefix| super::desired::anycast(prefix) == Some(address))
-    }
-
     /// Whether packets from a VRF to an address leave it with another source.
     fn is_translated(&self, vrf: VrfId, destination: IpAddr) -> bool {
         matches!(self.leads(vrf, destination), Target::Translate(_))

@@ -415,15 +415,14 @@ impl<G: Grace> Control<G> {
         taken
     }
 
-    /// Says on every network which Ethernet address our addresses have now (RFC 5227 §3), so that neighbours that
+    /// Says on every network which Ethernet address our addresses have now (RFC 5227 §3, RFC 4861 §7.2.6), so that neighbours that
     /// knew another gateway with these addresses send to this one.
     pub fn announce(&self, out: &mut impl Egress) {
         for (interface, network) in &self.fabric.current.networks {
             let own = network.addresses.iter().map(IpNet::addr);
             for address in own.chain(self.fabric.spoken_for(*interface)) {
-                if let Some(announcement) = self.link(*interface).announcement(address) {
-                    self.originate(interface.port, &announcement, out);
-                }
+                let announcement = self.link(*interface).announcement(address);
+                self.originate(interface.port, &announcement, out);
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Neighbours: who has which address on the connected networks, as ARP tells (RFC 826, RFC 5227).
+//! Neighbours: who has which address on the connected networks, as ARP tells (RFC 826, RFC 5227) and neighbour
+//! discovery (RFC 4861).
 //!
 //! A state machine without network and without clock: it is told what was heard and what time it is, and answers
 //! with [`Effect`]s for its owner to carry out, in order. Packets that wait for an answer are held here; every one
@@ -17,8 +18,8 @@ use super::desired::{Hop, InterfaceKey};
 use super::time::Nanos;
 use crate::tables::exchange::Ingress;
 use crate::telemetry::DropReason;
-pub use entry::State;
-use entry::{Entry, Phase};
+use entry::{Entry, Phase, Trust};
+pub use entry::{State, Told};
 use frame::Waiting;
 pub use frame::{Frame, Origin};
 use share::{Party, Shares};
@@ -56,7 +57,7 @@ pub const fn interface_of_hosts(id: NeighborId) -> Option<InterfaceId> {
 /// What the owner has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Ask for the address: by broadcast, or of the station that had it last.
+    /// Ask for the address: everyone, or the station that had it last.
     Ask {
         /// The address.
         hop: Hop,
@@ -270,13 +271,22 @@ impl Neighbors {
         }
     }
 
-    /// Notes that a station said the address is its own. A neighbour that has no entry gets one only where `create`
-    /// is set (the station asked for an address of ours, RFC 826) and its network has room.
-    pub fn heard(&mut self, now: Nanos, hop: Hop, mac: MacAddr, create: bool, effects: &mut Vec<Effect>) {
+    /// Notes what a station said of an address. A neighbour that has no entry gets one only where `create` is set (the
+    /// station asked for an address of ours, RFC 826, RFC 4861 §7.2.3) and its network has room.
+    pub fn heard(&mut self, now: Nanos, hop: Hop, told: Told, create: bool, effects: &mut Vec<Effect>) {
+        // Nor does an advertisement make an entry (RFC 4861 §7.2.5).
+        let create = create && !matches!(told, Told::Advertisement { .. });
         let known = self.id(hop).or_else(|| if create { self.learn(now, hop) } else { None });
-        let Some(id) = known else { return };
-        if self.entries.get(&id).is_some_and(|entry| !matches!(entry.phase, Phase::Static(_))) {
-            self.settle(now, id, Phase::Reachable(mac), mac, effects);
+        let Some((id, entry)) = known.and_then(|id| Some((id, self.entries.get(&id)?))) else { return };
+        match entry.follows(told) {
+            Some((mac, Trust::Reachable)) => {
+                self.settle(now, id, Phase::Reachable(mac), mac, effects);
+            }
+            Some((mac, Trust::Doubtful)) => {
+                self.settle(now, id, Phase::Verifying { mac, asked: 1 }, mac, effects);
+                effects.push(Effect::Ask { hop, station: Some(mac) });
+            }
+            None => {}
         }
     }
 
@@ -347,7 +357,11 @@ impl Neighbors {
         if let Some(party) = entry.asker.take() {
             self.in_question.remove(party);
         }
-        let due = matches!(phase, Phase::Reachable(_)).then(|| now.after(REACHABLE));
+        let due = match phase {
+            Phase::Reachable(_) => Some(now.after(REACHABLE)),
+            Phase::Verifying { .. } => Some(now.after(RETRY)),
+            _ => None,
+        };
         let held = self.enter(now, id, phase, due);
         if before != Some(mac) {
             effects.push(Effect::Resolved(hop));

@@ -1,11 +1,11 @@
 //! Inner frames are scapy's: Ethernet, IPv6, ICMPv6ND_NS and the like, between the VM `02:15:5d:00:00:05` and the
 //! gateway `02:00:5e:00:01:01`, whose link-local addresses are made of these.
 
-use nvgw_config::{Config, LearnLimits, SenderCheck};
 use super::*;
 use crate::control::fixture::{self, Sent, control, ip, vsid};
 use crate::tables::exchange::Punt;
 use crate::tables::grace::LocalGrace;
+use nvgw_config::{Config, LearnLimits, SenderCheck};
 
 const RED: VrfId = VrfId(0);
 const NOW: Nanos = Nanos(0);

@@ -370,7 +370,7 @@ impl<G: Grace> Control<G> {
     fn send(&mut self, now: Nanos, hop: Hop, frame: &Frame, out: &mut impl Egress) {
         if !self.transmit(hop.interface.port, &frame.bytes, out) {
             match frame.origin {
-                Origin::Transit | Origin::Answer => self.counters.drops(DropReason::TransmitFull, 1),
+                Origin::Transit(_) | Origin::Answer => self.counters.drops(DropReason::TransmitFull, 1),
                 Origin::Error => self.counters.icmp_errors_suppressed.add(1),
                 Origin::Probe(number) => self.probe_unsent(number, DropReason::TransmitFull),
             }
@@ -385,7 +385,7 @@ impl<G: Grace> Control<G> {
                 self.counters.originated.add(1);
                 self.counters.icmp_errors_sent.add(1);
             }
-            Origin::Transit => self.counters.forwarded.add(1),
+            Origin::Transit(_) => self.counters.forwarded.add(1),
             Origin::Answer => {
                 self.counters.consumed.add(1);
                 self.counters.originated.add(1);

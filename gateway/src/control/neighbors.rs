@@ -6,6 +6,7 @@
 
 mod entry;
 mod frame;
+mod share;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub use entry::State;
 use entry::{Entry, Phase};
 use frame::Waiting;
 pub use frame::{Frame, Origin};
+use share::{Party, Shares};
 
 /// Between two requests for the same address.
 const RETRY: Duration = Duration::from_secs(1);
@@ -30,9 +32,9 @@ const REACHABLE: Duration = Duration::from_secs(300);
 const FAILED: Duration = Duration::from_secs(3);
 /// Frames held for one neighbour.
 pub const HELD_EACH: usize = 32;
-/// Frames held in all.
+/// Frames held in all. Of what is free, everybody whose packets go to a network gets a fair share (see `share`).
 pub const HELD_TOTAL: usize = 4096;
-/// Neighbours of one network that nobody configured.
+/// Neighbours of one network that nobody configured; those that have not answered yet are shared as frames are.
 pub const LEARNED_EACH: usize = 4096;
 
 /// From here on, identifiers stand for no entry, but for all hosts of an interface that have none.
@@ -84,6 +86,8 @@ pub struct Neighbors {
     /// What is due when; ties in the order of identifiers.
     timers: BTreeSet<(Nanos, NeighborId)>,
     learned: BTreeMap<InterfaceKey, usize>,
+    /// Those of them that have not answered yet, by whose packets wait for them.
+    in_question: Shares,
     waiting: Waiting,
     next: u32,
     refused: u64,
@@ -137,7 +141,7 @@ impl Neighbors {
         self.waiting.packets
     }
 
-    /// Neighbours not learned because their network had [`LEARNED_EACH`] already.
+    /// Neighbours not learned because their network had as many already as it may.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused
@@ -168,7 +172,8 @@ impl Neighbors {
             && !entry.configured
         {
             entry.configured = true;
-            self.unlearn(hop.interface);
+            let asker = entry.asker.take();
+            self.unlearn(hop.interface, asker);
         }
         id
     }
@@ -197,14 +202,14 @@ impl Neighbors {
             self.timers.remove(&(due, id));
         }
         if !entry.configured {
-            self.unlearn(hop.interface);
+            self.unlearn(hop.interface, entry.asker);
         }
-        self.drop_held(entry.into_held(), effects);
+        self.drop_held(hop.interface, entry.into_held(), effects);
     }
 
     /// Takes a frame for a host of a connected network that may have no entry yet.
     pub fn submit_to_host(&mut self, now: Nanos, hop: Hop, frame: Frame, effects: &mut Vec<Effect>) {
-        match self.id(hop).or_else(|| self.learn(now, hop)) {
+        match self.id(hop).or_else(|| self.ask_about(now, hop, frame.party(hop.interface))) {
             Some(id) => self.submit(now, id, frame, effects),
             None => effects.push(frame.refused(DropReason::HoldQueueFull)),
         }
@@ -212,7 +217,6 @@ impl Neighbors {
 
     /// Takes a frame for a neighbour: sends it, holds it, or drops it.
     pub fn submit(&mut self, now: Nanos, id: NeighborId, mut frame: Frame, effects: &mut Vec<Effect>) {
-        let full = self.waiting.frames >= HELD_TOTAL;
         let Some(entry) = self.entries.get_mut(&id) else {
             effects.push(frame.refused(DropReason::NeighborUnresolved));
             return;
@@ -223,13 +227,14 @@ impl Neighbors {
             effects.push(Effect::Send(hop, frame));
             return;
         }
+        let full = !self.waiting.admits(hop.interface, &frame);
         match &mut entry.phase {
             Phase::Failed => effects.push(frame.refused(DropReason::NeighborUnresolved)),
             Phase::Asking { held, .. } if full || held.len() >= HELD_EACH => {
                 effects.push(frame.refused(DropReason::HoldQueueFull));
             }
             Phase::Asking { held, .. } => {
-                self.waiting.begins(&frame);
+                self.waiting.begins(hop.interface, &frame);
                 held.push_back(frame);
             }
             _ => {
@@ -237,7 +242,7 @@ impl Neighbors {
                 if full {
                     effects.push(frame.refused(DropReason::HoldQueueFull));
                 } else {
-                    self.waiting.begins(&frame);
+                    self.waiting.begins(hop.interface, &frame);
                     held.push_back(frame);
                 }
                 self.ask_first(now, id, held, effects);
@@ -290,7 +295,7 @@ impl Neighbors {
             }
             Phase::Asking { .. } => {
                 let held = self.enter(now, id, Phase::Failed, Some(now.after(FAILED)));
-                self.drop_held(held, effects);
+                self.drop_held(hop.interface, held, effects);
             }
             &mut Phase::Reachable(mac) => {
                 self.enter(now, id, Phase::Verifying { mac, asked: 1 }, Some(now.after(RETRY)));
@@ -327,14 +332,17 @@ impl Neighbors {
 
     /// The entry's Ethernet address is `mac`: tells so if it was not before, then sends what waited for it.
     fn settle(&mut self, now: Nanos, id: NeighborId, phase: Phase, mac: MacAddr, effects: &mut Vec<Effect>) {
-        let Some(entry) = self.entries.get(&id) else { return };
+        let Some(entry) = self.entries.get_mut(&id) else { return };
         let (hop, before) = (entry.hop, entry.mac());
+        if let Some(party) = entry.asker.take() {
+            self.in_question.remove(party);
+        }
         let due = matches!(phase, Phase::Reachable(_)).then(|| now.after(REACHABLE));
         let held = self.enter(now, id, phase, due);
         if before != Some(mac) {
             effects.push(Effect::Resolved(hop));
         }
-        self.waiting.end(&held);
+        self.waiting.end(hop.interface, &held);
         for mut frame in held {
             frame.address_to(mac);
             effects.push(Effect::Send(hop, frame));
@@ -369,6 +377,21 @@ impl Neighbors {
         }
     }
 
+    /// A neighbour that somebody's packet needs, and that is asked for from now on.
+    fn ask_about(&mut self, now: Nanos, hop: Hop, party: Party) -> Option<NeighborId> {
+        let free = LEARNED_EACH - self.learned.get(&hop.interface).copied().unwrap_or_default();
+        if !self.in_question.allow(party, free) {
+            self.refused += 1;
+            return None;
+        }
+        let id = self.learn(now, hop)?;
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.asker = Some(party);
+            self.in_question.add(party);
+        }
+        Some(id)
+    }
+
     fn learn(&mut self, now: Nanos, hop: Hop) -> Option<NeighborId> {
         let learned = self.learned.entry(hop.interface).or_default();
         if *learned >= LEARNED_EACH {
@@ -379,22 +402,26 @@ impl Neighbors {
         Some(self.insert(now, hop, false))
     }
 
-    fn unlearn(&mut self, interface: InterfaceKey) {
+    fn unlearn(&mut self, interface: InterfaceKey, asker: Option<Party>) {
         if let Some(learned) = self.learned.get_mut(&interface) {
             *learned -= 1;
+        }
+        if let Some(party) = asker {
+            self.in_question.remove(party);
         }
     }
 
     fn insert(&mut self, now: Nanos, hop: Hop, configured: bool) -> NeighborId {
         let id = self.fresh_id();
-        self.entries
-            .insert(id, Entry { hop, configured, phase: Phase::Idle, due: None, since: now, silent: false });
+        let phase = Phase::Idle;
+        let entry = Entry { hop, configured, phase, due: None, since: now, silent: false, asker: None };
+        self.entries.insert(id, entry);
         self.ids.insert(hop, id);
         id
     }
 
-    fn drop_held(&mut self, held: VecDeque<Frame>, effects: &mut Vec<Effect>) {
-        self.waiting.end(&held);
+    fn drop_held(&mut self, network: InterfaceKey, held: VecDeque<Frame>, effects: &mut Vec<Effect>) {
+        self.waiting.end(network, &held);
         let mut packets = 0;
         for frame in held {
             match frame.refused(DropReason::NeighborUnresolved) {

@@ -58,8 +58,8 @@ impl<G: Grace> Control<G> {
                 self.tell(now, error, ingress, frame, &mut effects);
                 Ok(End::Passed)
             }
-            Punt::Unresolved { neighbor, .. } => {
-                let frame = Frame { bytes: frame.to_vec(), origin: Origin::Transit };
+            Punt::Unresolved { neighbor, ingress } => {
+                let frame = Frame { bytes: frame.to_vec(), origin: Origin::Transit(ingress) };
                 self.pass(now, neighbor, frame, &mut effects).map(|()| End::Passed)
             }
         };

@@ -5,7 +5,7 @@ use zerocopy::FromBytes;
 
 use super::family::AddressFamily;
 use super::handed::Behind;
-use super::lane::Packets;
+use super::lane::{Origin, Packets};
 use super::output::Outputs;
 use super::pipeline::Stages;
 use crate::packet::ipv4::Ipv4;
@@ -28,6 +28,8 @@ pub(super) fn refuse<A: AddressFamily>(
     let error = match reason {
         DropReason::TtlExpired => IcmpError::TimeExceeded,
         DropReason::VirtualRouteMissing | DropReason::ExternalRouteMissing => IcmpError::NetUnreachable,
+        // Who asks from outside to be sent outside again learns nothing of what is where.
+        DropReason::Transit if packets[place].origin == Origin::Tenant => IcmpError::AdminProhibited,
         DropReason::DestinationRecordMissing
         | DropReason::ProviderRouteMissing
         | DropReason::NatPoolExhausted

@@ -1,5 +1,7 @@
 //! The internet checksum (RFC 1071) and its incremental update (RFC 1624).
 
+use std::net::Ipv6Addr;
+
 /// The ones' complement sum of some bytes as 16-bit words, the last one padded; its complement is the checksum.
 /// Over bytes that include their own right checksum it is 0xFFFF.
 #[must_use]
@@ -24,6 +26,13 @@ pub const fn fold(total: u64) -> u16 {
     let total = (total & 0xffff) + (total >> 16);
     let total = (total & 0xffff) + (total >> 16);
     total as u16
+}
+
+/// The sum of the pseudo-header that comes before an upper-layer packet of `length` bytes in IPv6 (RFC 8200 §8.1).
+#[must_use]
+pub fn pseudo_header(source: Ipv6Addr, destination: Ipv6Addr, protocol: u8, length: u32) -> u16 {
+    let addresses = u64::from(sum(&source.octets())) + u64::from(sum(&destination.octets()));
+    fold(addresses + u64::from(length) + u64::from(protocol))
 }
 
 /// Whether the checksum of an IPv4 header without options is right.
@@ -105,6 +114,17 @@ mod tests {
             let (sum, carry) = u16::overflowing_add(sum, word);
             sum + u16::from(carry)
         })
+    }
+
+    #[test]
+    fn the_pseudo_header_is_summed_as_its_bytes() {
+        let source = "2001:db8::a".parse().expect("an address");
+        let destination = "fe80::ffff:1".parse().expect("an address");
+        let bytes = [
+            0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0a, 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0,
+            0, 0, 0, 0xff, 0xff, 0, 1, 0, 1, 0x23, 0x45, 0, 0, 0, 58,
+        ];
+        assert_eq!(pseudo_header(source, destination, 58, 0x1_2345), naive(&bytes));
     }
 
     proptest! {

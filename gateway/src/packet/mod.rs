@@ -6,9 +6,13 @@
 pub mod arp;
 pub mod checksum;
 pub mod ethernet;
+pub mod fragment;
 pub mod gre;
 pub mod icmp;
+pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
+pub mod mss;
+pub mod ndp;
 pub mod translation;
 pub mod transport;

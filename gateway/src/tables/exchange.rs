@@ -38,12 +38,12 @@ pub enum IcmpError {
     },
 }
 
-/// Where a packet came in whose sender is told of its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a packet came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ingress {
     /// From a VM of the tenant with this VRF.
     Tenant(VrfId),
-    /// From an external network, by its interface.
+    /// From a site or an external network, by its interface.
     Outside(InterfaceId),
 }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use nvgw_types::MacAddr;
 
 use super::Frame;
+use super::share::Party;
 use crate::control::desired::Hop;
 use crate::control::time::Nanos;
 
@@ -71,6 +72,8 @@ pub(super) struct Entry {
     pub(super) since: Nanos,
     /// Whether it was last asked in vain: it stays so while it is asked again, until it answers.
     pub(super) silent: bool,
+    /// Whose packets need it, as long as it has not answered and nobody configured it.
+    pub(super) asker: Option<Party>,
 }
 
 impl Entry {

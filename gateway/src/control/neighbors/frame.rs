@@ -4,14 +4,17 @@ use std::collections::VecDeque;
 
 use nvgw_types::MacAddr;
 
-use super::Effect;
+use super::share::{Party, Shares};
+use super::{Effect, HELD_TOTAL};
+use crate::control::desired::InterfaceKey;
+use crate::tables::exchange::Ingress;
 use crate::telemetry::DropReason;
 
 /// What a held packet is, which decides how its end is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// It came in on a port and goes on.
-    Transit,
+    /// It came in here and goes on.
+    Transit(Ingress),
     /// It is the gateway's answer to a packet that came in.
     Answer,
     /// It is an ICMP error of the gateway's own: the packet that it is about was counted as dropped before.
@@ -23,7 +26,15 @@ pub enum Origin {
 impl Origin {
     /// Whether its end is that of a packet that came in.
     const fn ends_a_packet(self) -> bool {
-        matches!(self, Self::Transit | Self::Answer)
+        matches!(self, Self::Transit(_) | Self::Answer)
+    }
+
+    /// Where it came in; `None`: the gateway itself made it.
+    const fn sender(self) -> Option<Ingress> {
+        match self {
+            Self::Transit(ingress) => Some(ingress),
+            Self::Answer | Self::Error | Self::Probe(_) => None,
+        }
     }
 }
 
@@ -37,6 +48,11 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Whose it is, on its way to a network.
+    pub(super) const fn party(&self, network: InterfaceKey) -> Party {
+        Party { network, sender: self.origin.sender() }
+    }
+
     /// Fills in the destination Ethernet address.
     pub(super) fn address_to(&mut self, mac: MacAddr) {
         if let Some(destination) = self.bytes.first_chunk_mut() {
@@ -47,7 +63,7 @@ impl Frame {
     /// The frame's end for a reason.
     pub(super) fn refused(self, reason: DropReason) -> Effect {
         match self.origin {
-            Origin::Transit | Origin::Answer => Effect::Dropped(reason, 1),
+            Origin::Transit(_) | Origin::Answer => Effect::Dropped(reason, 1),
             Origin::Error => Effect::Untold,
             Origin::Probe(number) => Effect::Unsent(number, reason),
         }
@@ -61,17 +77,25 @@ pub(super) struct Waiting {
     pub(super) frames: usize,
     /// Those whose end is that of a packet that came in.
     pub(super) packets: usize,
+    pub(super) shares: Shares,
 }
 
 impl Waiting {
+    /// Whether one more may wait for a neighbour on a network.
+    pub(super) fn admits(&self, network: InterfaceKey, frame: &Frame) -> bool {
+        self.shares.allow(frame.party(network), HELD_TOTAL - self.frames)
+    }
+
     /// Counts one that waits from now on.
-    pub(super) fn begins(&mut self, frame: &Frame) {
+    pub(super) fn begins(&mut self, network: InterfaceKey, frame: &Frame) {
+        self.shares.add(frame.party(network));
         self.frames += 1;
         self.packets += usize::from(frame.origin.ends_a_packet());
     }
 
     /// Counts those that wait no longer.
-    pub(super) fn end(&mut self, held: &VecDeque<Frame>) {
+    pub(super) fn end(&mut self, network: InterfaceKey, held: &VecDeque<Frame>) {
+        held.iter().for_each(|frame| self.shares.remove(frame.party(network)));
         self.frames -= held.len();
         self.packets -= held.iter().filter(|frame| frame.origin.ends_a_packet()).count();
     }

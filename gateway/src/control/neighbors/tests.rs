@@ -1,10 +1,15 @@
 use proptest::prelude::*;
 
 use super::*;
-use nvgw_types::PortId;
+use crate::tables::exchange::Ingress;
+use nvgw_types::{PortId, VrfId};
 
 const LAN: InterfaceKey = InterfaceKey { port: PortId(1), vlan: 300 };
 const ALICE: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+/// Where packets come in.
+const FROM: Ingress = Ingress::Tenant(VrfId(0));
+/// Where others come in.
+const OTHER: Ingress = Ingress::Tenant(VrfId(1));
 const BOB: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
 
 fn hop(last: u8) -> Hop {
@@ -16,12 +21,12 @@ fn at(seconds: u64) -> Nanos {
 }
 
 fn frame(tag: u16) -> Frame {
-    Frame { bytes: [&[0; 12][..], &tag.to_be_bytes()].concat(), origin: Origin::Transit }
+    Frame { bytes: [&[0; 12][..], &tag.to_be_bytes()].concat(), origin: Origin::Transit(FROM) }
 }
 
 /// The frame as it has to leave: to that station, else as it came.
 fn sent(to: MacAddr, tag: u16) -> Frame {
-    Frame { bytes: [&to.0[..], &[0; 6], &tag.to_be_bytes()].concat(), origin: Origin::Transit }
+    Frame { bytes: [&to.0[..], &[0; 6], &tag.to_be_bytes()].concat(), origin: Origin::Transit(FROM) }
 }
 
 fn ask(station: Option<MacAddr>) -> Effect {
@@ -79,20 +84,53 @@ fn what_waited_leaves_in_order_once_the_ways_are_rewritten() {
 }
 
 #[test]
-fn at_most_32_wait_for_one_and_4096_for_all() {
+fn at_most_32_wait_for_one_and_of_each_sender_a_fair_share_of_all() {
     let mut n = Neighbors::default();
     let full = Effect::Dropped(DropReason::HoldQueueFull, 1);
     for host in 0..128 {
         let id = n.configure(at(0), hop(host));
-        let effects = effects(|e| (0..32).for_each(|tag| n.submit(at(0), id, frame(tag), e)));
-        assert_eq!(effects.len(), 1, "only the request");
+        let effects = effects(|e| (0..33).for_each(|tag| n.submit(at(0), id, frame(tag), e)));
+        assert_eq!(effects[0], Effect::Ask { hop: hop(host), station: None }, "asked for all the same");
+        assert!(effects[1..].iter().all(|effect| *effect == full));
     }
-    assert_eq!(n.held(), 4096);
-    let first = n.id(hop(0)).expect("configured");
-    assert_eq!(effects(|e| n.submit(at(0), first, frame(0), e)), std::slice::from_ref(&full));
+    assert_eq!(n.held(), 820, "a fifth of the room for 4096");
+    assert_eq!(n.iter().map(|view| view.held).max(), Some(HELD_EACH));
+
+    // Nobody else has less for it: another sender, the gateway itself, and the same sender to another network.
     let late = n.configure(at(0), hop(200));
-    let asked = Effect::Ask { hop: hop(200), station: None };
-    assert_eq!(effects(|e| n.submit(at(0), late, frame(0), e)), [full, asked], "asked for all the same");
+    let elsewhere = Hop { interface: InterfaceKey { vlan: 301, ..LAN }, ..hop(9) };
+    let elsewhere = n.configure(at(0), elsewhere);
+    let of = |origin| Frame { origin, ..frame(0) };
+    assert_eq!(effects(|e| n.submit(at(0), late, of(Origin::Transit(OTHER)), e)).len(), 0, "waits");
+    assert_eq!(effects(|e| n.submit(at(0), late, of(Origin::Answer), e)), []);
+    assert_eq!(effects(|e| n.submit(at(0), late, of(Origin::Transit(FROM)), e)), [full]);
+    assert_eq!(effects(|e| n.submit(at(0), elsewhere, of(Origin::Transit(FROM)), e)).len(), 1, "the request");
+    assert_eq!(n.held(), 823);
+}
+
+#[test]
+fn a_scan_leaves_others_room_for_new_neighbors() {
+    let mut n = Neighbors::default();
+    let host = |number: u16| Hop {
+        interface: LAN,
+        address: std::net::Ipv4Addr::from(0xc612_0000 + u32::from(number)).into(),
+    };
+    for number in 0..5000 {
+        effects(|e| n.submit_to_host(at(0), host(number), frame(0), e));
+    }
+    assert_eq!((n.iter().count(), n.refused()), (820, 5000 - 820));
+    let other = |tag| Frame { origin: Origin::Transit(OTHER), ..frame(tag) };
+    let asked = effects(|e| n.submit_to_host(at(0), host(6000), other(1), e));
+    assert_eq!(asked, [Effect::Ask { hop: host(6000), station: None }]);
+
+    // Who has answered is not in question any more, and makes room for the next one.
+    assert!(
+        effects(|e| n.submit_to_host(at(0), host(7000), frame(0), e)).len() == 1
+            && n.id(host(7000)).is_none()
+    );
+    (0..10).for_each(|number| drop(effects(|e| n.heard(at(0), host(number), ALICE, false, e))));
+    effects(|e| n.submit_to_host(at(0), host(7000), frame(0), e));
+    assert!(n.id(host(7000)).is_some());
 }
 
 #[test]
@@ -278,6 +316,10 @@ proptest! {
             prop_assert!(n.iter().all(|view| view.held <= HELD_EACH));
             let learned = n.iter().filter(|view| !view.configured).count();
             prop_assert_eq!(learned, n.learned.values().sum::<usize>());
+            prop_assert_eq!(n.waiting.shares.total(), n.waiting.frames);
+            let in_question: Vec<_> = n.entries.values().filter(|entry| entry.asker.is_some()).collect();
+            prop_assert_eq!(n.in_question.total(), in_question.len());
+            prop_assert!(in_question.iter().all(|entry| !entry.configured && entry.mac().is_none()));
             prop_assert!(n.next_due().is_none_or(|due| due > now));
         }
     }

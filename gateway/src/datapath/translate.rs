@@ -101,6 +101,11 @@ impl Translator {
         Self { nat, counters, division, worker, fragments, pool, asked, ordered: false }
     }
 
+    /// Where packets are made that did not come in.
+    pub(super) const fn pool(&self) -> &Mempool {
+        &self.pool
+    }
+
     /// Takes an order about sessions, which [`Pipeline::tend`](super::Pipeline::tend) works on. One at a
     /// time: others have to wait until it [is done](Self::is_ordered).
     pub fn order(&mut self, order: NatOrder) {
@@ -403,7 +408,7 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
             return self.stages.counters.drop(DropReason::NoBuffer);
         }
         let sender = Behind { external, tenant: packet.tenant, address: packet.source, port };
-        let kind = Kind::Around { sender, fragment: None };
+        let kind = Kind::Around { port: self.port, sender, fragment: None };
         out.hand_over(self.stages.counters, Handed { to: self.translator.worker, mbuf, kind });
     }
 

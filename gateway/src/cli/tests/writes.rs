@@ -290,8 +290,8 @@ TENANT  GATEWAY MAC        SENDER CHECK  EXTERNAL  SUBNETS  RECORDS  NAT SESSION
 red     02:00:5e:00:00:01  learn         internet        1        3             3          3  config  203.0.113.0/28 203.0.113.64/28  {6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}
 "),
         ("subnet list --tenant red", "\
-TENANT  VSID  PREFIX       GATEWAY   IPV6 PREFIX      IPV6 GATEWAY   OWNER
-red     5001  10.0.0.0/24  10.0.0.1  2001:db8:1::/64  2001:db8:1::1  config
+TENANT  VSID  PREFIX                       GATEWAY                 OWNER
+red     5001  10.0.0.0/24 2001:db8:1::/64  10.0.0.1 2001:db8:1::1  config
 "),
         ("customer-route list", "\
 TENANT  PREFIX         VIA       OWNER

@@ -10,10 +10,11 @@ use nvgw_types::{MacAddr, Vsid};
 
 pub use address::{
     check_destination, check_host_family, check_next_hop, check_not_edge, check_station, check_subnet,
-    check_unicast, stations,
+    stations,
 };
-pub(crate) use address::{edge, example, usable};
-pub use mtu::{check_network_mtu, check_path_mtu, check_site_mtu};
+pub(crate) use address::{check_unicast, edge, example, usable};
+pub(crate) use mtu::check_network_mtu;
+pub use mtu::{check_path_mtu, check_site_mtu};
 
 /// What is wrong, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

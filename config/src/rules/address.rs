@@ -41,7 +41,7 @@ pub(crate) fn example(address: IpAddr, ipv4: &'static str, ipv6: &'static str) -
 ///
 /// # Errors
 /// An address that means something on one link only, or that is no single station's.
-pub fn check_unicast(address: IpAddr) -> Verdict {
+pub(crate) fn check_unicast(address: IpAddr) -> Verdict {
     if let IpAddr::V6(v6) = address {
         if let Some(v4) = v6.to_ipv4_mapped() {
             let message = format!("{address} is an IPv4 address in the form of an IPv6 one");
@@ -83,9 +83,8 @@ pub fn stations(net: IpNet) -> (IpAddr, IpAddr) {
     match net {
         IpNet::V4(net) => {
             let inset = u32::from(net.prefix_len() <= 30);
-            let end = |address: Ipv4Addr| address.to_bits();
-            let first = Ipv4Addr::from_bits(end(net.network()) + inset);
-            (first.into(), Ipv4Addr::from_bits(end(net.broadcast()) - inset).into())
+            let first = Ipv4Addr::from_bits(net.network().to_bits() + inset);
+            (first.into(), Ipv4Addr::from_bits(net.broadcast().to_bits() - inset).into())
         }
         IpNet::V6(net) => {
             let inset = u128::from(net.prefix_len() <= 126);

@@ -46,7 +46,7 @@ pub fn check_site_mtu(mtu: u16, subnet: IpNet, tenants_ipv6: bool) -> Verdict {
 ///
 /// # Errors
 /// Less than IPv6 asks of every link (RFC 8200 §5).
-pub fn check_network_mtu(mtu: u16, address: IpNet) -> Verdict {
+pub(crate) fn check_network_mtu(mtu: u16, address: IpNet) -> Verdict {
     if address.addr().is_ipv6() && mtu < LEAST_IPV6_MTU {
         let message = format!("mtu {mtu} is less than IPv6 asks of every link, {LEAST_IPV6_MTU} (RFC 8200)");
         let hint = format!("raise the mtu to {LEAST_IPV6_MTU} or more, and the port's where it is less");

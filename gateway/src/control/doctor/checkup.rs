@@ -114,7 +114,7 @@ impl<G: Grace> Control<G> {
     /// Begins with a provider address; one that no packet reaches is for the first stage to tell.
     fn begin_path(&mut self, now: Nanos, checkup: &mut Checkup, peer: IpAddr, out: &mut impl Egress) {
         let Some(hop) = self.hop_of(peer) else { return };
-        let Some(mtu) = self.fabric.network(hop.interface).map(|network| network.mtu) else { return };
+        let mtu = self.provider_mtu(peer, hop.interface);
         if self.neighbors.mac(hop).is_none() {
             if self.neighbors.state(hop) == Some(State::Failed) {
                 return;

@@ -228,6 +228,23 @@ class Nvgw(Program):
         return {"stages": stages}
 
 
+class NvgwFlooded(Nvgw):
+    """The gateway, amid a flood of ARP requests for it; the rate is that of all other packets."""
+
+    name = "nvgw-flood"
+    # What becomes of such a flood, as it should.
+    EXPECTED = {"punt-policed", "punt-queue-full"}
+
+    def _drops(self):
+        return {reason: packets for reason, packets in super()._drops().items() if reason not in self.EXPECTED}
+
+    def detail(self, start, end):
+        policed = [sum(punt["policed"] for punt in sample.stats["punts"]) for sample in (start, end)]
+        if policed[0] == policed[1]:
+            raise Failed("nothing of the flood was policed")
+        return super().detail(start, end)
+
+
 class Player:
     """Plays a capture once, through a pipe, as fast as new customers may come."""
 

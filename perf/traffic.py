@@ -30,7 +30,13 @@ RECORD_BYTES = 16 + INNER_FRAME_BYTES + OVERHEAD_BYTES
 ROUTED = ("decapsulate", "encapsulate")
 # The same ways with translation between, and how fast sessions are made.
 TRANSLATED = ("translate-out", "translate-in", "new-sessions")
-DIRECTIONS = ROUTED + TRANSLATED
+# As decapsulate, with a flood for the control thread among it.
+FLOODED = "flood"
+DIRECTIONS = ROUTED + TRANSLATED + (FLOODED,)
+# Of so many frames of a flood, one is for the control thread.
+ONE_OF = 16
+# Nobody's address on the provider network, from which the flood comes.
+FLOODER = "100.64.255.1"
 
 
 @dataclass(frozen=True)
@@ -141,10 +147,32 @@ def frame_from_outside(server, address, port):
 
 def write_outbound(path, rung, seed):
     """Writes one frame of each flow from its tenant, in an order drawn from the seed: neighbours are strangers."""
+    _write(path, _outbound(rung, seed))
+
+
+def _outbound(rung, seed):
     order = random.Random(f"{rung}/out/{seed}")
     drawn = flows(rung)
     order.shuffle(drawn)
-    _write(path, (frame_from_tenant(flow, order.randrange(256)) for flow in drawn))
+    return (frame_from_tenant(flow, order.randrange(256)) for flow in drawn)
+
+
+def arp_request():
+    """A station asks for the gateway's provider address."""
+    mac = b"\x02\xCC" + bytes(4)
+    addresses = [ipaddress.ip_address(address).packed for address in (FLOODER, GATEWAY_ADDRESS)]
+    arp = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, mac, addresses[0], bytes(6), addresses[1])
+    return (b"\xff" * 6 + mac + b"\x08\x06" + arp).ljust(INNER_FRAME_BYTES, b"\0")
+
+
+def write_flooded(path, rung, seed):
+    """Writes what `write_outbound` does, with an ARP request before each 15 frames."""
+    def frames():
+        for number, frame in enumerate(_outbound(rung, seed)):
+            if number % (ONE_OF - 1) == 0:
+                yield arp_request()
+            yield frame
+    _write(path, frames())
 
 
 def write_inbound(path, rung, seed):

@@ -1,126 +1,143 @@
-"""Section 5: both ends of a TCP connection are told no bigger maximum segment size than the path takes, both ways
-(RFC 9293 section 3.7.1); what is smaller stays, and where none is told none is added."""
+"""Section 5: the ends of a TCP connection are told to send no more at once than the path takes, whichever way the
+packet goes that tells them; in all four combinations of the families."""
 
 import unittest
 
-from scapy.layers.inet import TCP
+from scapy.layers.inet import IP, TCP
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, PadN
+from scapy.packet import Raw
 
 from lib import topology
-from lib.families import in_each
-from lib.ip import IP, Raw, header
+from lib.families import Families, in_each
+from lib.ip import header, header_length
 from lib.packets import expect_decap, expect_encap, from_outside, from_vm
-from lib.topology import INTERNET
-from lib.translation import Flow, NatTest, config as translating, from_public, to_customer
+from lib.topology import BLUE_WEB, INTERNET, SERVER
+from lib.translation import Flow, NatTest, config as translating
+
+TCP_HEADER = 20
+USUAL = [("MSS", 1460), ("SAckOK", b""), ("Timestamp", (1, 0)), ("NOP", None), ("WScale", 7)]
 
 
-def opening(src: str, dst: str, mss=None, flags: str = "S", before: tuple = (), payload: bytes = b"", **ip) -> bytes:
-    """A segment that tells a maximum segment size, if there is one, behind other options."""
-    options = [*before, *([("MSS", mss)] if mss is not None else []), ("SAckOK", b""), ("Timestamp", (7, 0)),
-               ("WScale", 7)]
-    segment = TCP(sport=4000, dport=80, seq=9, flags=flags, window=64240, options=options)
-    return bytes(header(src, dst, 6, **ip) / segment / Raw(payload))
+def syn(source: str, destination: str, options: list, flags: str = "S", **ip) -> bytes:
+    """A segment with options."""
+    segment = TCP(sport=4000, dport=80, seq=7, flags=flags, window=8192, options=options)
+    return bytes(header(source, destination, 6, **ip) / segment)
+
+
+def with_mss(options: list, size: int) -> list:
+    return [("MSS", size) if name == "MSS" else (name, value) for name, value in options]
 
 
 @in_each()
-class MaximumSegmentSize:
-    def replay_openings(self, provider: int, openings: list, external: int = 1500, **knobs):
-        """Replays segments between BLUE_PUBLIC and a server, given by direction, MSS and further fields; returns what
-        left, by direction, and expects the same with the MSS that stands behind each."""
-        vm, server, network = self.on.blue_public, self.on.server, self.on.internet
-        config = self.on.config(**knobs)
-        for port, mtu in (("wire0", provider), ("wire1", external)):
-            topology.named(config["ports"], port)["mtu"] = mtu
-        inputs, expected = {"wire0": [], "wire1": []}, {"wire0": [], "wire1": []}
-        for direction, mss, becomes, fields in openings:
-            if direction == "out":
-                inputs["wire0"].append(from_vm(vm, opening(vm.address, server, mss, **fields)))
-                expected["wire1"].append(expect_decap(opening(vm.address, server, becomes, **fields), network))
-            else:
-                inputs["wire1"].append(from_outside(network, opening(server, vm.address, mss, **fields)))
-                expected["wire0"].append(expect_encap(opening(server, vm.address, becomes, **fields), vm))
-        run = self.replay(inputs, config)
-        for port, frames in expected.items():
-            self.assert_frames(run.sent(port), frames)
+class Clamp:
+    def setUp(self):
+        self.document = self.on.config()
+        topology.named(self.document["ports"], "wire0")["mtu"] = 1500
+        self.vm = self.on.blue_public
+        # Toward the VM fewer bytes fit than toward the outside.
+        self.most = 1500 - self.on.overhead - header_length(self.on.inner) - TCP_HEADER
+
+    def assert_told(self, sent: list, told: list, flags: str = "S", most: int = 0) -> None:
+        """Options as one end sends them, and as the other one reads them, in both directions."""
+        inside, outside = self.vm.address, self.on.server
+        run = self.replay({"wire0": [from_vm(self.vm, syn(inside, outside, sent, flags))],
+                           "wire1": [from_outside(self.on.internet, syn(outside, inside, sent, flags))]},
+                          self.document)
+        self.assert_frames(run.sent("wire1"), [expect_decap(syn(inside, outside, told, flags), self.on.internet)])
+        self.assert_frames(run.sent("wire0"), [expect_encap(syn(outside, inside, told, flags), self.vm)])
         self.assert_drops(run, {})
 
-    @property
-    def headers(self) -> int:
-        """What IP and TCP headers take of a packet."""
-        return {4: 40, 6: 60}[self.on.inner]
+    def test_a_syn_and_its_answer(self):
+        for flags in ("S", "SA", "SEC"):
+            with self.subTest(flags=flags):
+                self.assert_told(USUAL, with_mss(USUAL, self.most), flags)
 
-    def test_syn_and_answer_in_both_directions_are_lowered_to_what_the_tunnel_takes(self):
-        limit = 1500 - self.on.overhead - self.headers
-        cases = [(direction, mss, min(mss, limit), {"flags": flags})
-                 for direction in ("out", "in") for flags in ("S", "SA", "SEC")
-                 for mss in (limit - 1, limit, limit + 1, 1460, 8960, 65535)]
-        self.replay_openings(1500, cases)
+    def test_what_fits_stays(self):
+        for size in (self.most, self.most - 1, 536, 1):
+            with self.subTest(size=size):
+                self.assert_told([("MSS", size)], [("MSS", size)])
 
-    def test_the_external_network_limits_too(self):
-        limit = 1300 - self.headers
-        cases = [(direction, mss, min(mss, limit), {}) for direction in ("out", "in") for mss in (limit, 1460)]
-        self.replay_openings(1600, cases, external=1300)
+    def test_one_byte_too_many(self):
+        self.assert_told([("MSS", self.most + 1)], [("MSS", self.most)])
+        self.assert_told([("MSS", 65535)], [("MSS", self.most)])
 
-    def test_what_is_no_opening_and_what_tells_no_size_is_left_alone(self):
-        cases = [(direction, mss, mss, {"flags": flags}) for direction in ("out", "in")
-                 for mss, flags in ((1460, "A"), (1460, "FA"), (1460, "R"), (None, "S"), (None, "SA"))]
-        self.replay_openings(1500, cases)
+    def test_at_an_odd_place(self):
+        options = [("NOP", None), ("MSS", 1460), ("NOP", None)]
+        self.assert_told(options, with_mss(options, self.most))
 
-    def test_the_option_is_found_wherever_it_is(self):
-        limit = 1500 - self.on.overhead - self.headers
-        cases = [("out", 1460, limit, {"before": before, "payload": payload})
-                 for before in ((), (("NOP", None),), (("NOP", None), ("NOP", None)), (("AltChkSum", (1, 0)),))
-                 for payload in (b"", b"odd", b"even")]
-        self.replay_openings(1500, cases)
+    def test_nothing_is_added(self):
+        self.assert_told([], [])
+        self.assert_told([("SAckOK", b"")], [("SAckOK", b"")])
 
-    def test_the_knob(self):
-        cases = [(direction, 1460, 1460, {}) for direction in ("out", "in")]
-        self.replay_openings(1500, cases, tcp_mss="keep")
+    def test_only_at_the_beginning_of_a_connection(self):
+        for flags in ("A", "PA", "FA", "R"):
+            with self.subTest(flags=flags):
+                self.assert_told([("MSS", 1460)], [("MSS", 1460)], flags)
 
-    def test_between_vms_the_narrower_tunnel_counts(self):
-        """The route to one host is narrower than the other's site."""
-        red, database = self.on.red_web, self.on.red_db
-        config = self.on.config()
-        far = {4: "100.64.30.0/24", 6: "fd64:30::/64"}[self.on.outer]
-        for route in config["provider"]["routes"]:
-            if route["prefix"] == far:
-                route["mtu"] = 1450
-        limit = 1450 - self.on.overhead - self.headers
-        there = opening(red.address, database.address, 1460)
-        back = opening(database.address, red.address, 1460, flags="SA")
-        run = self.replay({"wire0": [from_vm(red, there), from_vm(database, back)]}, config)
-        self.assert_frames(run.sent("wire0"), [
-            expect_encap(opening(red.address, database.address, limit), database),
-            expect_encap(opening(database.address, red.address, limit, flags="SA"), red)])
+    def test_it_is_a_knob(self):
+        self.document["provider"]["encapsulation"] = {"tcp-mss": "keep"}
+        self.assert_told(USUAL, USUAL)
 
-    def test_behind_a_vm_that_routes_the_way_back_is_the_way_to_it(self):
-        red, config = self.on.red_web, self.on.config()
+    def test_the_external_mtu_counts_where_it_is_smaller(self):
+        topology.named(self.document["ports"], "wire0")["mtu"] = 1600
+        topology.named(self.document["ports"], "wire1")["mtu"] = 1400
+        most = 1400 - header_length(self.on.inner) - TCP_HEADER
+        self.assert_told(USUAL, with_mss(USUAL, most))
+
+    def test_between_vms_the_smaller_way_counts(self):
+        """Each way: the one to the host that less fits to is part of both."""
+        web, db = self.on.red_web, self.on.red_db
+        topology.named(self.document["provider"]["sites"], db.site.name)["mtu"] = 1400
+        most = 1400 - self.on.overhead - header_length(self.on.inner) - TCP_HEADER
+        run = self.replay({"wire0": [from_vm(one, syn(one.address, other.address, USUAL))
+                                     for one, other in ((web, db), (db, web))]}, self.document)
+        told = with_mss(USUAL, most)
+        self.assert_frames(run.sent("wire0"), [expect_encap(syn(one.address, other.address, told), other)
+                                               for one, other in ((web, db), (db, web))])
+
+    def test_options_that_are_wrong_are_left_alone(self):
+        """A length of nothing, one beyond the header, an option cut off."""
+        for wrong in (b"\x02\x00\x05\xb4", b"\x02\x01\x05\xb4", b"\x08\x28\x00\x00", b"\x01\x01\x01\x02",
+                      b"\x00\x02\x04\x05"):
+            with self.subTest(options=wrong.hex()):
+                # A header of 24 bytes.
+                body = bytes.fromhex("0fa00050 00000007 00000000 60022000 00000000") + wrong
+                packet = bytes(header(self.on.server, self.vm.address, 6) / Raw(body))
+                run = self.replay({"wire1": [from_outside(self.on.internet, packet)]}, self.document)
+                self.assert_frames(run.sent("wire0"), [expect_encap(packet, self.vm)])
+
+
+@in_each(Families(6, 4), Families(6, 6))
+class BehindExtensionHeaders:
+    def test_a_syn(self):
+        config, vm = self.on.config(), self.on.blue_public
         topology.named(config["ports"], "wire0")["mtu"] = 1500
-        limit = 1500 - self.on.overhead - self.headers
-        segment = opening(self.on.branch, self.on.server, 1460)
-        run = self.replay({"wire0": [from_vm(red, segment)]}, config)
-        self.assert_frames(run.sent("wire1"),
-                           [expect_decap(opening(self.on.branch, self.on.server, limit), self.on.red_uplink)])
+
+        def packet(size: int) -> bytes:
+            return bytes(IPv6(src=self.on.server, dst=vm.address) / IPv6ExtHdrDestOpt(options=[PadN(optdata=bytes(4))])
+                         / TCP(sport=4000, dport=80, flags="S", options=[("MSS", size)]))
+        run = self.replay({"wire1": [from_outside(self.on.internet, packet(1440))]}, config)
+        self.assert_frames(run.sent("wire0"), [expect_encap(packet(1500 - self.on.overhead - 60), vm)])
 
 
-class TranslatedMaximumSegmentSize(NatTest):
-    def test_through_translation(self):
-        """Address, port and size change, and one checksum follows all of them."""
-        document, flow = translating(), Flow(protocol="tcp", remote_port=80)
+class Translated(NatTest):
+    def test_both_ways(self):
+        document = translating()
         topology.named(document["ports"], "wire0")["mtu"] = 1500
+        flow = Flow(protocol="tcp")
         (public,) = self.learn([flow.sends(0)], document)
-        request = opening(flow.vm.address, flow.remote, 1460)
-        answer = self._ported(opening(flow.remote, public.address, 1460, flags="SA"), public.port)
-        run = self.replay({"wire0": [from_vm(flow.vm, request)], "wire1": [from_outside(INTERNET, answer)]}, document)
-        self.assert_out(run, [expect_decap(from_public(opening(flow.vm.address, flow.remote, 1418), public), INTERNET)])
-        lowered = self._ported(opening(flow.remote, public.address, 1418, flags="SA"), public.port)
-        self.assert_in(run, [expect_encap(to_customer(lowered, flow.customer), flow.vm)])
-
-    @staticmethod
-    def _ported(packet: bytes, port: int) -> IP:
-        answer = IP(packet)
-        answer[TCP].sport, answer[TCP].dport = 80, port
-        del answer[TCP].chksum
-        return answer
+        out = syn(BLUE_WEB.address, SERVER, USUAL)
+        out = bytes(IP(out[:20]) / TCP(sport=flow.port, dport=flow.remote_port, seq=7, flags="S", window=8192,
+                                       options=USUAL))
+        run = self.replay({"wire0": [from_vm(BLUE_WEB, out)]}, document)
+        (frame,) = run.sent("wire1")
+        told = TCP(frame[38:])
+        self.assertEqual(told.options, with_mss(USUAL, 1458 - 40))
+        self.assertEqual(told.sport, public.port)
+        whole = IP(frame[18:])
+        found, whole[TCP].chksum = whole[TCP].chksum, None
+        self.assertEqual(found, IP(bytes(whole))[TCP].chksum, "the checksum follows both changes")
+        self.assertEqual(frame[:6].hex(":"), INTERNET.router_mac)
 
 
 if __name__ == "__main__":

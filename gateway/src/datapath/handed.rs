@@ -27,6 +27,8 @@ pub(super) enum Kind {
     /// An IP packet of a customer, already translated, to another customer's public address: it goes on as if it had
     /// come in from the external network (hairpinning, RFC 4787 §6).
     Around {
+        /// The port that received it.
+        port: PortId,
         /// Who sent it.
         sender: Behind,
         /// The port of the packet that it is a later fragment of.
@@ -35,11 +37,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The port that received it, if it is as it was received.
-    pub(super) const fn port(&self) -> Option<PortId> {
+    /// The port that received it, and whether it goes around.
+    pub(super) const fn arrival(&self) -> (PortId, bool) {
         match *self {
-            Self::Frame { port, .. } => Some(port),
-            Self::Around { .. } => None,
+            Self::Frame { port, .. } => (port, false),
+            Self::Around { port, .. } => (port, true),
         }
     }
 

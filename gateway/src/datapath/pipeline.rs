@@ -159,7 +159,7 @@ impl Pipeline {
     ) {
         let mut rest = handed.drain(..).peekable();
         while let Some(Handed { mbuf, kind, .. }) = rest.next() {
-            let port = kind.port();
+            let arrival = kind.arrival();
             let mut place = 0;
             let mut next = Some((mbuf, kind));
             while let Some((mbuf, kind)) = next.take() {
@@ -171,12 +171,12 @@ impl Pipeline {
                 self.ipv4.hand(place, fragment, sender);
                 place += 1;
                 next = rest
-                    .next_if(|handed| handed.kind.port() == port)
+                    .next_if(|handed| handed.kind.arrival() == arrival)
                     .map(|handed| (handed.mbuf, handed.kind));
             }
-            match port {
-                Some(port) => self.take(section, now, Arrival { port, fresh: false }, burst, out),
-                None => self.take_around(section, now, burst, out),
+            match arrival {
+                (port, false) => self.take(section, now, Arrival { port, fresh: false }, burst, out),
+                (port, true) => self.take_around(section, now, port, burst, out),
             }
             self.ipv4.forget_handed();
         }
@@ -235,15 +235,17 @@ impl Pipeline {
         &mut self,
         section: &S,
         now: Millis,
+        port: PortId,
         burst: &mut Burst,
         out: &mut Outputs,
     ) {
+        out.arrived(now, port);
         let stages = Stages::new(&self.tables, &self.counters, &self.pool, self.options, false);
         let packets = &mut *self.ipv4;
         let routed = read_around(packets, burst);
         let mut lap = Lap::start(&self.counters);
         let translator = &mut self.translator;
-        let mut translation = Translation { stages: &stages, section, translator, now, port: PortId(0) };
+        let mut translation = Translation { stages: &stages, section, translator, now, port };
         forward(&mut translation, packets, burst, &routed, &mut lap, out);
         burst.clear();
     }

@@ -51,7 +51,7 @@ const fn allowance(port: (u64, u64), each: (u64, u64)) -> Allowance {
 
 /// What each class is allowed: a second, and at once; of a port, and of each network or tenant on it.
 ///
-/// The measure is what real networks do on their worst day. All classes of a port together are 34,000 a second, which
+/// The measure is what real networks do on their worst day. All classes of a port together are 44,000 a second, which
 /// keep the control thread busy for less than a tenth of its time: a packet takes it one to three microseconds.
 const fn allowed(class: PuntClass) -> Allowance {
     match class {
@@ -62,7 +62,7 @@ const fn allowed(class: PuntClass) -> Allowance {
         // Neighbour discovery and router solicitations, but nobody vouches for the sender.
         PuntClass::OverlayLinkLocal => allowance((2_000, 1_024), (250, 256)),
         // One for each host would do; a few more are held until it answers.
-        PuntClass::Unresolved => allowance((10_000, 4_096), (2_000, 1_024)),
+        PuntClass::Unresolved => allowance((20_000, 4_096), (1_000, 512)),
         // People's pings, monitoring, and the answers to the gateway's own probes.
         PuntClass::Local => allowance((1_000, 1_024), (500, 512)),
         PuntClass::OverlayLocal => allowance((1_000, 1_024), (250, 256)),
@@ -84,9 +84,9 @@ const ALLOWED: [Allowance; PuntClass::COUNT] = {
     all
 };
 
-/// What each next hop is allowed that is unknown. Few packets wait for one, but one identifier stands for all hosts of
-/// a connected network.
-const NEXT_HOP: Rate = Rate::new(1_000, 512);
+/// What each next hop is allowed that is unknown: a dead one that everybody wants uses up a fifth of a port's. It is
+/// more than what one tenant is allowed, since one identifier stands for all hosts of a connected network.
+const NEXT_HOP: Rate = Rate::new(4_000, 2_048);
 
 /// Buckets of next hops. Those whose identifiers fall together share one: identifiers are given out in a row, so that
 /// only thousands of unknown next hops do.

@@ -408,7 +408,7 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
             return self.stages.counters.drop(DropReason::NoBuffer);
         }
         let sender = Behind { external, tenant: packet.tenant, address: packet.source, port };
-        let kind = Kind::Around { sender, fragment: None };
+        let kind = Kind::Around { port: self.port, sender, fragment: None };
         out.hand_over(self.stages.counters, Handed { to: self.translator.worker, mbuf, kind });
     }
 

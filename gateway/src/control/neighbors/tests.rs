@@ -90,8 +90,8 @@ fn at_most_32_wait_for_one_and_of_each_sender_a_fair_share_of_all() {
     for host in 0..128 {
         let id = n.configure(at(0), hop(host));
         let effects = effects(|e| (0..33).for_each(|tag| n.submit(at(0), id, frame(tag), e)));
-        assert_eq!(effects[0], Effect::Ask { hop: hop(host), station: None }, "asked for all the same");
-        assert!(effects[1..].iter().all(|effect| *effect == full));
+        let others: Vec<_> = effects.into_iter().filter(|effect| *effect != full).collect();
+        assert_eq!(others, [Effect::Ask { hop: hop(host), station: None }], "asked for all the same");
     }
     assert_eq!(n.held(), 820, "a fifth of the room for 4096");
     assert_eq!(n.iter().map(|view| view.held).max(), Some(HELD_EACH));
@@ -101,7 +101,7 @@ fn at_most_32_wait_for_one_and_of_each_sender_a_fair_share_of_all() {
     let elsewhere = Hop { interface: InterfaceKey { vlan: 301, ..LAN }, ..hop(9) };
     let elsewhere = n.configure(at(0), elsewhere);
     let of = |origin| Frame { origin, ..frame(0) };
-    assert_eq!(effects(|e| n.submit(at(0), late, of(Origin::Transit(OTHER)), e)).len(), 0, "waits");
+    assert_eq!(effects(|e| n.submit(at(0), late, of(Origin::Transit(OTHER)), e)).len(), 1, "the request");
     assert_eq!(effects(|e| n.submit(at(0), late, of(Origin::Answer), e)), []);
     assert_eq!(effects(|e| n.submit(at(0), late, of(Origin::Transit(FROM)), e)), [full]);
     assert_eq!(effects(|e| n.submit(at(0), elsewhere, of(Origin::Transit(FROM)), e)).len(), 1, "the request");

@@ -248,7 +248,7 @@ impl<S: ReadSection> Translation<'_, '_, S> {
         fragment: Option<u16>,
     ) -> Option<Handed> {
         let kind = match packets.sender(place) {
-            Some(sender) if packets[place].around => Kind::Around { sender, fragment },
+            Some(sender) if packets[place].around => Kind::Around { port: self.port, sender, fragment },
             _ => Kind::Frame { port: self.port, fragment },
         };
         Some(Handed { to, mbuf: burst.take(usize::from(place))?, kind })

@@ -354,6 +354,21 @@ impl Mbuf {
         self.linearize()
     }
 
+    /// Copies the bytes from `offset` on, from whichever segments, into `out`. `false` where the packet has fewer; `out`
+    /// has some of them then.
+    #[must_use]
+    pub fn read(&self, offset: usize, out: &mut [u8]) -> bool {
+        let (mut skip, mut done) = (offset, 0);
+        for segment in self.segments() {
+            let bytes = segment.get(skip..).unwrap_or_default();
+            skip = skip.saturating_sub(segment.len());
+            let n = bytes.len().min(out.len() - done);
+            out[done..done + n].copy_from_slice(&bytes[..n]);
+            done += n;
+        }
+        done == out.len()
+    }
+
     /// Appends a copy of the packet's bytes, from all its segments, to `out`.
     pub fn copy_to(&self, out: &mut Vec<u8>) {
         for segment in self.segments() {

@@ -94,9 +94,10 @@ static struct rte_mbuf *reassembled(struct rte_mbuf *whole, struct rte_ip_frag_d
 struct rte_mbuf *shim_ipv4_reassemble(struct rte_ip_frag_tbl *table, struct rte_mbuf *mbuf,
 				      uint16_t l2, uint16_t l3, uint64_t now, uint32_t *freed)
 {
-	struct rte_ip_frag_death_row row = { .cnt = 0 };
+	struct rte_ip_frag_death_row row;
 	struct rte_ipv4_hdr *header = rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv4_hdr *, l2);
 
+	row.cnt = 0;
 	mbuf->l2_len = l2;
 	mbuf->l3_len = l3;
 	mbuf = rte_ipv4_frag_reassemble_packet(table, &row, mbuf, now, header);
@@ -106,10 +107,11 @@ struct rte_mbuf *shim_ipv4_reassemble(struct rte_ip_frag_tbl *table, struct rte_
 struct rte_mbuf *shim_ipv6_reassemble(struct rte_ip_frag_tbl *table, struct rte_mbuf *mbuf,
 				      uint16_t l2, uint16_t l3, uint64_t now, uint32_t *freed)
 {
-	struct rte_ip_frag_death_row row = { .cnt = 0 };
+	struct rte_ip_frag_death_row row;
 	struct rte_ipv6_hdr *header = rte_pktmbuf_mtod_offset(mbuf, struct rte_ipv6_hdr *, l2);
 	struct rte_ipv6_fragment_ext *fragment = (struct rte_ipv6_fragment_ext *)(header + 1);
 
+	row.cnt = 0;
 	mbuf->l2_len = l2;
 	mbuf->l3_len = l3;
 	mbuf = rte_ipv6_frag_reassemble_packet(table, &row, mbuf, now, header, fragment);
@@ -118,9 +120,10 @@ struct rte_mbuf *shim_ipv6_reassemble(struct rte_ip_frag_tbl *table, struct rte_
 
 uint32_t shim_ip_frag_expire(struct rte_ip_frag_tbl *table, uint64_t now)
 {
-	struct rte_ip_frag_death_row row = { .cnt = 0 };
+	struct rte_ip_frag_death_row row;
 	uint32_t freed;
 
+	row.cnt = 0;
 	rte_ip_frag_table_del_expired_entries(table, &row, now);
 	freed = row.cnt;
 	rte_ip_frag_free_death_row(&row, 0);

@@ -55,6 +55,8 @@ def receiver(address: str) -> dict:
     subnet = str(ip_interface(f"{address}/{24 if family_of(address) == 4 else 64}").network)
     config["provider"] = {"sites": [{"name": "site", "port": "wire0", "subnet": subnet, "addresses": [address]}]}
     config["neighbors"] = [entry for entry in config["neighbors"] if "site" not in entry["network"]]
+    for tenant in config["tenants"]:
+        tenant["records"] = []
     return config
 
 

@@ -123,7 +123,13 @@ fn compare(mbuf: &Mbuf, model: &Model) -> Result<(), TestCaseError> {
     let mut bytes = Vec::new();
     mbuf.copy_to(&mut bytes);
     prop_assert_eq!(mbuf.pkt_len() as usize, bytes.len());
-    prop_assert_eq!(bytes, model.bytes());
+    prop_assert_eq!(&bytes, &model.bytes());
+    for (from, to) in [(0, bytes.len()), (bytes.len() / 3, bytes.len() / 2), (bytes.len() / 2, bytes.len())] {
+        let mut part = vec![0; to - from];
+        prop_assert!(mbuf.read(from, &mut part));
+        prop_assert_eq!(&part, &bytes[from..to]);
+        prop_assert!(!mbuf.read(from, &mut vec![0; bytes.len() - from + 1]));
+    }
     prop_assert_eq!(usize::from(mbuf.segment_count()), model.0.len());
     prop_assert_eq!(mbuf.is_contiguous(), model.0.len() == 1);
     prop_assert_eq!(mbuf.data(), &model.0[0].bytes);

@@ -253,7 +253,7 @@ pub struct SubnetView {
     pub tenant: String,
     /// Its VSID.
     pub vsid: u32,
-    /// Its prefix, IPv4 or IPv6.
+    /// Its prefix; of two, the IPv4 one.
     #[schemars(with = "String")]
     pub prefix: IpNet,
     /// The gateway's own address there.
@@ -261,7 +261,7 @@ pub struct SubnetView {
     /// Its IPv6 prefix beside an IPv4 one.
     #[schemars(with = "Option<String>")]
     pub prefix_ipv6: Option<IpNet>,
-    /// The gateway's own address in the IPv6 prefix.
+    /// The gateway's own address there.
     pub gateway_ipv6: Option<IpAddr>,
     /// Who made it, and alone may remove it: `config` or `api`.
     pub owner: String,

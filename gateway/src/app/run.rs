@@ -17,6 +17,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use tracing::info;
 
+use super::datapath;
 use super::devices::{Queues, open_ports, pool, start_dpdk};
 use super::gateway::{Books, Gateway, Injector, Origin, WorkerHandle};
 use super::punts;
@@ -112,7 +113,7 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     let (writers, readers) = tables(limits, RandomState::new().hash_one(()))?;
     let qsbr = Qsbr::new(&eal, config.system.worker_cores.len() as u32)?;
     let system = config.system.clone();
-    let datapath = Options { allow_reserved_vsids: config.provider.encapsulation.allow_reserved_vsids };
+    let datapath = datapath::options(&config);
     let hardware = ports.iter().map(|port| port.hardware()).collect();
 
     let origin = Origin::now();
@@ -281,7 +282,8 @@ impl Setup<'_> {
                     Arc::clone(&counters),
                     self.datapath,
                     translator,
-                ),
+                )
+                .with_reassembly(datapath::reassembly(self.config, self.eal)?),
                 clock: Clock::new(self.started_tsc),
                 peers: peers.clone(),
                 handed,

@@ -151,7 +151,7 @@ impl Worker {
             self.pipeline.translator_mut().order(order);
         }
         let now = self.clock.at(clock::tsc());
-        if !self.pipeline.translator().is_due(now) {
+        if !self.pipeline.is_due(now) {
             return false;
         }
         self.pipeline.tend(&self.readers.section(), now, out);

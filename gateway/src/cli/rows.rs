@@ -168,12 +168,15 @@ impl Printed for SubnetView {
     const COLUMNS: &'static [Column<Self>] = &[
         Column::text("TENANT", |s| s.tenant.clone()),
         Column::number("VSID", |s| s.vsid.to_string()),
-        Column::text("PREFIX", |s| s.prefix.to_string()),
-        Column::text("GATEWAY", |s| s.gateway.to_string()),
-        Column::text("IPV6 PREFIX", |s| or_dash(s.prefix_ipv6)),
-        Column::text("IPV6 GATEWAY", |s| or_dash(s.gateway_ipv6)),
+        Column::text("PREFIX", |s| both(s.prefix, s.prefix_ipv6)),
+        Column::text("GATEWAY", |s| both(s.gateway, s.gateway_ipv6)),
         Column::text("OWNER", |s| s.owner.clone()),
     ];
+}
+
+/// What there is of one family or of each.
+fn both<T: std::fmt::Display>(first: T, second: Option<T>) -> String {
+    second.map_or_else(|| first.to_string(), |second| format!("{first} {second}"))
 }
 
 impl Printed for CustomerRouteView {

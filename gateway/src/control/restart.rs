@@ -5,6 +5,7 @@ use nvgw_config::Config;
 /// What differs between two configurations that only a restart can change, as paths of the document.
 pub(super) fn needed(running: &Config, new: &Config) -> Vec<&'static str> {
     let (a, b) = (&running.system, &new.system);
+    let (c, d) = (&running.provider.encapsulation, &new.provider.encapsulation);
     let checks = [
         ("system.control-core", a.control_core == b.control_core),
         ("system.worker-cores", a.worker_cores == b.worker_cores),
@@ -16,13 +17,11 @@ pub(super) fn needed(running: &Config, new: &Config) -> Vec<&'static str> {
         ("system.limits", a.limits == b.limits),
         ("ports", running.ports == new.ports),
         // Workers are told once.
-        ("provider.encapsulation.allow-reserved-vsids", reserved(running) == reserved(new)),
+        ("provider.encapsulation.allow-reserved-vsids", c.allow_reserved_vsids == d.allow_reserved_vsids),
+        ("provider.encapsulation.reassemble", c.reassemble == d.reassemble),
+        ("provider.encapsulation.tcp-mss", c.clamp_mss == d.clamp_mss),
     ];
     checks.into_iter().filter(|(_, same)| !same).map(|(path, _)| path).collect()
-}
-
-const fn reserved(config: &Config) -> bool {
-    config.provider.encapsulation.allow_reserved_vsids
 }
 
 #[cfg(test)]
@@ -35,8 +34,13 @@ mod tests {
         let running = fixture::config();
         assert_eq!(needed(&running, &running), [""; 0]);
         let mut new = running.clone();
-        new.provider.encapsulation.allow_reserved_vsids = true;
         new.ports[0].mtu = 1400;
-        assert_eq!(needed(&running, &new), ["ports", "provider.encapsulation.allow-reserved-vsids"]);
+        assert_eq!(needed(&running, &new), ["ports"]);
+        let encapsulation = &mut new.provider.encapsulation;
+        encapsulation.allow_reserved_vsids = true;
+        (encapsulation.reassemble, encapsulation.clamp_mss) = (true, false);
+        let told = ["allow-reserved-vsids", "reassemble", "tcp-mss"]
+            .map(|name| format!("provider.encapsulation.{name}"));
+        assert_eq!(needed(&running, &new)[1..], told);
     }
 }

@@ -10,8 +10,10 @@ use super::lane::Packets;
 use super::output::Outputs;
 use super::route::Ways;
 use super::translate::Translation;
+use crate::packet::fragment::Fragments;
 use crate::packet::ipv4::{self, Ipv4};
 use crate::packet::ipv6::{self, Ipv6};
+use crate::packet::mss;
 use crate::packet::translation::{End, Replacement, translate};
 use crate::tables::entries::ipv4_mapped;
 use crate::tables::fib::Address;
@@ -41,8 +43,16 @@ pub(super) trait AddressFamily: Address {
     /// Whether a frame to a group may hold what the family's neighbours say to each other.
     fn is_group(mac: MacAddr) -> bool;
 
-    /// Whether a packet may be split on its way.
-    fn may_be_fragmented(header: &Self::Header) -> bool;
+    /// The fragments of at most `mtu` bytes that a packet becomes, which `packet` begins. `None` where it must not be
+    /// split on its way, and has to stay the way it is.
+    fn fragments(packet: &[u8], mtu: u16) -> Option<Fragments>;
+
+    /// The TCP segment in a packet whose ends tell each other there how much they take at once. `after` is what follows
+    /// the header.
+    fn opening<'p>(header: &Self::Header, after: &'p mut [u8]) -> Option<&'p mut [u8]>;
+
+    /// What IP and TCP headers take of an MTU.
+    const TCP_HEADERS: u16;
 
     /// Gives a packet the DSCP and ECN it leaves with, takes one from its time to live, and translates it. `after` is
     /// what follows the header.
@@ -95,9 +105,21 @@ impl AddressFamily for u32 {
         mac == MacAddr::BROADCAST
     }
 
-    fn may_be_fragmented(header: &Ipv4) -> bool {
-        !header.dont_fragment()
+    fn fragments(packet: &[u8], mtu: u16) -> Option<Fragments> {
+        let (header, _) = Ipv4::ref_from_prefix(packet).ok()?;
+        if header.dont_fragment() { None } else { Fragments::new(packet, mtu) }
     }
+
+    #[inline(always)]
+    fn opening<'p>(header: &Ipv4, after: &'p mut [u8]) -> Option<&'p mut [u8]> {
+        if header.protocol() != ipv4::TCP || header.is_later_fragment() {
+            return None;
+        }
+        let segment = after.get_mut(header.header_length() - ipv4::HEADER..)?;
+        mss::is_told(segment).then_some(segment)
+    }
+
+    const TCP_HEADERS: u16 = mss::IPV4_HEADERS;
 
     #[inline(always)]
     fn pass_on(header: &mut Ipv4, after: &mut [u8], tos: u8, translation: Option<End>, new: Replacement) {
@@ -164,9 +186,21 @@ impl AddressFamily for u128 {
         mac.0[..2] == [0x33, 0x33]
     }
 
-    fn may_be_fragmented(_: &Ipv6) -> bool {
-        false
+    fn fragments(_: &[u8], _: u16) -> Option<Fragments> {
+        None
     }
+
+    #[inline(always)]
+    fn opening<'p>(header: &Ipv6, after: &'p mut [u8]) -> Option<&'p mut [u8]> {
+        let segment = match header.next_header() {
+            ipv4::TCP => after,
+            next if has_ports(next) || next == ipv6::ICMP => return None,
+            next => opening_behind_extensions(next, after)?,
+        };
+        mss::is_told(segment).then_some(segment)
+    }
+
+    const TCP_HEADERS: u16 = mss::IPV6_HEADERS;
 
     #[inline(always)]
     fn pass_on(header: &mut Ipv6, _: &mut [u8], tos: u8, _: Option<End>, _: Replacement) {
@@ -208,6 +242,15 @@ fn behind_extensions(header: &Ipv6, after: &[u8]) -> u64 {
             protocol | here.map_or(0, ports)
         }
     }
+}
+
+/// A TCP segment behind extension headers.
+#[cold]
+#[inline(never)]
+fn opening_behind_extensions(next_header: u8, after: &mut [u8]) -> Option<&mut [u8]> {
+    let found = ipv6::behind(next_header, after)?;
+    let is_tcp = found.protocol == ipv4::TCP && !found.is_later_fragment();
+    after.get_mut(found.offset - ipv6::HEADER..).filter(|_| is_tcp)
 }
 
 /// Protocols whose first four bytes are two ports.

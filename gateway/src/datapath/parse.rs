@@ -9,12 +9,13 @@ use zerocopy::FromBytes;
 use super::lane::{Lane, Origin, Packet, Packets, append};
 use super::output::Outputs;
 use super::pipeline::Stages;
+use super::reassemble::Reassembly;
 use crate::packet::ethernet::{self, Ethernet};
 use crate::packet::ipv4::{self, Ipv4};
 use crate::packet::ipv6::{self, Ipv6};
 use crate::tables::ReadSection;
 use crate::tables::entries::{Interface, InterfaceKind, ipv4_mapped};
-use crate::tables::exchange::Punt;
+use crate::tables::exchange::{Millis, Punt};
 use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 
@@ -50,6 +51,7 @@ pub(super) fn parse<S: ReadSection>(
     section: &S,
     port: PortId,
     (ipv4, ipv6): (&mut Packets<u32>, &mut Packets<u128>),
+    mut reassembly: Option<(&mut Reassembly, Millis)>,
     burst: &mut Burst,
     lanes: (&mut Lanes, &mut Lanes),
     out: &mut Outputs,
@@ -72,7 +74,15 @@ pub(super) fn parse<S: ReadSection>(
         }
         let Some(mbuf) = burst.get(usize::from(place)) else { continue };
         bytes += u64::from(mbuf.pkt_len());
-        match parser.way(mbuf.data(), mbuf.pkt_len() as usize, place) {
+        let mut way = parser.way(mbuf.data(), mbuf.pkt_len() as usize, place);
+        if let (Err(DropReason::OuterFragment), Some((reassembly, now))) = (&way, &mut reassembly) {
+            if !reassembly.join(*now, stages.counters, burst, place) {
+                continue;
+            }
+            let Some(whole) = burst.get(usize::from(place)) else { continue };
+            way = parser.way(whole.data(), whole.pkt_len() as usize, place);
+        }
+        match way {
             Ok(Way::Tenant(Family::V4)) => append(&mut lanes.0.tenants, place),
             Ok(Way::Outside(Family::V4)) => append(&mut lanes.0.outside, place),
             Ok(Way::Tenant(Family::V6)) => append(&mut lanes.1.tenants, place),

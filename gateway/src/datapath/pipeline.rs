@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
-use dpdk_bindings::{BURST, Burst, clock};
+use dpdk_bindings::{BURST, Burst, Mempool, clock};
 use nvgw_types::PortId;
 
 use super::decapsulate::{check_senders, find_subnets, locate_senders};
@@ -12,6 +12,7 @@ use super::handed::Handed;
 use super::lane::{Lane, Packets};
 use super::output::Outputs;
 use super::parse::{Lanes, parse, read_around};
+use super::reassemble::Reassembly;
 use super::resolve::{locate, resolve};
 use super::rewrite::{rewrite_plain, rewrite_wrapped};
 use super::route::{decide, look_up};
@@ -27,6 +28,8 @@ use crate::telemetry::{DropReason, Stage};
 pub struct Options {
     /// Whether VSIDs 0 to 0xFFF are accepted.
     pub allow_reserved_vsids: bool,
+    /// Whether the MSS that the ends of a TCP connection tell each other is lowered to what the path takes both ways.
+    pub clamp_mss: bool,
 }
 
 /// What every stage may ask.
@@ -34,14 +37,24 @@ pub(super) struct Stages<'s> {
     pub(super) tables: &'s TableReaders,
     pub(super) counters: &'s Counters,
     pub(super) allow_reserved_vsids: bool,
+    pub(super) clamp_mss: bool,
+    /// Where fragments of packets are made that do not fit their way out.
+    pub(super) pool: &'s Mempool,
     /// Whether the packets were received by this worker just now, and no worker has counted that.
     pub(super) fresh: bool,
 }
 
 impl<'s> Stages<'s> {
     #[inline(always)]
-    fn new(tables: &'s TableReaders, counters: &'s Counters, options: Options, fresh: bool) -> Self {
-        Self { tables, counters, allow_reserved_vsids: options.allow_reserved_vsids, fresh }
+    fn new(
+        tables: &'s TableReaders,
+        counters: &'s Counters,
+        pool: &'s Mempool,
+        options: Options,
+        fresh: bool,
+    ) -> Self {
+        let Options { allow_reserved_vsids, clamp_mss } = options;
+        Self { tables, counters, allow_reserved_vsids, clamp_mss, pool, fresh }
     }
 }
 
@@ -55,6 +68,8 @@ pub struct Pipeline {
     ipv4: Box<Packets<u32>>,
     ipv6: Box<Packets<u128>>,
     translator: Translator,
+    pool: Mempool,
+    reassembly: Option<Box<Reassembly>>,
 }
 
 impl Pipeline {
@@ -67,7 +82,40 @@ impl Pipeline {
         translator: Translator,
     ) -> Self {
         let (ipv4, ipv6) = (Box::new(Packets::EMPTY), Box::new(Packets::EMPTY));
-        Self { tables, counters, options, ipv4, ipv6, translator }
+        let pool = translator.pool().clone();
+        Self { tables, counters, options, ipv4, ipv6, translator, pool, reassembly: None }
+    }
+
+    /// Puts outer fragments together, which are dropped otherwise.
+    #[must_use]
+    pub fn with_reassembly(mut self, reassembly: Option<Reassembly>) -> Self {
+        self.reassembly = reassembly.map(Box::new);
+        self
+    }
+
+    /// Whether [`tend`](Self::tend) may have something to do.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_due(&self, now: Millis) -> bool {
+        self.translator.is_due(now) || self.reassembly_due().is_some_and(|due| due <= now)
+    }
+
+    /// When time alone gives [`tend`](Self::tend) something to do.
+    #[must_use]
+    pub fn wakeup(&self) -> Option<Millis> {
+        [self.translator.wakeup(), self.reassembly_due()].into_iter().flatten().min()
+    }
+
+    /// Fragments that wait for others of their packet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let outer = self.reassembly.as_ref().map_or(0, |reassembly| reassembly.waiting());
+        self.translator.waiting() + outer as usize
+    }
+
+    #[inline(always)]
+    fn reassembly_due(&self) -> Option<Millis> {
+        self.reassembly.as_ref()?.wakeup()
     }
 
     /// The worker's translation.
@@ -83,11 +131,12 @@ impl Pipeline {
 
     /// When exactly the next session, resting port or held packet ends. Looks at everything: for replays.
     pub fn next_end(&self, section: &impl ReadSection) -> Option<Millis> {
-        self.translator.next_end(settings(&self.tables, section))
+        let translation = self.translator.next_end(settings(&self.tables, section));
+        [translation, self.reassembly_due()].into_iter().flatten().min()
     }
 
     /// Takes a burst that came in on a port through all stages. The burst is empty afterwards: each of its packets is
-    /// in `out`, waits for the first fragment of its packet, or was dropped and counted.
+    /// in `out`, waits for other fragments of its packet, or was dropped and counted.
     pub fn process<S: ReadSection>(
         &mut self,
         section: &S,
@@ -135,7 +184,12 @@ impl Pipeline {
 
     /// Does what is due, and a part of what the control thread asked for. Whether there is more to do.
     pub fn tend<S: ReadSection>(&mut self, section: &S, now: Millis, out: &mut Outputs) -> bool {
-        let stages = Stages::new(&self.tables, &self.counters, self.options, false);
+        if let Some(reassembly) = &mut self.reassembly
+            && reassembly.wakeup().is_some_and(|due| due <= now)
+        {
+            reassembly.expire(now, &self.counters);
+        }
+        let stages = Stages::new(&self.tables, &self.counters, &self.pool, self.options, false);
         let mut translation =
             Translation { stages: &stages, section, translator: &mut self.translator, now, port: PortId(0) };
         let due = translation.tend(out);
@@ -152,14 +206,15 @@ impl Pipeline {
         out: &mut Outputs,
     ) {
         out.arrived(now, arrival.port);
-        let stages = Stages::new(&self.tables, &self.counters, self.options, arrival.fresh);
+        let stages = Stages::new(&self.tables, &self.counters, &self.pool, self.options, arrival.fresh);
         let (ipv4, ipv6) = (&mut *self.ipv4, &mut *self.ipv6);
         let mut lap = Lap::start(&self.counters);
 
         let (mut lanes, mut lanes_of_ipv6) = (Lanes::default(), Lanes::default());
         let arrived = burst.len();
         let both = (&mut lanes, &mut lanes_of_ipv6);
-        parse(&stages, section, arrival.port, (&mut *ipv4, &mut *ipv6), burst, both, out);
+        let reassembly = self.reassembly.as_deref_mut().map(|reassembly| (reassembly, now));
+        parse(&stages, section, arrival.port, (&mut *ipv4, &mut *ipv6), reassembly, burst, both, out);
         lap.end(Stage::Parse, arrived);
 
         let translator = &mut self.translator;
@@ -185,7 +240,7 @@ impl Pipeline {
         out: &mut Outputs,
     ) {
         out.arrived(now, port);
-        let stages = Stages::new(&self.tables, &self.counters, self.options, false);
+        let stages = Stages::new(&self.tables, &self.counters, &self.pool, self.options, false);
         let packets = &mut *self.ipv4;
         let routed = read_around(packets, burst);
         let mut lap = Lap::start(&self.counters);
@@ -254,9 +309,9 @@ fn forward<'s, A: AddressFamily, S: ReadSection>(
         let candidates = locate(&stages.tables.records, section, packets, &ways.overlay);
         let wrapped = resolve(stages, section, packets, burst, &ways.overlay, &candidates, out);
         lap.end(Stage::Resolve, ways.overlay.len());
-        rewrite_wrapped(stages, packets, burst, &wrapped, out);
+        rewrite_wrapped(stages, section, packets, burst, &wrapped, out);
     }
-    rewrite_plain(stages, packets, burst, &ways.plain, out);
+    rewrite_plain(stages, section, packets, burst, &ways.plain, out);
     lap.end(Stage::Rewrite, ways.overlay.len() + ways.plain.len());
 }
 

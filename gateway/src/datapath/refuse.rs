@@ -44,8 +44,8 @@ pub(super) fn refuse<A: AddressFamily>(
     tell(stages, packets, burst, place, reason, error, out);
 }
 
-/// Counts a packet as dropped that does not fit the way out, and hands it to the control thread unless it could have
-/// been fragmented.
+/// Counts a packet as dropped that does not fit the way out and must not be fragmented, and hands it to the control
+/// thread.
 #[cold]
 #[inline(never)]
 pub(super) fn refuse_size<A: AddressFamily>(
@@ -56,15 +56,8 @@ pub(super) fn refuse_size<A: AddressFamily>(
     mtu: u16,
     out: &mut Outputs,
 ) {
-    let l3 = usize::from(packets[place].l3);
-    let bytes = burst.get(usize::from(place)).and_then(|mbuf| mbuf.data().get(l3..));
-    match bytes.map(A::Header::ref_from_prefix) {
-        Some(Ok((header, _))) if !A::may_be_fragmented(header) => {
-            let error = IcmpError::FragmentationNeeded { mtu };
-            tell(stages, packets, burst, place, DropReason::MtuExceeded, error, out);
-        }
-        _ => stages.counters.drop(DropReason::MtuExceeded),
-    }
+    let error = IcmpError::FragmentationNeeded { mtu };
+    tell(stages, packets, burst, place, DropReason::MtuExceeded, error, out);
 }
 
 fn tell<A: AddressFamily>(

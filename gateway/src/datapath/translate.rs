@@ -101,6 +101,11 @@ impl Translator {
         Self { nat, counters, division, worker, fragments, pool, asked, ordered: false }
     }
 
+    /// Where packets are made that did not come in.
+    pub(super) const fn pool(&self) -> &Mempool {
+        &self.pool
+    }
+
     /// Takes an order about sessions, which [`Pipeline::tend`](super::Pipeline::tend) works on. One at a
     /// time: others have to wait until it [is done](Self::is_ordered).
     pub fn order(&mut self, order: NatOrder) {

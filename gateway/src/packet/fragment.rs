@@ -28,7 +28,7 @@ pub type Header = ArrayVec<u8, LONGEST>;
 pub struct Fragment {
     /// Its header, complete.
     pub header: Header,
-    /// Its part of the packet's payload, in bytes from where that starts.
+    /// Its part of the packet, in bytes from the start of the packet's header.
     pub part: Range<usize>,
 }
 
@@ -44,7 +44,10 @@ pub struct Fragments {
     /// Flags and offset of the packet.
     place: u16,
     mtu: usize,
-    payload: usize,
+    /// Length of the packet, and of its header.
+    total: usize,
+    start: usize,
+    /// Where the next part begins in the packet.
     next: usize,
 }
 
@@ -56,14 +59,14 @@ impl Fragments {
         let (fixed, _) = Ipv4::ref_from_prefix(packet).ok()?;
         let length = fixed.header_length();
         let header: Header = packet.get(..length)?.try_into().ok()?;
-        let payload = fixed.total_length().checked_sub(length)?;
+        let total = fixed.total_length();
         let mtu = usize::from(mtu);
         if mtu < length + UNIT {
             return None;
         }
         let place = u16::from_be_bytes([header[6], header[7]]);
         let later = later(&header);
-        Some(Self { header, later, place, mtu, payload, next: 0 })
+        Some(Self { header, later, place, mtu, total, start: length, next: length })
     }
 }
 
@@ -71,25 +74,25 @@ impl Iterator for Fragments {
     type Item = Fragment;
 
     fn next(&mut self) -> Option<Fragment> {
-        let start = self.next;
-        if start >= self.payload {
+        let at = self.next;
+        if at >= self.total {
             return None;
         }
         let mut header = std::mem::replace(&mut self.header, self.later.clone());
         let room = self.mtu - header.len();
-        let rest = self.payload - start;
+        let rest = self.total - at;
         let part = if rest <= room { rest } else { room / UNIT * UNIT };
-        self.next = start + part;
+        self.next = at + part;
         let more = if part < rest { MORE } else { 0 };
         // The packet's length fits 16 bits, and so do its parts' and their places.
-        let place = (self.place + (start / UNIT) as u16) | more;
+        let place = (self.place + ((at - self.start) / UNIT) as u16) | more;
         let total = (header.len() + part) as u16;
         header[2..4].copy_from_slice(&total.to_be_bytes());
         header[6..8].copy_from_slice(&place.to_be_bytes());
         header[10..12].fill(0);
         let checksum = !checksum::sum(&header);
         header[10..12].copy_from_slice(&checksum.to_be_bytes());
-        Some(Fragment { header, part: start..self.next })
+        Some(Fragment { header, part: at..self.next })
     }
 }
 

@@ -154,6 +154,20 @@ impl Ipv4 {
         self.fragment.get() & 0x1fff != 0
     }
 
+    /// Where a fragment belongs in its packet's payload, in bytes.
+    #[inline(always)]
+    #[must_use]
+    pub const fn fragment_offset(&self) -> u16 {
+        self.fragment.get() << 3
+    }
+
+    /// Whether more fragments of the packet follow.
+    #[inline(always)]
+    #[must_use]
+    pub const fn more_fragments(&self) -> bool {
+        self.fragment.get() & 0x2000 != 0
+    }
+
     /// What fragments of a packet have in common, and no other packet of the same flow has for a while.
     #[inline(always)]
     #[must_use]

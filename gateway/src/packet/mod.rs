@@ -12,7 +12,7 @@ pub mod icmp;
 pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
-pub mod ndp;
 pub mod mss;
+pub mod ndp;
 pub mod translation;
 pub mod transport;

@@ -42,7 +42,7 @@ pub const fn group_mac(group: Ipv6Addr) -> MacAddr {
 #[must_use]
 pub const fn link_local(mac: MacAddr) -> Ipv6Addr {
     let [a, b, c, d, e, f] = mac.0;
-    Ipv6Addr::from_octets([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
+    Ipv6Addr::from_bits(u128::from_be_bytes([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f]))
 }
 
 /// A message that was received and is valid.
@@ -225,7 +225,7 @@ pub fn router_advertisement(ends: Ends, said: &RouterAdvertisement<'_>) -> Vec<u
     message.extend(said.lifetime.to_be_bytes());
     message.extend([0; 8]);
     message.extend(with_mac(SOURCE, said.source_mac));
-    for mtu in said.mtu {
+    if let Some(mtu) = said.mtu {
         message.extend([MTU, 1, 0, 0]);
         message.extend(mtu.to_be_bytes());
     }

@@ -45,6 +45,9 @@ drop_reasons! {
     OuterMalformed = "outer-malformed", None, "The outer headers are truncated or contradict each other.";
     OuterChecksum = "outer-checksum", None, "The header checksum of the outer or external IPv4 header is wrong.";
     OuterFragment = "outer-fragment", None, "An NVGRE packet came in fragments, which RFC 7637 lets a receiver discard.";
+    ReassemblyInvalid = "reassembly-invalid", None, "An outer fragment that no packet can have, or that repeats, overlaps or contradicts another.";
+    ReassemblyFull = "reassembly-full", None, "An outer fragment, and no room for its packet among those that wait for others.";
+    ReassemblyTimeout = "reassembly-timeout", None, "An outer fragment whose packet did not become whole in time.";
     OuterMartianSource = "outer-martian-source", None, "The outer or external source address cannot be a sender's.";
     OuterDestinationUnknown = "outer-destination-unknown", None, "The outer destination is none of the gateway's addresses on that network.";
     OuterProtocolUnknown = "outer-protocol-unknown", None, "A packet to a provider address carries neither GRE nor ICMP.";

@@ -20,7 +20,7 @@ REASONS = frozenset("""
     local-unsupported outer-protocol-unknown oversized-frame
     nat-no-pool nat-pool-exhausted nat-ports-exhausted nat-session-limit nat-port-limit nat-rate-limit nat-table-full
     nat-no-session nat-filtered nat-unsolicited nat-protocol nat-malformed nat-fragment nat-icmp-error nat-log-full
-    hand-over-full punt-policed punt-queue-full
+    hand-over-full punt-policed punt-queue-full discovery-ignored
 """.split())
 
 # What is wrong with the outer packet or its GRE header, whoever sent it and whatever the policy is.

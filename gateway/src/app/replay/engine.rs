@@ -13,10 +13,11 @@ use nvgw_types::{MacAddr, PortId};
 use super::capture::{Frame, Writer};
 use super::changes::{Answer, Scheduled};
 use super::{Error, Totals};
+use crate::app::datapath;
 use crate::app::refusals::Refusals;
 use crate::app::translation::{Sizes, translators};
 use crate::control::{Beginning, Control, Egress, Nanos, PortHardware, table_limits};
-use crate::datapath::{Handed, Options, Outputs, Pipeline, QsbrGrace, QsbrReaders};
+use crate::datapath::{Handed, Outputs, Pipeline, QsbrGrace, QsbrReaders};
 use crate::nat_log::ReplayLog;
 use crate::tables::exchange::{Millis, NatEvent, NatOrder};
 use crate::tables::hash::mix;
@@ -119,7 +120,7 @@ impl Engine {
         });
         let hardware = hardware.collect();
         let limits = table_limits(&config);
-        let options = Options { allow_reserved_vsids: config.provider.encapsulation.allow_reserved_vsids };
+        let options = datapath::options(&config);
         let ports = config.ports.len();
         let longest = config.ports.iter().map(|port| usize::from(port.mtu) + 18).collect();
         let (table_writers, table_readers) = tables(limits, SEED)?;
@@ -135,7 +136,8 @@ impl Engine {
         for (number, (translator, nat)) in translators(sizes, &pool)?.into_iter().enumerate() {
             let counters = Arc::new(Counters::new(ports, limits.vrfs));
             workers.push(VirtualWorker {
-                pipeline: Pipeline::new(table_readers.clone(), Arc::clone(&counters), options, translator),
+                pipeline: Pipeline::new(table_readers.clone(), Arc::clone(&counters), options, translator)
+                    .with_reassembly(datapath::reassembly(&config, eal)?),
                 readers: QsbrReaders::new(qsbr.register(number as u32)?),
                 counters,
                 nat,
@@ -209,7 +211,7 @@ impl Engine {
 
     /// When something may be due.
     fn wakeup(&self) -> Option<Nanos> {
-        let workers = self.workers.iter().filter_map(|worker| worker.pipeline.translator().wakeup());
+        let workers = self.workers.iter().filter_map(|worker| worker.pipeline.wakeup());
         workers.map(nanos).chain(self.control.next_due()).min()
     }
 
@@ -239,7 +241,7 @@ impl Engine {
         self.control.tick(self.now, &mut self.wires);
         let now = millis(self.now);
         for worker in 0..self.workers.len() {
-            while self.workers[worker].pipeline.translator().is_due(now) {
+            while self.workers[worker].pipeline.is_due(now) {
                 let VirtualWorker { pipeline, readers, .. } = &mut self.workers[worker];
                 pipeline.tend(&readers.section(), now, &mut self.out);
                 readers.rest();
@@ -349,9 +351,9 @@ impl Engine {
         }
     }
 
-    /// Fragments that wait for the first one of their packet.
+    /// Fragments that wait for others of their packet.
     fn waiting(&self) -> usize {
-        self.workers.iter().map(|worker| worker.pipeline.translator().waiting()).sum()
+        self.workers.iter().map(|worker| worker.pipeline.waiting()).sum()
     }
 
     fn change(&mut self, change: &Scheduled) -> Result<(), Error> {

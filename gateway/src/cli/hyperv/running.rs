@@ -28,12 +28,12 @@ pub(super) fn input(socket: &Path, tenant: &str, options: &ExportOptions) -> Res
 fn read_tenant(client: &mut Client, view: &TenantView) -> Result<Tenant, CliError> {
     let name = Some(view.name.clone());
     let subnets = rows::<SubnetView>(client, &SubnetFilter { tenant: name.clone() })?;
-    let both = subnets.into_iter().flat_map(|subnet| {
-        let second = subnet.prefix_ipv6.zip(subnet.gateway_ipv6);
-        let prefixes = std::iter::once((subnet.prefix, subnet.gateway)).chain(second);
-        prefixes.map(move |prefix| (subnet.vsid, prefix))
-    });
-    let subnets: Result<Vec<Subnet>, CliError> = both
+    let subnets: Result<Vec<Subnet>, CliError> = subnets
+        .into_iter()
+        .flat_map(|SubnetView { vsid, prefix, gateway, prefix_ipv6, gateway_ipv6, .. }| {
+            let second = prefix_ipv6.zip(gateway_ipv6);
+            std::iter::once((prefix, gateway)).chain(second).map(move |both| (vsid, both))
+        })
         .map(|(vsid, (prefix, gateway))| Ok(Subnet { vsid: read_vsid(client, vsid)?, prefix, gateway }))
         .collect();
     // One for each host and subnet: the records themselves may be a million.

@@ -70,6 +70,8 @@ fn a_running_gateway_is_exported_as_it_is_now() {
         "its gateway is nvgw, at provider address 100.64.20.10.",
         "$domain = '{6c1a3a52-3d2b-4c0e-9a65-0d7a5f0c9e01}'",
         "-CustomerAddress '10.0.0.1' -VirtualSubnetID 5001 -MACAddress '02005E000001'",
+        "-CustomerAddress '2001:db8:1::1' -VirtualSubnetID 5001 -MACAddress '02005E000001'",
+        "-DestinationPrefix '::/0' -NextHop '2001:db8:1::1'",
         "$elsewhere = '100.64.10.2'\n",
     ] {
         assert!(script.contains(part), "{part}: {script}");
@@ -142,7 +144,7 @@ fn mistakes_on_the_command_line_say_what_to_write() {
         ("nvgw import hyperv f --as xml", "config, changes"),
         ("nvgw import hyperv f --tenant-name red", "write two values with = between them"),
         ("nvgw import hyperv f --gateway red=10.0.0.1", "write a number from 4096"),
-        ("nvgw import hyperv f --gateway 5001=host", "invalid IPv4 address"),
+        ("nvgw import hyperv f --gateway 5001=host", "invalid IP address"),
         ("nvgw import hyperv f --provider-vlan 4095", "4094"),
         ("nvgw import hyperv f --provider-gateway 10.0.0.1", "--provider-address"),
         ("nvgw import hyperv f --external-device 3b:00.1", "--external-address"),

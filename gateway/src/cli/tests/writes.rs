@@ -303,8 +303,8 @@ gateway-site  100.64.20.10  preferred  yes      wire0    20  100.64.20.0/24  con
 gateway-site  100.64.20.11  duplicate  no       wire0    20  100.64.20.0/24  config  02:00:00:00:00:99
 "),
         ("provider-route list --prefix 0.0.0.0/0", "\
-PREFIX     VIA          SITE          METRIC  OWNER  IN FORCE  STATE
-0.0.0.0/0  100.64.20.1  gateway-site     256  site   yes       ready
+PREFIX     VIA          SITE          METRIC   MTU  OWNER  IN FORCE  STATE
+0.0.0.0/0  100.64.20.1  gateway-site     256  1500  site   yes       ready
 "),
         ("show events --after 1", "\
 EVENT  AFTER (S)  KIND          OBJECT                              WHAT HAPPENED

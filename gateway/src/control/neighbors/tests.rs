@@ -124,7 +124,10 @@ fn a_scan_leaves_others_room_for_new_neighbors() {
     assert_eq!(asked, [Effect::Ask { hop: host(6000), station: None }]);
 
     // Who has answered is not in question any more, and makes room for the next one.
-    assert!(effects(|e| n.submit_to_host(at(0), host(7000), frame(0), e)).len() == 1 && n.id(host(7000)).is_none());
+    assert!(
+        effects(|e| n.submit_to_host(at(0), host(7000), frame(0), e)).len() == 1
+            && n.id(host(7000)).is_none()
+    );
     (0..10).for_each(|number| drop(effects(|e| n.heard(at(0), host(number), ALICE, false, e))));
     effects(|e| n.submit_to_host(at(0), host(7000), frame(0), e));
     assert!(n.id(host(7000)).is_some());

@@ -95,16 +95,24 @@ fn what_needs_a_restart_is_listed_and_not_done() {
 #[test]
 fn each_table_that_would_overflow_is_named() {
     type Change = fn(&mut Config);
-    let cases: [(&str, Change); 2] = [
+    let cases: [(&str, Change); 3] = [
         ("virtual subnets", |config| {
             let more =
                 (0..61).map(|n| fixture::subnet(7000 + n, &format!("10.7.{n}.0/24"), &format!("10.7.{n}.1")));
             config.tenants[0].subnets.extend(more);
         }),
-        ("external routes", |config| {
+        ("external IPv4 routes", |config| {
             let more = (0..256).map(|n| nvgw_config::ExternalRoute {
                 prefix: net(&format!("20.0.{n}.0/24")),
                 next_hop: ip("198.18.0.3"),
+            });
+            config.external[0].routes.extend(more);
+        }),
+        ("external IPv6 routes", |config| {
+            config.external[0].addresses.push(net("2001:db8:ffff::2/64"));
+            let more = (0..257).map(|n| nvgw_config::ExternalRoute {
+                prefix: net(&format!("2001:db8:{n:x}::/48")),
+                next_hop: ip("2001:db8:ffff::3"),
             });
             config.external[0].routes.extend(more);
         }),

@@ -22,9 +22,9 @@ fn fragments(packet: &[u8], mtu: u16) -> Vec<Fragment> {
 fn cuts_as_another_implementation_does() {
     // scapy: fragment(packet, fragsize=48)
     let expected: [([u8; 4], [u8; 2], Range<usize>); 3] = [
-        ([0x00, 0x44, 0x20, 0x00], [0x02, 0x39], 0..48),
-        ([0x00, 0x44, 0x20, 0x06], [0x02, 0x33], 48..96),
-        ([0x00, 0x18, 0x00, 0x0c], [0x22, 0x59], 96..100),
+        ([0x00, 0x44, 0x20, 0x00], [0x02, 0x39], 20..68),
+        ([0x00, 0x44, 0x20, 0x06], [0x02, 0x33], 68..116),
+        ([0x00, 0x18, 0x00, 0x0c], [0x22, 0x59], 116..120),
     ];
     // Payloads are cut at multiples of eight bytes: the last bytes of room stay empty.
     for mtu in 68..72 {
@@ -44,7 +44,7 @@ fn cuts_as_another_implementation_does() {
 fn only_copied_options_go_on() {
     let found = fragments(&OPTIONS, 80);
     let parts: Vec<_> = found.iter().map(|fragment| (fragment.header.len(), fragment.part.clone())).collect();
-    assert_eq!(parts, [(32, 0..48), (24, 48..100)]);
+    assert_eq!(parts, [(32, 32..80), (24, 80..132)]);
     assert_eq!(found[0].header[20..], OPTIONS[20..]);
     // scapy: IP(..., ihl=6, len=76, frag=6, options=[IPOption_Router_Alert()]).
     let second = [
@@ -103,7 +103,7 @@ proptest! {
         let place = offset | flags << 13;
         packet[6..8].copy_from_slice(&place.to_be_bytes());
         let found = fragments(&packet, mtu);
-        let mut at = 0;
+        let mut at = packet.len();
         for (number, Fragment { header, part }) in found.iter().enumerate() {
             let last = number + 1 == found.len();
             prop_assert_eq!(part.start, at);
@@ -114,11 +114,11 @@ proptest! {
             prop_assert!(last || part.len().is_multiple_of(UNIT));
             prop_assert!(last || read.total_length() + UNIT > mtu.into(), "no more than are needed");
             let more = if last { place & MORE } else { MORE };
-            let expected = (offset + (part.start / UNIT) as u16) | place & !MORE & 0xe000 | more;
+            let expected = (offset + ((part.start - packet.len()) / UNIT) as u16) | place & !MORE & 0xe000 | more;
             prop_assert_eq!(u16::from_be_bytes([header[6], header[7]]), expected);
             prop_assert_eq!(&header[12..20], &packet[12..20]);
             prop_assert_eq!(read.identification(), 0x1234);
         }
-        prop_assert_eq!(at, length);
+        prop_assert_eq!(at, packet.len() + length);
     }
 }

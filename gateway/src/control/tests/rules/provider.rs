@@ -346,3 +346,32 @@ fn families_go_together() {
     let tenant = refused(&mut control, &Change::RemoveTenant { name: green() });
     assert_eq!(tenant.1, "tenant green has 2 subnets");
 }
+
+#[test]
+fn what_no_site_carries_is_refused() {
+    let mut config = fixture::config();
+    config.provider.sites[0].mtu = 1321;
+    let (mut control, _) = control(config).expect("fits");
+    let host = Change::AddLookup(record(5001, "10.0.1.9", "02:15:5d:00:00:09", "2001:db8:100::2"));
+    let moved = Change::MoveLookup {
+        vsid: vsid(5001),
+        address: CustomerAddr(ip("10.0.1.5")),
+        provider_address: ProviderAddr(ip("2001:db8:100::2")),
+    };
+    for change in [host, moved] {
+        let (field, message, hint) = refused(&mut control, &change);
+        let no_site = "provider address 2001:db8:100::2 is IPv6, and no site of the provider network is";
+        assert_eq!((field, &*message), ("provider-address", no_site));
+        assert!(hint.contains("add a site with an IPv6 subnet"), "{hint}");
+    }
+    let only = subnet(7002, "2001:db8:8::/64", "2001:db8:8::1");
+    let mut dual = subnet(7002, "10.0.8.0/24", "10.0.8.1");
+    dual.prefixes.extend(&only.prefixes);
+    for (subnet, expected) in [(only, "prefix"), (dual, "prefix-ipv6")] {
+        let (field, message, hint) =
+            refused(&mut control, &Change::AddSubnet { tenant: "red".to_owned(), subnet });
+        assert_eq!(field, expected);
+        assert!(message.starts_with("site gateway-site: mtu 1321 leaves 1279 bytes"), "{message}");
+        assert!(hint.starts_with("raise the mtu to 1322 or more"), "{hint}");
+    }
+}

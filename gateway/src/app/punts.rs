@@ -39,26 +39,20 @@ const fn batches(class: PuntClass) -> usize {
 }
 
 /// A worker's ends of its queues, by class.
-pub(super) struct PuntSender([Producer<Punted>; PuntClass::COUNT]);
+pub(super) struct PuntSender(Box<[Producer<Punted>]>);
 
 /// The control thread's ends of a worker's queues, by class.
-pub(super) struct PuntReceiver([Consumer<Punted>; PuntClass::COUNT]);
+pub(super) struct PuntReceiver(Box<[Consumer<Punted>]>);
 
 /// The queues of a worker.
 ///
 /// # Errors
 /// Too little memory.
 pub(super) fn queues(eal: &Eal, worker: usize) -> Result<(PuntSender, PuntReceiver), Error> {
-    let (mut senders, mut receivers) = (ArrayVec::new(), ArrayVec::new());
-    for &class in PuntClass::ALL {
-        let (sender, receiver) = ring::spsc(eal, &format!("{class}-{worker}"), room(class))?;
-        senders.push(sender);
-        receivers.push(receiver);
-    }
-    let (Ok(senders), Ok(receivers)) = (senders.into_inner(), receivers.into_inner()) else {
-        unreachable!("there is a queue for each class")
-    };
-    Ok((PuntSender(senders), PuntReceiver(receivers)))
+    let queue = |&class| ring::spsc(eal, &format!("{class}-{worker}"), room(class));
+    let queues = PuntClass::ALL.iter().map(queue).collect::<Result<Vec<_>, _>>()?;
+    let (senders, receivers): (Vec<_>, Vec<_>) = queues.into_iter().unzip();
+    Ok((PuntSender(senders.into()), PuntReceiver(receivers.into())))
 }
 
 impl PuntSender {

@@ -6,10 +6,11 @@ pub(super) mod probe;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use nvgw_types::MacAddr;
+use nvgw_types::{MacAddr, Vsid};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::packet::ethernet::{self, Ethernet, Tag};
+use crate::packet::gre::Gre;
 use crate::packet::icmpv6::{self, Ends};
 use crate::packet::{icmp, ipv4, ipv6};
 use crate::tables::entries::{Inner, Record, Rewrite};
@@ -91,6 +92,17 @@ pub(super) fn encapsulated(
         room[Rewrite::ROOM - 2..].copy_from_slice(&ethertype.to_be_bytes());
     }
     [&room[Rewrite::ROOM - used..], packet].concat()
+}
+
+/// The inner IP packet of a packet that the gateway wrapped for a VM, and the VSID that it carries.
+pub(super) fn tunnelled(packet: &[u8]) -> Option<(Vsid, &[u8])> {
+    let outer = match packet.first()? >> 4 {
+        6 => ipv6::HEADER,
+        _ => ipv4::HEADER,
+    };
+    let (gre, frame) = Gre::ref_from_prefix(packet.get(outer..)?).ok()?;
+    let (header, inner) = Ethernet::ref_from_prefix(frame).ok()?;
+    matches!(header.ethertype(), ethernet::IPV4 | ethernet::IPV6).then(|| (gre.vsid(), inner))
 }
 
 /// An answer to an echo request.

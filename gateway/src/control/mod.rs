@@ -340,7 +340,13 @@ impl<G: Grace> Control<G> {
                 }
                 Effect::Forgotten(hop) => self.fabric.drop_host(hop),
                 Effect::Send(hop, frame) => self.send(now, hop, &frame, out),
-                Effect::Dropped(reason, packets) => self.counters.drops(reason, packets),
+                Effect::Dropped(reason) => self.counters.drops(reason, 1),
+                Effect::Undelivered { ingress, hop, frame } => {
+                    self.counters.drops(DropReason::NeighborUnresolved, 1);
+                    let mut effects = Vec::new();
+                    self.tell_undelivered(now, ingress, hop, &frame, &mut effects);
+                    self.carry_out(now, effects, out);
+                }
                 Effect::Unsent(probe, reason) => self.probe_unsent(probe, reason),
                 Effect::Untold => self.counters.icmp_errors_suppressed.add(1),
             }

@@ -16,6 +16,7 @@ use nvgw_types::{InterfaceId, MacAddr, NeighborId};
 
 use super::desired::{Hop, InterfaceKey};
 use super::time::Nanos;
+use crate::tables::exchange::Ingress;
 use crate::telemetry::DropReason;
 use entry::{Entry, Phase, Trust};
 pub use entry::{State, Told};
@@ -71,8 +72,17 @@ pub enum Effect {
     Forgotten(Hop),
     /// Send a frame, complete now.
     Send(Hop, Frame),
-    /// Packets ended here.
-    Dropped(DropReason, u64),
+    /// A packet ended here.
+    Dropped(DropReason),
+    /// A packet that came in ended here, as its next hop does not answer: its sender may be told.
+    Undelivered {
+        /// Where it came in.
+        ingress: Ingress,
+        /// The next hop.
+        hop: Hop,
+        /// The frame that it was to leave in.
+        frame: Vec<u8>,
+    },
     /// The probe of this number ended here.
     Unsent(u16, DropReason),
     /// An ICMP error ended here: the sender of the packet that it is about is not told.
@@ -205,7 +215,7 @@ impl Neighbors {
         if !entry.configured {
             self.unlearn(hop.interface, entry.asker);
         }
-        self.drop_held(hop.interface, entry.into_held(), effects);
+        self.drop_held(hop, entry.into_held(), effects);
     }
 
     /// Takes a frame for a host of a connected network that may have no entry yet.
@@ -230,7 +240,7 @@ impl Neighbors {
         }
         let full = !self.waiting.admits(hop.interface, &frame);
         match &mut entry.phase {
-            Phase::Failed => effects.push(frame.refused(DropReason::NeighborUnresolved)),
+            Phase::Failed => effects.push(frame.undelivered(hop)),
             Phase::Asking { held, .. } if full || held.len() >= HELD_EACH => {
                 effects.push(frame.refused(DropReason::HoldQueueFull));
             }
@@ -305,7 +315,7 @@ impl Neighbors {
             }
             Phase::Asking { .. } => {
                 let held = self.enter(now, id, Phase::Failed, Some(now.after(FAILED)));
-                self.drop_held(hop.interface, held, effects);
+                self.drop_held(hop, held, effects);
             }
             &mut Phase::Reachable(mac) => {
                 self.enter(now, id, Phase::Verifying { mac, asked: 1 }, Some(now.after(RETRY)));
@@ -434,18 +444,9 @@ impl Neighbors {
         id
     }
 
-    fn drop_held(&mut self, network: InterfaceKey, held: VecDeque<Frame>, effects: &mut Vec<Effect>) {
-        self.waiting.end(network, &held);
-        let mut packets = 0;
-        for frame in held {
-            match frame.refused(DropReason::NeighborUnresolved) {
-                Effect::Dropped(_, one) => packets += one,
-                other => effects.push(other),
-            }
-        }
-        if packets > 0 {
-            effects.push(Effect::Dropped(DropReason::NeighborUnresolved, packets));
-        }
+    fn drop_held(&mut self, hop: Hop, held: VecDeque<Frame>, effects: &mut Vec<Effect>) {
+        self.waiting.end(hop.interface, &held);
+        effects.extend(held.into_iter().map(|frame| frame.undelivered(hop)));
     }
 }
 

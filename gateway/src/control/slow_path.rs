@@ -24,7 +24,7 @@ use crate::packet::arp::{Arp, Operation};
 use crate::packet::ethernet;
 use crate::tables::Grace;
 use crate::tables::entries::{Reach, Record, Rewrite, ScopedAddress, Target, from_ip};
-use crate::tables::exchange::Punt;
+use crate::tables::exchange::{Ingress, Punt};
 use crate::telemetry::DropReason;
 
 /// VRFs that a packet may pass: a tenant's, an external network's, and another tenant's behind it.
@@ -90,7 +90,10 @@ impl<G: Grace> Control<G> {
         if self.take_answer(now, side, frame) {
             return Ok(End::Consumed);
         }
-        let (reply, station) = echo(frame)?;
+        let Some((reply, station)) = echo(frame) else {
+            self.tell_unserved(now, Ingress::Outside(interface), frame, effects);
+            return Err(UNSUPPORTED);
+        };
         let ours = self.fabric.network(key).is_some_and(|network| network.owns(reply.asked));
         if self.is_link_local(key, reply.asked) {
             // Nobody from beyond the link can have sent it: back to where it came from.
@@ -121,7 +124,10 @@ impl<G: Grace> Control<G> {
         if self.take_answer(now, Side::Vrf(vrf), frame) {
             return Ok(End::Consumed);
         }
-        let (reply, _) = echo(frame)?;
+        let Some((reply, _)) = echo(frame) else {
+            self.tell_unserved(now, Ingress::Tenant(vrf), frame, effects);
+            return Err(DropReason::LocalUnsupported);
+        };
         self.answer(now, vrf, &reply, DropReason::VirtualRouteMissing, effects)
     }
 
@@ -303,11 +309,10 @@ pub(super) fn usable(rewrite: &Rewrite, length: usize) -> Result<NeighborId, Dro
 }
 
 /// The answer to the echo request in a frame to this station alone, and the station that asks; everything else has none.
-fn echo(frame: &[u8]) -> Result<(EchoReply, MacAddr), DropReason> {
-    let received = frames::read(frame).filter(|received| !received.destination.is_multicast());
-    let ip = received.filter(|received| matches!(received.ethertype, ethernet::IPV4 | ethernet::IPV6));
-    let reply = ip.and_then(|received| Some((frames::echo_reply(received.payload)?, received.source)));
-    reply.ok_or(DropReason::LocalUnsupported)
+fn echo(frame: &[u8]) -> Option<(EchoReply, MacAddr)> {
+    let received = frames::read(frame).filter(|received| !received.destination.is_multicast())?;
+    let is_ip = matches!(received.ethertype, ethernet::IPV4 | ethernet::IPV6);
+    is_ip.then_some((frames::echo_reply(received.payload)?, received.source))
 }
 
 #[cfg(test)]

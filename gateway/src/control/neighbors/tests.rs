@@ -55,12 +55,12 @@ fn three_requests_a_second_apart_then_what_waits_is_dropped() {
     assert_eq!(effects(|e| n.tick(at(11), e)), [ask(None)]);
     assert_eq!(effects(|e| n.tick(at(12), e)), [ask(None)]);
     assert_eq!(effects(|e| n.tick(at(12), e)), []);
-    let dropped = |count| Effect::Dropped(DropReason::NeighborUnresolved, count);
-    assert_eq!(effects(|e| n.tick(at(13), e)), [dropped(2)]);
+    let lost = |tag| Effect::Undelivered { ingress: FROM, hop: hop(9), frame: frame(tag).bytes };
+    assert_eq!(effects(|e| n.tick(at(13), e)), [lost(1), lost(2)]);
     assert_eq!((n.held(), n.state(hop(9))), (0, Some(State::Failed)));
 
     // Not asked for again for three seconds, then with the next packet.
-    assert_eq!(effects(|e| n.submit(at(15), id, frame(3), e)), [dropped(1)]);
+    assert_eq!(effects(|e| n.submit(at(15), id, frame(3), e)), [lost(3)]);
     assert_eq!(effects(|e| n.tick(at(16), e)), []);
     assert_eq!(n.next_due(), None);
     assert_eq!(effects(|e| n.submit(at(16), id, frame(4), e)), [ask(None)]);
@@ -86,7 +86,7 @@ fn what_waited_leaves_in_order_once_the_ways_are_rewritten() {
 #[test]
 fn at_most_32_wait_for_one_and_of_each_sender_a_fair_share_of_all() {
     let mut n = Neighbors::default();
-    let full = Effect::Dropped(DropReason::HoldQueueFull, 1);
+    let full = Effect::Dropped(DropReason::HoldQueueFull);
     for host in 0..128 {
         let id = n.configure(at(0), hop(host));
         let effects = effects(|e| (0..33).for_each(|tag| n.submit(at(0), id, frame(tag), e)));
@@ -208,7 +208,7 @@ fn learned_neighbors_are_bounded_and_go_when_they_are_silent() {
     effects(|e| n.heard(at(0), host(4096), Told::Arp(ALICE), true, e));
     assert_eq!((n.id(host(4096)), n.refused()), (None, 1));
     let refused = effects(|e| n.submit_to_host(at(0), host(4097), frame(0), e));
-    assert_eq!(refused, [Effect::Dropped(DropReason::HoldQueueFull, 1)]);
+    assert_eq!(refused, [Effect::Dropped(DropReason::HoldQueueFull)]);
 
     (300..306).for_each(|second| drop(effects(|e| n.tick(at(second), e))));
     let gone = effects(|e| n.tick(at(306), e));
@@ -380,7 +380,7 @@ proptest! {
                         prop_assert_eq!(&frame.bytes[..5], [2, 0, 0, 0, 0], "addressed");
                         ended += 1;
                     }
-                    Effect::Dropped(_, packets) => ended += packets,
+                    Effect::Dropped(_) | Effect::Undelivered { .. } => ended += 1,
                     _ => {}
                 }
             }

@@ -90,7 +90,7 @@ impl<G: Grace> Control<G> {
 
     /// Whether an address is one that all routers of a prefix in a VRF have: the gateway takes what is sent there, but
     /// is not the one to answer.
-    pub(super) fn is_anycast(&self, vrf: VrfId, address: IpAddr) -> bool {
+    pub(in crate::control) fn is_anycast(&self, vrf: VrfId, address: IpAddr) -> bool {
         let subnet = self.model.subnet_at(vrf, address).and_then(|(_, subnet)| subnet.prefixes.at(address));
         let networks = self.fabric.current.networks.values();
         let connected = networks.filter(|network| network.role == Role::External(vrf));

@@ -111,9 +111,9 @@ fn show_drops_knows_every_reason() {
         assert!(line.contains(reason.description()), "{line}");
     }
     let expected = "\
-REASON               PACKETS  DESCRIPTION                       HYPER-V
-gre-no-key                60  GRE's key bit is clear: no VSID.  -
-neighbor-unresolved        2  The next hop did not answer ARP.  Neighbour unresolved
+REASON               PACKETS  DESCRIPTION                                              HYPER-V
+gre-no-key                60  GRE's key bit is clear: no VSID.                         -
+neighbor-unresolved        2  The next hop did not answer ARP or neighbour discovery.  Neighbour unresolved
 ";
     assert_eq!(ask(&running, "nvgw show drops --nonzero"), expected);
 }

@@ -1,4 +1,4 @@
-//! Duplicate address detection (RFC 5227): whether an address of ours is nobody else's before it is used, and who
+//! Duplicate address detection (RFC 5227, RFC 4862 §5.4): whether an address of ours is nobody else's before it is used, and who
 //! claims it afterwards.
 //!
 //! A state machine without network and without clock, as the [neighbours](super::neighbors) are: it is told what was
@@ -7,7 +7,8 @@
 //!
 //! An address is tentative until probes found no other user. A duplicate is probed again from time to time, and
 //! becomes preferred when the other station has left. A preferred address is never given up: a gateway that went
-//! silent because somebody claims its address would be the greater harm. It is defended as RFC 5227 §2.4 (c) has it.
+//! silent because somebody claims its address would be the greater harm. It is defended as RFC 5227 §2.4 (c) has it,
+//! and the rhythm of its check is that RFC's in both families.
 
 mod entry;
 mod timing;
@@ -54,21 +55,21 @@ impl serde::Serialize for AddressState {
     }
 }
 
-/// What an ARP packet of another station has to do with an address of ours.
+/// What a packet of another station has to do with an address of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// Its sender address is ours, in a request or a reply.
+    /// Its sender says that the address is its own.
     Claim,
-    /// It is a probe for our address: a request with sender address 0.0.0.0.
+    /// It asks whether anyone has the address, to take it.
     Probe,
 }
 
 /// What the owner has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Broadcast an ARP probe for the address.
+    /// Ask whether anyone has the address.
     Probe(Hop),
-    /// Broadcast an ARP announcement of the address.
+    /// Tell everyone that we have the address.
     Announce(Hop),
     /// The state has changed.
     Changed {
@@ -174,7 +175,7 @@ impl Detection {
         }
     }
 
-    /// Notes an ARP packet that `station`, which is not ourselves, sent on the address's network.
+    /// Notes a packet that `station`, which is not ourselves, sent on the address's network.
     pub fn heard(&mut self, now: Nanos, own: Hop, station: MacAddr, heard: Heard, effects: &mut Vec<Effect>) {
         self.update(own, |entry, _| entry.heard(now, own, station, heard, effects));
     }

@@ -1,16 +1,20 @@
-//! Telling a packet's sender why it went no further: ICMP errors (RFC 792, RFC 1812 §4.3).
+//! Telling a packet's sender why it went no further: ICMP errors (RFC 792, RFC 1812 §4.3, RFC 4443).
 //!
 //! An error leaves by the side that its packet came in by, and by no other: to a VM, from the gateway's address of
-//! the VM's subnet; to the outside, from our address on the network that leads to the sender. Whoever claims to be
-//! somewhere else is told nothing.
+//! the VM's subnet; to the outside, from our address on the network that leads to the sender; about a packet to an
+//! address of ours, from that address (RFC 4443 §2.2). Whoever claims to be somewhere else is told nothing.
+//!
+//! Of a packet that waited in vain for its next hop, only the finished frame is left. Its sender is told where the
+//! packet in it is the one that was sent, but for its time to live and DSCP: a frame that translation had its hands in
+//! does not say what it was before, and is not told of.
 
 pub(super) mod limit;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use nvgw_types::{Family, VrfId};
 
-use super::desired::Role;
+use super::desired::{Hop, Role};
 use super::frames::error::{Refused, TOS};
 use super::neighbors::{Effect, Frame, Origin};
 use super::slow_path::usable;
@@ -24,7 +28,7 @@ use crate::telemetry::DropReason;
 /// The way back to a packet's sender.
 struct Back {
     /// Our address that it is told from.
-    from: Ipv4Addr,
+    from: IpAddr,
     rewrite: Rewrite,
     /// The lookup record of the VM that it leads to; `None`: out by an external network.
     record: Option<Record>,
@@ -40,10 +44,53 @@ impl<G: Grace> Control<G> {
         packet: &[u8],
         effects: &mut Vec<Effect>,
     ) {
-        let Some(refused) = Refused::read(packet) else { return };
-        let Some((vrf, back)) = self.way_back(ingress, &refused) else { return };
+        if let Some(refused) = Refused::read(packet) {
+            self.tell_of(now, error, ingress, &refused, effects);
+        }
+    }
+
+    /// Tells the sender of a frame, dropped and counted, whose packet was for an address of ours that does not speak
+    /// its protocol, or has nobody behind its port.
+    pub(super) fn tell_unserved(
+        &mut self,
+        now: Nanos,
+        ingress: Ingress,
+        frame: &[u8],
+        effects: &mut Vec<Effect>,
+    ) {
+        let received = frames::read(frame).filter(|received| !received.destination.is_multicast());
+        if let Some(refused) = received.and_then(|received| Refused::read(received.payload))
+            && let Some(error) = refused.unserved()
+        {
+            self.tell_of(now, error, ingress, &refused, effects);
+        }
+    }
+
+    /// Tells the sender of a frame, dropped and counted, whose next hop does not answer.
+    pub(super) fn tell_undelivered(
+        &mut self,
+        now: Nanos,
+        ingress: Ingress,
+        hop: Hop,
+        frame: &[u8],
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(refused) = self.as_it_came(ingress, hop, frame) {
+            self.tell_of(now, IcmpError::HostUnreachable, ingress, &refused, effects);
+        }
+    }
+
+    fn tell_of(
+        &mut self,
+        now: Nanos,
+        error: IcmpError,
+        ingress: Ingress,
+        refused: &Refused<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some((vrf, back)) = self.way_back(ingress, refused) else { return };
         let told =
-            self.error_limits.admit(now, vrf) && self.send_back(now, error, &refused, &back, effects).is_ok();
+            self.error_limits.admit(now, vrf) && self.send_back(now, error, refused, &back, effects).is_ok();
         if !told {
             self.counters.icmp_errors_suppressed.add(1);
         }
@@ -51,30 +98,75 @@ impl<G: Grace> Control<G> {
 
     /// The way back to a packet's sender, and the VRF that the packet came in by; `None` where it is told nothing.
     fn way_back(&self, ingress: Ingress, refused: &Refused<'_>) -> Option<(VrfId, Back)> {
-        let (vrf, back) = match ingress {
-            Ingress::Tenant(vrf) => (vrf, self.back_inside(vrf, refused.source.into())),
+        let vrf = self.vrf_of(ingress)?;
+        let back = match ingress {
+            Ingress::Tenant(_) => self.back_inside(vrf, refused.source)?,
+            Ingress::Outside(_) => self.back_outside(vrf, refused.source)?,
+        };
+        match self.route(vrf, refused.destination).1 {
+            // To a subnet's network or broadcast address: to many, or to none.
+            Target::Discard => None,
+            Target::Local if !self.is_anycast(vrf, refused.destination) => {
+                Some((vrf, Back { from: refused.destination, ..back }))
+            }
+            _ => Some((vrf, back)),
+        }
+    }
+
+    /// The VRF that packets come in by.
+    fn vrf_of(&self, ingress: Ingress) -> Option<VrfId> {
+        match ingress {
+            Ingress::Tenant(vrf) => Some(vrf),
             Ingress::Outside(interface) => {
                 let interface = self.fabric.interface_key(interface)?;
-                let Role::External(vrf) = self.fabric.network(interface)?.role else { return None };
-                (vrf, self.back_outside(vrf, refused.source.into()))
+                match self.fabric.network(interface)?.role {
+                    Role::External(vrf) => Some(vrf),
+                    Role::Site => None,
+                }
             }
-        };
-        // To a subnet's network or broadcast address: to many, or to none.
-        let to_one = self.route(vrf, refused.destination.into()).1 != Target::Discard;
-        back.filter(|_| to_one).map(|back| (vrf, back))
+        }
+    }
+
+    /// The packet in a finished frame for a next hop, if it is the one that came in.
+    fn as_it_came<'f>(&self, ingress: Ingress, hop: Hop, frame: &'f [u8]) -> Option<Refused<'f>> {
+        let vrf = self.vrf_of(ingress)?;
+        let packet = frames::read(frame)?.payload;
+        match self.fabric.network(hop.interface)?.role {
+            Role::External(_) => Refused::read(packet).filter(|it| !self.is_translated(vrf, it.destination)),
+            Role::Site => {
+                let (vsid, packet) = frames::tunnelled(packet)?;
+                let refused = Refused::read(packet)?;
+                // Translated, it would lead elsewhere from where it came in.
+                let leads_here = self.record_toward(vrf, refused.destination)?.vsid() == vsid;
+                (leads_here && !self.is_translated(vrf, refused.destination)).then_some(refused)
+            }
+        }
+    }
+
+    /// Whether packets from a VRF to an address leave it with another source.
+    fn is_translated(&self, vrf: VrfId, destination: IpAddr) -> bool {
+        matches!(self.leads(vrf, destination), Target::Translate(_))
+    }
+
+    /// The lookup record of the VM that packets from a VRF to an address go to.
+    fn record_toward(&self, vrf: VrfId, address: IpAddr) -> Option<Record> {
+        let (there, target) = self.route(vrf, address);
+        match target {
+            Target::Subnet => self.record(there, from_ip(address)),
+            Target::Via(id) => self.record(there, self.fabric.writers.vias.get(id.0)?.address),
+            _ => None,
+        }
     }
 
     /// To a VM of a tenant, or to a host behind it.
     fn back_inside(&self, vrf: VrfId, sender: IpAddr) -> Option<Back> {
-        let address = match self.route(vrf, sender) {
-            (there, Target::Subnet) if there == vrf => from_ip(sender),
-            (there, Target::Via(id)) if there == vrf => self.fabric.writers.vias.get(id.0)?.address,
-            _ => return None,
-        };
-        let record = self.record(vrf, address)?;
+        if self.route(vrf, sender).0 != vrf {
+            return None;
+        }
+        let record = self.record_toward(vrf, sender)?;
         let subnet = self.fabric.current.subnets.get(&record.vsid())?;
         let rewrite = *self.fabric.writers.adjacencies.get(record.adjacency().0)?;
-        let IpAddr::V4(from) = subnet.prefixes.of(Family::of(sender))?.gateway else { return None };
+        let from = subnet.prefixes.of(Family::of(sender))?.gateway;
         Some(Back { from, rewrite, record: Some(record) })
     }
 
@@ -86,9 +178,7 @@ impl<G: Grace> Control<G> {
         }
         let rewrite = *self.fabric.writers.adjacencies.get(id.0)?;
         let hop = self.hop_of_way(&rewrite, sender)?;
-        let IpAddr::V4(from) = self.fabric.network(hop.interface)?.own_address_toward(hop.address)? else {
-            return None;
-        };
+        let from = self.fabric.network(hop.interface)?.own_address_toward(hop.address)?;
         Some(Back { from, rewrite, record: None })
     }
 
@@ -102,6 +192,7 @@ impl<G: Grace> Control<G> {
         effects: &mut Vec<Effect>,
     ) -> Result<(), DropReason> {
         let packet = refused.answer(error, back.from, back.rewrite.mtu());
+        let packet = packet.ok_or(DropReason::LocalUnsupported)?;
         let neighbor = usable(&back.rewrite, packet.len())?;
         let bytes = match &back.record {
             Some(record) => frames::encapsulated(&back.rewrite, record, None, TOS, &packet),

@@ -217,6 +217,53 @@ pub(crate) fn neighbor(network: NetworkRef, address: &str, mac_address: &str) ->
     StaticNeighbor { network, address: ip(address), mac: mac(mac_address) }
 }
 
+/// The same with IPv6 beside IPv4: a site of its own with a route whose path is narrow, a second prefix of every
+/// virtual subnet, a second record of every VM, a second address of every external network.
+pub(crate) fn with_ipv6(mut config: Config) -> Config {
+    let mut six = site("six", 22, "2001:db8:20::/64", "2001:db8:20::a");
+    six.gateway = Some(ip("2001:db8:20::1"));
+    config.provider.sites.push(six);
+    config.provider.routes.push(ProviderRoute {
+        prefix: net("2001:db8:30::/64"),
+        next_hop: ip("2001:db8:20::2"),
+        site: SiteIndex(config.provider.sites.len() - 1),
+        metric: 0,
+        mtu: Some(1400),
+    });
+    for (number, network) in config.external.iter_mut().enumerate() {
+        network.addresses.push(net(&format!("2001:db8:30{number}::2/64")));
+        network.gateways.push(ip(&format!("2001:db8:30{number}::1")));
+    }
+    let host = |address: IpAddr| match address {
+        IpAddr::V4(v4) => v4.octets()[3],
+        IpAddr::V6(_) => unreachable!("the fixture is IPv4"),
+    };
+    let hosts = ["2001:db8:20::30", "2001:db8:30::2", "100.64.20.30"];
+    for (tenant, number) in config.tenants.iter_mut().zip(1..) {
+        let mut records = Vec::new();
+        for (at, own) in tenant.subnets.iter_mut().enumerate() {
+            own.prefixes
+                .push(subnet(1, &format!("2001:db8:{at}::/64"), &format!("2001:db8:{at}::1")).prefixes[0]);
+            for record in tenant.records.iter().filter(|record| record.vsid == own.vsid) {
+                let last = host(record.address.0);
+                let address = CustomerAddr(ip(&format!("2001:db8:{at}::{last}")));
+                let provider_address = ProviderAddr(ip(hosts[usize::from(last) % hosts.len()]));
+                records.push(LookupRecord { address, provider_address, ..record.clone() });
+            }
+        }
+        tenant.records.extend(records);
+        let vias: Vec<_> = tenant.routes.iter().map(|route| host(route.next_hop.0)).collect();
+        tenant.routes.extend(vias.into_iter().map(|last| CustomerRoute {
+            prefix: net("2001:db8:17::/64"),
+            next_hop: CustomerAddr(ip(&format!("2001:db8:0::{last}"))),
+        }));
+        if tenant.external.is_some() {
+            tenant.public_prefixes.push(net(&format!("2001:db8:113:{number}::/64")));
+        }
+    }
+    config
+}
+
 /// What a configuration asks of empty tables.
 pub(crate) fn desired(config: &Config, known: &BTreeMap<VrfKey, VrfId>) -> Desired {
     let model = Model::of_file(config.clone(), known, &Default::default());

@@ -1,24 +1,29 @@
 //! The frames that the gateway makes itself, and the parts of frames that it reads.
 
 pub(super) mod error;
+pub(super) mod neighbors;
 pub(super) mod probe;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use nvgw_types::MacAddr;
+use nvgw_types::{MacAddr, Vsid};
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::packet::arp::Arp;
 use crate::packet::ethernet::{self, Ethernet, Tag};
+use crate::packet::gre::Gre;
+use crate::packet::icmpv6::{self, Ends};
 use crate::packet::{icmp, ipv4, ipv6};
 use crate::tables::entries::{Inner, Record, Rewrite};
 
 /// TTL of the gateway's own packets.
 const TTL: u8 = 64;
+/// The bits of a TOS or traffic class that are not ECN's.
+const DSCP: u8 = 0xfc;
 
 /// A frame as received: addresses, EtherType behind any 802.1Q tag, and what follows.
 pub(super) struct Received<'f> {
     pub(super) destination: MacAddr,
+    pub(super) source: MacAddr,
     pub(super) ethertype: u16,
     pub(super) payload: &'f [u8],
 }
@@ -26,12 +31,12 @@ pub(super) struct Received<'f> {
 /// Reads the Ethernet header of a frame.
 pub(super) fn read(frame: &[u8]) -> Option<Received<'_>> {
     let (header, payload) = Ethernet::ref_from_prefix(frame).ok()?;
-    let destination = header.destination();
+    let (destination, source) = (header.destination(), header.source());
     if header.ethertype() != ethernet::VLAN {
-        return Some(Received { destination, ethertype: header.ethertype(), payload });
+        return Some(Received { destination, source, ethertype: header.ethertype(), payload });
     }
     let (tag, payload) = Tag::ref_from_prefix(payload).ok()?;
-    Some(Received { destination, ethertype: tag.ethertype(), payload })
+    Some(Received { destination, source, ethertype: tag.ethertype(), payload })
 }
 
 /// Our end of a network: what frames on it begin with.
@@ -57,38 +62,10 @@ impl Link {
         frame
     }
 
-    /// A frame with an IP packet to a station whose address is yet to be filled in.
-    pub(super) fn packet(self, packet: &[u8]) -> Vec<u8> {
+    /// A frame with an IP packet to a station.
+    pub(super) fn packet(self, destination: MacAddr, packet: &[u8]) -> Vec<u8> {
         let version = packet.first().map_or(0, |first| first >> 4);
-        self.frame(MacAddr::ZERO, if version == 6 { ethernet::IPV6 } else { ethernet::IPV4 }, packet)
-    }
-
-    /// Asks who has `target`: everyone, or the station that had it last. `None`: nobody can be asked.
-    pub(super) fn ask(self, station: Option<MacAddr>, sender: IpAddr, target: IpAddr) -> Option<Vec<u8>> {
-        match (sender, target) {
-            (IpAddr::V4(sender), IpAddr::V4(target)) => {
-                let request = Arp::request(self.mac, sender, target);
-                let to = station.unwrap_or(MacAddr::BROADCAST);
-                Some(self.frame(to, ethernet::ARP, request.as_bytes()))
-            }
-            _ => None,
-        }
-    }
-
-    /// Asks whether anyone has `address`, without a claim to it (RFC 5227 §2.1.1).
-    pub(super) fn probe(self, address: IpAddr) -> Option<Vec<u8>> {
-        self.ask(None, Ipv4Addr::UNSPECIFIED.into(), address)
-    }
-
-    /// Tells everyone that we have `address` (RFC 5227 §2.3).
-    pub(super) fn announcement(self, address: IpAddr) -> Option<Vec<u8>> {
-        self.ask(None, address, address)
-    }
-
-    /// Tells `asker` that we have `address`.
-    pub(super) fn arp_reply(self, address: Ipv4Addr, asker: MacAddr, asker_address: Ipv4Addr) -> Vec<u8> {
-        let reply = Arp::reply(self.mac, address, asker, asker_address);
-        self.frame(asker, ethernet::ARP, reply.as_bytes())
+        self.frame(destination, if version == 6 { ethernet::IPV6 } else { ethernet::IPV4 }, packet)
     }
 }
 
@@ -117,6 +94,17 @@ pub(super) fn encapsulated(
     [&room[Rewrite::ROOM - used..], packet].concat()
 }
 
+/// The inner IP packet of a packet that the gateway wrapped for a VM, and the VSID that it carries.
+pub(super) fn tunnelled(packet: &[u8]) -> Option<(Vsid, &[u8])> {
+    let outer = match packet.first()? >> 4 {
+        6 => ipv6::HEADER,
+        _ => ipv4::HEADER,
+    };
+    let (gre, frame) = Gre::ref_from_prefix(packet.get(outer..)?).ok()?;
+    let (header, inner) = Ethernet::ref_from_prefix(frame).ok()?;
+    matches!(header.ethertype(), ethernet::IPV4 | ethernet::IPV6).then(|| (gre.vsid(), inner))
+}
+
 /// An answer to an echo request.
 pub(super) struct EchoReply {
     /// Who asked, and gets it.
@@ -130,8 +118,15 @@ pub(super) struct EchoReply {
 }
 
 /// The answer to an IP packet that is a whole ICMP echo request from an address that can be a host's to one that can
-/// be ours; nothing else has one (RFC 1122 §3.2.2.6).
+/// be ours; nothing else has one (RFC 1122 §3.2.2.6, RFC 4443 §4.2).
 pub(super) fn echo_reply(packet: &[u8]) -> Option<EchoReply> {
+    match packet.first()? >> 4 {
+        6 => echo_reply_ipv6(packet),
+        _ => echo_reply_ipv4(packet),
+    }
+}
+
+fn echo_reply_ipv4(packet: &[u8]) -> Option<EchoReply> {
     let header = ipv4::Ipv4::checked(packet, packet.len()).ok()?;
     let refused = header.protocol() != ipv4::ICMP
         || header.is_fragment()
@@ -145,7 +140,7 @@ pub(super) fn echo_reply(packet: &[u8]) -> Option<EchoReply> {
         return None;
     }
     let (asker, asked) = (Ipv4Addr::from(header.source()), Ipv4Addr::from(header.destination()));
-    let tos = header.tos & 0xfc;
+    let tos = header.tos & DSCP;
     let mut reply = ipv4::Ipv4::new(asked, asker, ipv4::ICMP, TTL, message.len() as u16);
     reply.set_tos(tos);
     Some(EchoReply {
@@ -154,6 +149,39 @@ pub(super) fn echo_reply(packet: &[u8]) -> Option<EchoReply> {
         tos,
         packet: [reply.as_bytes(), &message].concat(),
     })
+}
+
+fn echo_reply_ipv6(packet: &[u8]) -> Option<EchoReply> {
+    let (header, message) = icmpv6_message(packet)?;
+    // A packet from a link-local address is for one of the link, and so is its answer.
+    let asked_here = ipv6::is_link_local(header.destination());
+    let from_host = ipv6::may_send(header.source()) || asked_here && ipv6::is_link_local(header.source());
+    if !from_host || !ipv6::may_receive(header.destination()) {
+        return None;
+    }
+    let mut message = message.to_vec();
+    let (asker, asked) = (Ipv6Addr::from(header.source()), Ipv6Addr::from(header.destination()));
+    if !icmpv6::answer_echo(Ends { source: asker, destination: asked }, &mut message) {
+        return None;
+    }
+    let tos = header.traffic_class() & DSCP;
+    let mut reply = ipv6::Ipv6::new(asked, asker, ipv6::ICMP, TTL, message.len() as u16);
+    reply.set_traffic_class(tos);
+    Some(EchoReply {
+        asker: asker.into(),
+        asked: asked.into(),
+        tos,
+        packet: [reply.as_bytes(), &message].concat(),
+    })
+}
+
+/// The ICMPv6 message of a whole packet that is no fragment.
+fn icmpv6_message(packet: &[u8]) -> Option<(&ipv6::Ipv6, &[u8])> {
+    let header = ipv6::Ipv6::checked(packet, packet.len())?;
+    let packet = &packet[..header.total_length()];
+    let transport = ipv6::transport(packet)?;
+    let whole = transport.protocol == ipv6::ICMP && transport.fragment.is_none();
+    whole.then(|| (header, &packet[transport.offset..]))
 }
 
 /// Source and destination of the IP packet in a frame.

@@ -340,7 +340,13 @@ impl<G: Grace> Control<G> {
                 }
                 Effect::Forgotten(hop) => self.fabric.drop_host(hop),
                 Effect::Send(hop, frame) => self.send(now, hop, &frame, out),
-                Effect::Dropped(reason, packets) => self.counters.drops(reason, packets),
+                Effect::Dropped(reason) => self.counters.drops(reason, 1),
+                Effect::Undelivered { ingress, hop, frame } => {
+                    self.counters.drops(DropReason::NeighborUnresolved, 1);
+                    let mut effects = Vec::new();
+                    self.tell_undelivered(now, ingress, hop, &frame, &mut effects);
+                    self.carry_out(now, effects, out);
+                }
                 Effect::Unsent(probe, reason) => self.probe_unsent(probe, reason),
                 Effect::Untold => self.counters.icmp_errors_suppressed.add(1),
             }
@@ -409,15 +415,14 @@ impl<G: Grace> Control<G> {
         taken
     }
 
-    /// Says on every network which Ethernet address our addresses have now (RFC 5227 §3), so that neighbours that
+    /// Says on every network which Ethernet address our addresses have now (RFC 5227 §3, RFC 4861 §7.2.6), so that neighbours that
     /// knew another gateway with these addresses send to this one.
     pub fn announce(&self, out: &mut impl Egress) {
         for (interface, network) in &self.fabric.current.networks {
             let own = network.addresses.iter().map(IpNet::addr);
             for address in own.chain(self.fabric.spoken_for(*interface)) {
-                if let Some(announcement) = self.link(*interface).announcement(address) {
-                    self.originate(interface.port, &announcement, out);
-                }
+                let announcement = self.link(*interface).announcement(address);
+                self.originate(interface.port, &announcement, out);
             }
         }
     }

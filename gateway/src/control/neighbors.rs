@@ -1,4 +1,5 @@
-//! Neighbours: who has which address on the connected networks, as ARP tells (RFC 826, RFC 5227).
+//! Neighbours: who has which address on the connected networks, as ARP tells (RFC 826, RFC 5227) and neighbour
+//! discovery (RFC 4861).
 //!
 //! A state machine without network and without clock: it is told what was heard and what time it is, and answers
 //! with [`Effect`]s for its owner to carry out, in order. Packets that wait for an answer are held here; every one
@@ -15,9 +16,10 @@ use nvgw_types::{InterfaceId, MacAddr, NeighborId};
 
 use super::desired::{Hop, InterfaceKey};
 use super::time::Nanos;
+use crate::tables::exchange::Ingress;
 use crate::telemetry::DropReason;
-pub use entry::State;
-use entry::{Entry, Phase};
+use entry::{Entry, Phase, Trust};
+pub use entry::{State, Told};
 use frame::Waiting;
 pub use frame::{Frame, Origin};
 use share::{Party, Shares};
@@ -55,7 +57,7 @@ pub const fn interface_of_hosts(id: NeighborId) -> Option<InterfaceId> {
 /// What the owner has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Ask for the address: by broadcast, or of the station that had it last.
+    /// Ask for the address: everyone, or the station that had it last.
     Ask {
         /// The address.
         hop: Hop,
@@ -70,8 +72,17 @@ pub enum Effect {
     Forgotten(Hop),
     /// Send a frame, complete now.
     Send(Hop, Frame),
-    /// Packets ended here.
-    Dropped(DropReason, u64),
+    /// A packet ended here.
+    Dropped(DropReason),
+    /// A packet that came in ended here, as its next hop does not answer: its sender may be told.
+    Undelivered {
+        /// Where it came in.
+        ingress: Ingress,
+        /// The next hop.
+        hop: Hop,
+        /// The frame that it was to leave in.
+        frame: Vec<u8>,
+    },
     /// The probe of this number ended here.
     Unsent(u16, DropReason),
     /// An ICMP error ended here: the sender of the packet that it is about is not told.
@@ -204,7 +215,7 @@ impl Neighbors {
         if !entry.configured {
             self.unlearn(hop.interface, entry.asker);
         }
-        self.drop_held(hop.interface, entry.into_held(), effects);
+        self.drop_held(hop, entry.into_held(), effects);
     }
 
     /// Takes a frame for a host of a connected network that may have no entry yet.
@@ -229,7 +240,7 @@ impl Neighbors {
         }
         let full = !self.waiting.admits(hop.interface, &frame);
         match &mut entry.phase {
-            Phase::Failed => effects.push(frame.refused(DropReason::NeighborUnresolved)),
+            Phase::Failed => effects.push(frame.undelivered(hop)),
             Phase::Asking { held, .. } if full || held.len() >= HELD_EACH => {
                 effects.push(frame.refused(DropReason::HoldQueueFull));
             }
@@ -260,13 +271,22 @@ impl Neighbors {
         }
     }
 
-    /// Notes that a station said the address is its own. A neighbour that has no entry gets one only where `create`
-    /// is set (the station asked for an address of ours, RFC 826) and its network has room.
-    pub fn heard(&mut self, now: Nanos, hop: Hop, mac: MacAddr, create: bool, effects: &mut Vec<Effect>) {
+    /// Notes what a station said of an address. A neighbour that has no entry gets one only where `create` is set (the
+    /// station asked for an address of ours, RFC 826, RFC 4861 §7.2.3) and its network has room.
+    pub fn heard(&mut self, now: Nanos, hop: Hop, told: Told, create: bool, effects: &mut Vec<Effect>) {
+        // Nor does an advertisement make an entry (RFC 4861 §7.2.5).
+        let create = create && !matches!(told, Told::Advertisement { .. });
         let known = self.id(hop).or_else(|| if create { self.learn(now, hop) } else { None });
-        let Some(id) = known else { return };
-        if self.entries.get(&id).is_some_and(|entry| !matches!(entry.phase, Phase::Static(_))) {
-            self.settle(now, id, Phase::Reachable(mac), mac, effects);
+        let Some((id, entry)) = known.and_then(|id| Some((id, self.entries.get(&id)?))) else { return };
+        match entry.follows(told) {
+            Some((mac, Trust::Reachable)) => {
+                self.settle(now, id, Phase::Reachable(mac), mac, effects);
+            }
+            Some((mac, Trust::Doubtful)) => {
+                self.settle(now, id, Phase::Verifying { mac, asked: 1 }, mac, effects);
+                effects.push(Effect::Ask { hop, station: Some(mac) });
+            }
+            None => {}
         }
     }
 
@@ -295,7 +315,7 @@ impl Neighbors {
             }
             Phase::Asking { .. } => {
                 let held = self.enter(now, id, Phase::Failed, Some(now.after(FAILED)));
-                self.drop_held(hop.interface, held, effects);
+                self.drop_held(hop, held, effects);
             }
             &mut Phase::Reachable(mac) => {
                 self.enter(now, id, Phase::Verifying { mac, asked: 1 }, Some(now.after(RETRY)));
@@ -337,7 +357,11 @@ impl Neighbors {
         if let Some(party) = entry.asker.take() {
             self.in_question.remove(party);
         }
-        let due = matches!(phase, Phase::Reachable(_)).then(|| now.after(REACHABLE));
+        let due = match phase {
+            Phase::Reachable(_) => Some(now.after(REACHABLE)),
+            Phase::Verifying { .. } => Some(now.after(RETRY)),
+            _ => None,
+        };
         let held = self.enter(now, id, phase, due);
         if before != Some(mac) {
             effects.push(Effect::Resolved(hop));
@@ -420,18 +444,9 @@ impl Neighbors {
         id
     }
 
-    fn drop_held(&mut self, network: InterfaceKey, held: VecDeque<Frame>, effects: &mut Vec<Effect>) {
-        self.waiting.end(network, &held);
-        let mut packets = 0;
-        for frame in held {
-            match frame.refused(DropReason::NeighborUnresolved) {
-                Effect::Dropped(_, one) => packets += one,
-                other => effects.push(other),
-            }
-        }
-        if packets > 0 {
-            effects.push(Effect::Dropped(DropReason::NeighborUnresolved, packets));
-        }
+    fn drop_held(&mut self, hop: Hop, held: VecDeque<Frame>, effects: &mut Vec<Effect>) {
+        self.waiting.end(hop.interface, &held);
+        effects.extend(held.into_iter().map(|frame| frame.undelivered(hop)));
     }
 }
 

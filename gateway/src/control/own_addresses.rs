@@ -99,14 +99,12 @@ impl<G: Grace> Control<G> {
         for effect in std::mem::take(&mut self.detected) {
             match effect {
                 Effect::Probe(own) => {
-                    if let Some(probe) = self.link(own.interface).probe(own.address) {
-                        self.originate(own.interface.port, &probe, out);
-                    }
+                    let probe = self.link(own.interface).probe(own.address);
+                    self.originate(own.interface.port, &probe, out);
                 }
                 Effect::Announce(own) => {
-                    if let Some(announcement) = self.link(own.interface).announcement(own.address) {
-                        self.originate(own.interface.port, &announcement, out);
-                    }
+                    let announcement = self.link(own.interface).announcement(own.address);
+                    self.originate(own.interface.port, &announcement, out);
                 }
                 Effect::Changed { own, state, claimed_by } => {
                     self.deferred.push(Found { own, state, claimed_by });
@@ -122,7 +120,7 @@ impl<G: Grace> Control<G> {
         }
     }
 
-    /// Notes an ARP packet of another station that speaks of an address of ours; whether it did.
+    /// Notes a packet of another station that speaks of an address of ours; whether it did.
     pub(super) fn note_claim(&mut self, now: Nanos, own: Hop, station: MacAddr, heard: Heard) -> bool {
         let ours = self.detection.state(own).is_some();
         self.detection.heard(now, own, station, heard, &mut self.detected);

@@ -117,7 +117,7 @@ impl Probes {
         let probe = self.under_way.get(&number.sequence)?;
         let whole = match outcome {
             Outcome::Reply { size } => size == probe.size,
-            Outcome::TimeExceeded | Outcome::Unreachable { .. } => true,
+            Outcome::TimeExceeded | Outcome::Unreachable { .. } | Outcome::TooBig { .. } => true,
         };
         let fits = number.identifier == self.identifier
             && probe.sent.is_some()

@@ -1,18 +1,19 @@
-//! What workers hand over: ARP, ICMP echo to the gateway's own addresses and answers to its own, packets whose next hop
+//! What workers hand over: what neighbours say, ICMP echo to the gateway's own addresses and answers to its own, packets whose next hop
 //! is not known, packets whose [senders](super::errors) are to hear of their end.
 //!
 //! A reply takes the way that the tables give it, as any packet to its destination would: an echo reply on the
 //! provider network follows the provider routes, one on an external network or in a tenant's VRF that VRF's routes.
 //! An ARP reply goes to who asked.
 
+mod on_link;
+
 use std::net::IpAddr;
 
 use nvgw_config::SiteIndex;
-use nvgw_types::{InterfaceId, NeighborId, VrfId, Vsid};
+use nvgw_types::{InterfaceId, MacAddr, NeighborId, VrfId, Vsid};
 use zerocopy::IntoBytes;
 
 use super::desired::{Hop, InterfaceKey, Role};
-use super::detection::Heard;
 use super::frames::{self, EchoReply, Link};
 use super::learning::Seen;
 use super::neighbors::{Effect, Frame, Origin, interface_of_hosts};
@@ -23,7 +24,7 @@ use crate::packet::arp::{Arp, Operation};
 use crate::packet::ethernet;
 use crate::tables::Grace;
 use crate::tables::entries::{Reach, Record, Rewrite, ScopedAddress, Target, from_ip};
-use crate::tables::exchange::Punt;
+use crate::tables::exchange::{Ingress, Punt};
 use crate::telemetry::DropReason;
 
 /// VRFs that a packet may pass: a tenant's, an external network's, and another tenant's behind it.
@@ -45,7 +46,7 @@ impl<G: Grace> Control<G> {
     pub fn handle_punt(&mut self, now: Nanos, punt: Punt, frame: &[u8], out: &mut impl Egress) {
         let mut effects = Vec::new();
         let ended = match punt {
-            Punt::Neighbor { interface } => self.arp(now, interface, frame, &mut effects, out),
+            Punt::Neighbor { interface } => self.neighbor(now, interface, frame, &mut effects, out),
             Punt::Local { interface } => self.local(now, interface, frame, &mut effects),
             Punt::Overlay { vsid, vrf } => self.overlay(now, vsid, vrf, frame, &mut effects),
             Punt::Learn { vsid, vrf, provider, reason } => {
@@ -72,52 +73,6 @@ impl<G: Grace> Control<G> {
         self.check_up(now, out);
     }
 
-    fn arp(
-        &mut self,
-        now: Nanos,
-        interface: InterfaceId,
-        frame: &[u8],
-        effects: &mut Vec<Effect>,
-        out: &mut impl Egress,
-    ) -> Ended {
-        const IGNORED: DropReason = DropReason::ArpIgnored;
-        let key = self.fabric.interface_key(interface).ok_or(IGNORED)?;
-        let received = frames::read(frame).filter(|r| r.ethertype == ethernet::ARP).ok_or(IGNORED)?;
-        let (arp, operation) = Arp::checked(received.payload).ok_or(IGNORED)?;
-        let mac = arp.sender_mac();
-        let (sender, target) = (IpAddr::from(arp.sender()), IpAddr::from(arp.target()));
-        if mac == self.fabric.mac(key) {
-            return Err(DropReason::OwnPacket);
-        }
-        if !mac.is_station() {
-            return Err(IGNORED);
-        }
-        if self.note_claim(now, Hop { interface: key, address: sender }, mac, Heard::Claim) {
-            return Err(IGNORED);
-        }
-        // A probe asks before its sender has an address (RFC 5227 §2.1.1): there is nothing to learn from it.
-        let probe = sender.is_unspecified() && operation == Operation::Request;
-        if probe {
-            self.note_claim(now, Hop { interface: key, address: target }, mac, Heard::Probe);
-        }
-        let network = self.fabric.network(key).ok_or(IGNORED)?;
-        // Nobody else has an address that the gateway speaks for.
-        let ours = self.fabric.speaks_for(key, sender);
-        if !probe && (ours || network.own_address_toward(sender).is_none()) {
-            return Err(IGNORED);
-        }
-        let owned = network.owns(target) || self.fabric.speaks_for(key, target);
-        let asks_us = operation == Operation::Request && owned;
-        if !probe {
-            self.neighbors.heard(now, Hop { interface: key, address: sender }, mac, asks_us, effects);
-        }
-        if asks_us {
-            let reply = self.link(key).arp_reply(arp.target(), mac, arp.sender());
-            self.originate(key.port, &reply, out);
-        }
-        Ok(End::Consumed)
-    }
-
     fn local(
         &mut self,
         now: Nanos,
@@ -135,8 +90,18 @@ impl<G: Grace> Control<G> {
         if self.take_answer(now, side, frame) {
             return Ok(End::Consumed);
         }
-        let reply = echo(frame)?;
+        let Some((reply, station)) = echo(frame) else {
+            self.tell_unserved(now, Ingress::Outside(interface), frame, effects);
+            return Err(UNSUPPORTED);
+        };
         let ours = self.fabric.network(key).is_some_and(|network| network.owns(reply.asked));
+        if self.is_link_local(key, reply.asked) {
+            // Nobody from beyond the link can have sent it: back to where it came from.
+            let bytes = self.link(key).packet(station, &reply.packet);
+            let hop = Hop { interface: key, address: reply.asker };
+            effects.push(Effect::Send(hop, Frame { bytes, origin: Origin::Answer }));
+            return Ok(End::Passed);
+        }
         match role {
             Role::Site if ours => self.answer_provider(now, &reply, effects),
             Role::Site => Err(UNSUPPORTED),
@@ -159,7 +124,10 @@ impl<G: Grace> Control<G> {
         if self.take_answer(now, Side::Vrf(vrf), frame) {
             return Ok(End::Consumed);
         }
-        let reply = echo(frame)?;
+        let Some((reply, _)) = echo(frame) else {
+            self.tell_unserved(now, Ingress::Tenant(vrf), frame, effects);
+            return Err(DropReason::LocalUnsupported);
+        };
         self.answer(now, vrf, &reply, DropReason::VirtualRouteMissing, effects)
     }
 
@@ -219,7 +187,7 @@ impl<G: Grace> Control<G> {
         if reply.packet.len() > usize::from(path.fits(network.mtu)) {
             return Err(DropReason::MtuExceeded);
         }
-        let bytes = self.link(interface).packet(&reply.packet);
+        let bytes = self.link(interface).packet(MacAddr::ZERO, &reply.packet);
         let hop = Hop { interface, address: path.next_hop };
         self.neighbors.submit_to_host(now, hop, Frame { bytes, origin: Origin::Answer }, effects);
         Ok(End::Passed)
@@ -234,7 +202,7 @@ impl<G: Grace> Control<G> {
         missing: DropReason,
         effects: &mut Vec<Effect>,
     ) -> Ended {
-        if self.route(vrf, reply.asked).1 != Target::Local {
+        if self.route(vrf, reply.asked).1 != Target::Local || self.is_anycast(vrf, reply.asked) {
             return Err(DropReason::LocalUnsupported);
         }
         // Nobody but a stranger with a forged address asks from there: workers translate, and this does not.
@@ -340,12 +308,11 @@ pub(super) fn usable(rewrite: &Rewrite, length: usize) -> Result<NeighborId, Dro
     }
 }
 
-/// The answer to the echo request in a frame to this station alone; everything else has none.
-fn echo(frame: &[u8]) -> Result<EchoReply, DropReason> {
-    let received =
-        frames::read(frame).filter(|r| r.ethertype == ethernet::IPV4 && !r.destination.is_multicast());
-    let packet = received.map(|received| received.payload);
-    packet.and_then(frames::echo_reply).ok_or(DropReason::LocalUnsupported)
+/// The answer to the echo request in a frame to this station alone, and the station that asks; everything else has none.
+fn echo(frame: &[u8]) -> Option<(EchoReply, MacAddr)> {
+    let received = frames::read(frame).filter(|received| !received.destination.is_multicast())?;
+    let is_ip = matches!(received.ethertype, ethernet::IPV4 | ethernet::IPV6);
+    is_ip.then_some((frames::echo_reply(received.payload)?, received.source))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod changes;
 mod hosts;
+mod ipv6;
 mod kept;
 mod learn;
 mod nat;

@@ -33,8 +33,6 @@ pub const NEXT_HEADER: u8 = 1;
 pub const ECHO_REQUEST: u8 = 128;
 /// Type of an echo reply.
 pub const ECHO_REPLY: u8 = 129;
-/// Type of a redirect, about which no errors are told either.
-pub const REDIRECT: u8 = 137;
 
 /// Whether a type is an error's (RFC 4443 §2.1).
 #[inline(always)]

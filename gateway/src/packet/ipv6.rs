@@ -11,6 +11,8 @@ pub const HEADER: usize = 40;
 pub const ICMP: u8 = 58;
 /// Next header: a fragment header.
 pub const FRAGMENT: u8 = 44;
+/// Next header: nothing follows (RFC 8200 §4.7).
+pub const NOTHING: u8 = 59;
 /// Length of a fragment header.
 pub const FRAGMENT_HEADER: usize = 8;
 /// The least MTU of a link that IPv6 goes over (RFC 8200 §5).

@@ -18,6 +18,15 @@ pub const ROUTER_ADVERTISEMENT: u8 = 134;
 pub const NEIGHBOR_SOLICITATION: u8 = 135;
 /// Type of a neighbour advertisement.
 pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;
+/// Type of a redirect.
+pub const REDIRECT: u8 = 137;
+
+/// Whether an ICMPv6 type is one that neighbours exchange: solicitations, advertisements, redirects.
+#[inline(always)]
+#[must_use]
+pub const fn is_discovery(kind: u8) -> bool {
+    matches!(kind, ROUTER_SOLICITATION..=REDIRECT)
+}
 
 /// All nodes of a link.
 pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);

@@ -102,11 +102,12 @@ drop_reasons! {
     NatLogFull = "nat-log-full", None, "A port block cannot be handed out, since the log of the ones before is not written yet.";
     HandOverFull = "hand-over-full", None, "The queue to the worker that owns the packet's sessions is full.";
     // Neighbours.
-    NeighborUnresolved = "neighbor-unresolved", Some("Neighbour unresolved"), "The next hop did not answer ARP.";
+    NeighborUnresolved = "neighbor-unresolved", Some("Neighbour unresolved"), "The next hop did not answer ARP or neighbour discovery.";
     HoldQueueFull = "hold-queue-full", None, "Too many packets already wait for the next hop's answer.";
     // The gateway's own addresses.
     LocalUnsupported = "local-unsupported", None, "A packet to the gateway itself is none that it answers.";
     ArpIgnored = "arp-ignored", None, "An ARP packet that is malformed or contradicts the configuration.";
+    DiscoveryIgnored = "discovery-ignored", None, "A neighbour discovery packet that is malformed or contradicts the configuration.";
     // Resources.
     PuntPoliced = "punt-policed", None, "More packets of this kind are for the control thread than it takes from one port, network or tenant.";
     PuntQueueFull = "punt-queue-full", None, "The control thread's queue for packets of this kind is full.";

@@ -131,8 +131,8 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         "events": events,
         "alarms": alarms(&doctor),
         "doctor": doctor,
-        "packets": balance,
         "punts": punts(totals),
+        "packets": balance,
         "icmp_errors": {
             "sent": sum(|c| c.icmp_errors_sent.get()),
             "suppressed": sum(|c| c.icmp_errors_suppressed.get()),

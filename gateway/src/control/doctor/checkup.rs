@@ -114,7 +114,7 @@ impl<G: Grace> Control<G> {
     /// Begins with a provider address; one that no packet reaches is for the first stage to tell.
     fn begin_path(&mut self, now: Nanos, checkup: &mut Checkup, peer: IpAddr, out: &mut impl Egress) {
         let Some(hop) = self.hop_of(peer) else { return };
-        let Some(mtu) = self.fabric.network(hop.interface).map(|network| network.mtu) else { return };
+        let mtu = self.provider_mtu(peer, hop.interface);
         if self.neighbors.mac(hop).is_none() {
             if self.neighbors.state(hop) == Some(State::Failed) {
                 return;
@@ -131,8 +131,7 @@ impl<G: Grace> Control<G> {
 
     fn probe_path(&mut self, now: Nanos, peer: IpAddr, size: u16, out: &mut impl Egress) {
         let world = ProbeWorld::Provider { from: None };
-        let request =
-            ProbeRequest { world, to: peer.into(), size, df: true, ttl: TTL, timeout_ms: TIMEOUT_MS };
+        let request = ProbeRequest { world, to: peer, size, df: true, ttl: TTL, timeout_ms: TIMEOUT_MS };
         self.probe(now, Asker::Checkup(peer), &request, out);
     }
 }

@@ -2,11 +2,19 @@
 
 use std::net::IpAddr;
 
+use nvgw_types::Family;
+
 use crate::control::desired::Hop;
 use crate::diagnosis::ProbeOutcome;
+use crate::packet::ipv6;
 
-/// What every network must carry whole (RFC 791), and so what tells a dead path from a narrow one.
-const SMALL: u16 = 68;
+/// What every network must carry whole (RFC 791, RFC 8200 §5), and so what tells a dead path from a narrow one.
+const fn small(family: Family) -> u16 {
+    match family {
+        Family::V4 => 68,
+        Family::V6 => ipv6::LEAST_MTU,
+    }
+}
 /// Ethernet's own MTU: where a path is narrow, most are so.
 const ETHERNET: u16 = 1500;
 /// Probes that a search takes at most.
@@ -72,8 +80,11 @@ impl Path {
         let passed = match outcome {
             ProbeOutcome::Reply { .. } => true,
             ProbeOutcome::TimedOut { .. } => false,
-            ProbeOutcome::Unreachable { code: 4, mtu, .. } => {
-                self.hint = mtu.filter(|mtu| (SMALL..self.mtu).contains(mtu)).or(self.hint);
+            // Too big, as IPv4 and as IPv6 say it.
+            ProbeOutcome::Unreachable { from, code, mtu, .. }
+                if mtu.is_some() || (from.is_ipv4() && *code == 4) =>
+            {
+                self.hint = mtu.filter(|mtu| (self.small()..self.mtu).contains(mtu)).or(self.hint);
                 false
             }
             ProbeOutcome::Unreachable { from, reason, .. } => {
@@ -84,7 +95,7 @@ impl Path {
         };
         match self.stage {
             Stage::Full if passed => Next::Known(Verdict::Full),
-            Stage::Full => self.probe(Stage::Small, SMALL.min(self.mtu)),
+            Stage::Full => self.probe(Stage::Small, self.small().min(self.mtu)),
             Stage::Small if passed => {
                 self.passed = self.asked;
                 // Without word of a router the full packet may just have been lost.
@@ -94,6 +105,10 @@ impl Path {
             Stage::Small => Next::Known(Verdict::Silent),
             Stage::Search => self.search(passed),
         }
+    }
+
+    fn small(&self) -> u16 {
+        small(Family::of(self.hop.address))
     }
 
     fn probe(&mut self, stage: Stage, size: u16) -> Next {

@@ -58,7 +58,8 @@ fn counted(control: &Control<LocalGrace>) -> (u64, u64) {
 
 /// The error that is owed for a packet.
 fn error(from: [u8; 4], packet: &[u8]) -> Vec<u8> {
-    Refused::read(packet).expect("may be told").answer(IcmpError::TimeExceeded, from.into(), 1500)
+    let refused = Refused::read(packet).expect("may be told");
+    refused.answer(IcmpError::TimeExceeded, from.into(), 1500).expect("of its family")
 }
 
 #[test]

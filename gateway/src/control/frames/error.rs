@@ -1,193 +1,66 @@
-//! ICMP errors that the gateway makes itself.
+//! ICMP errors that the gateway makes itself, about packets of either family.
 
-use std::net::Ipv4Addr;
+mod ipv4;
+mod ipv6;
 
-use zerocopy::IntoBytes;
+use std::net::IpAddr;
 
 use super::TTL;
-use crate::packet::ipv4::{self, Ipv4};
-use crate::packet::{icmp, transport};
+use crate::packet::ipv4::{ICMP, TCP, UDP};
+use crate::packet::ipv6::{ICMP as ICMPV6, NOTHING};
 use crate::tables::exchange::IcmpError;
 
-/// The longest error, in bytes of its IP packet: every host takes as much (RFC 1812 §4.3.2.3).
-const LONGEST: u16 = 576;
-/// The least MTU that there can be (RFC 791); a smaller one would be a lie, or an attack (RFC 1191 §3).
-const LEAST_MTU: u16 = 68;
-/// Type of service of an error: precedence internetwork control (RFC 1812 §4.3.2.5).
+/// Type of service, or traffic class, of an error: precedence internetwork control (RFC 1812 §4.3.2.5).
 pub(in crate::control) const TOS: u8 = 0xc0;
 
 /// A packet whose sender may be told of its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::control) struct Refused<'p> {
-    pub(in crate::control) source: Ipv4Addr,
-    pub(in crate::control) destination: Ipv4Addr,
+    pub(in crate::control) source: IpAddr,
+    pub(in crate::control) destination: IpAddr,
+    /// The protocol that it carries.
+    protocol: u8,
+    /// Where it names that protocol, in bytes from its start.
+    named_at: usize,
+    is_fragment: bool,
     /// The packet, or its start, without anything that follows it.
     packet: &'p [u8],
 }
 
 impl<'p> Refused<'p> {
-    /// Reads an IP packet, or the start of one. `None` where no error may be sent about it (RFC 1812 §4.3.2.7): its
-    /// header is invalid, it is an error itself or a later fragment, its sender or its destination is no single host.
-    /// ICMP that is no query counts as an error: of a type that nobody knows, there is no telling.
+    /// Reads an IP packet, or the start of one. `None` where no error may be sent about it (RFC 1812 §4.3.2.7, RFC 4443
+    /// §2.4): its header is invalid, it is an error itself or a later fragment, its sender or its destination is no
+    /// single host.
     pub(in crate::control) fn read(packet: &'p [u8]) -> Option<Self> {
-        let header = Ipv4::checked(packet, usize::from(u16::MAX)).ok()?;
-        let (source, destination) = (header.source(), header.destination());
-        let packet = &packet[..packet.len().min(header.total_length())];
-        let query = || packet.get(header.header_length()).is_some_and(|kind| transport::is_query(*kind));
-        let may_be_told = !header.is_later_fragment()
-            && ipv4::may_send(source)
-            && ipv4::may_send(destination)
-            && (header.protocol() != ipv4::ICMP || query());
-        may_be_told.then_some(Self { source: source.into(), destination: destination.into(), packet })
+        match packet.first()? >> 4 {
+            6 => ipv6::read(packet),
+            _ => ipv4::read(packet),
+        }
+    }
+
+    /// What to tell of the packet where it is for an address of ours, and nothing here waits for it. `None`: nothing.
+    pub(in crate::control) const fn unserved(&self) -> Option<IcmpError> {
+        match (self.source, self.protocol) {
+            // Nobody has seen the rest of it (RFC 1122 §3.3.2).
+            _ if self.is_fragment => None,
+            (IpAddr::V4(_), ICMP) | (IpAddr::V6(_), ICMPV6 | NOTHING) => None,
+            (_, TCP | UDP) => Some(IcmpError::PortUnreachable),
+            _ => Some(IcmpError::ProtocolUnreachable),
+        }
     }
 
     /// The error, as a whole IP packet from that address of ours, which quotes as much of the packet as goes into it.
-    /// The way to its sender takes packets of up to `mtu` bytes.
-    pub(in crate::control) fn answer(&self, error: IcmpError, from: Ipv4Addr, mtu: u16) -> Vec<u8> {
-        let (kind, code, fits) = match error {
-            IcmpError::TimeExceeded => (icmp::TIME_EXCEEDED, icmp::IN_TRANSIT, 0),
-            IcmpError::NetUnreachable => (icmp::UNREACHABLE, icmp::NET_UNREACHABLE, 0),
-            IcmpError::HostUnreachable => (icmp::UNREACHABLE, icmp::HOST_UNREACHABLE, 0),
-            IcmpError::PortUnreachable => (icmp::UNREACHABLE, icmp::PORT_UNREACHABLE, 0),
-            IcmpError::ProtocolUnreachable => (icmp::UNREACHABLE, icmp::PROTOCOL_UNREACHABLE, 0),
-            IcmpError::AdminProhibited => (icmp::UNREACHABLE, icmp::ADMIN_PROHIBITED, 0),
-            IcmpError::FragmentationNeeded { mtu } => {
-                (icmp::UNREACHABLE, icmp::FRAGMENTATION_NEEDED, mtu.max(LEAST_MTU))
-            }
-        };
-        let room = usize::from(mtu.clamp(LEAST_MTU, LONGEST)) - ipv4::HEADER - icmp::HEADER;
-        let message = icmp::error(kind, code, fits, &self.packet[..self.packet.len().min(room)]);
-        let mut header = Ipv4::new(from, self.source, ipv4::ICMP, TTL, message.len() as u16);
-        header.set_tos(TOS);
-        [header.as_bytes(), &message].concat()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::packet::checksum;
-    use proptest::prelude::*;
-
-    const FROM: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 1);
-
-    /// A packet without options and what follows its header, checksum right.
-    fn packet(source: [u8; 4], destination: [u8; 4], protocol: u8, payload: &[u8]) -> Vec<u8> {
-        let header = Ipv4::new(source.into(), destination.into(), protocol, 1, payload.len() as u16);
-        [header.as_bytes(), payload].concat()
-    }
-
-    /// The same with other flags and fragment offset.
-    fn fragment(mut packet: Vec<u8>, word: [u8; 2]) -> Vec<u8> {
-        packet[6..8].copy_from_slice(&word);
-        packet[10..12].fill(0);
-        let sum = !checksum::sum(&packet[..20]);
-        packet[10..12].copy_from_slice(&sum.to_be_bytes());
-        packet
-    }
-
-    fn datagram(payload: usize) -> Vec<u8> {
-        packet([10, 0, 1, 5], [192, 0, 2, 1], ipv4::UDP, &vec![0xa5; payload])
-    }
-
-    #[test]
-    fn as_another_implementation_writes_it() {
-        // scapy: IP(src="10.0.1.1", dst="10.0.1.5", tos=0xc0, id=0, flags="DF", ttl=64)/ICMP(type=11, code=0)
-        //        /Raw(bytes(IP(src="10.0.1.5", dst="192.0.2.1", id=0, flags="DF", ttl=1, proto=17)/Raw(b"\xa5"*8)))
-        let sent = datagram(8);
-        #[rustfmt::skip]
-        let head = [
-            0x45, 0xc0, 0, 56, 0, 0, 0x40, 0, 64, 1, 0x24, 0x00, 10, 0, 1, 1, 10, 0, 1, 5,
-            11, 0, 0x5e, 0x69, 0, 0, 0, 0,
-        ];
-        let told = Refused::read(&sent).expect("may be told").answer(IcmpError::TimeExceeded, FROM, 1500);
-        assert_eq!(told[28..], sent);
-        assert_eq!(told[..28], head);
-    }
-
-    #[test]
-    fn each_error_has_its_type_and_code() {
-        let sent = datagram(8);
-        let refused = Refused::read(&sent).expect("may be told");
-        let head = |error| {
-            let told = refused.answer(error, FROM, 1500);
-            assert_eq!((checksum::sum(&told[..20]), checksum::sum(&told[20..])), (0xffff, 0xffff));
-            [told[20], told[21], told[24], told[25], told[26], told[27]]
-        };
-        assert_eq!(head(IcmpError::TimeExceeded), [11, 0, 0, 0, 0, 0]);
-        assert_eq!(head(IcmpError::NetUnreachable), [3, 0, 0, 0, 0, 0]);
-        assert_eq!(head(IcmpError::HostUnreachable), [3, 1, 0, 0, 0, 0]);
-        assert_eq!(head(IcmpError::PortUnreachable), [3, 3, 0, 0, 0, 0]);
-        assert_eq!(head(IcmpError::FragmentationNeeded { mtu: 1458 }), [3, 4, 0, 0, 5, 0xb2]);
-        assert_eq!(head(IcmpError::FragmentationNeeded { mtu: 67 }), [3, 4, 0, 0, 0, 68]);
-    }
-
-    #[test]
-    fn quotes_as_much_as_there_is_and_goes() {
-        let told = |bytes: &[u8], mtu| {
-            Refused::read(bytes).expect("may be told").answer(IcmpError::NetUnreachable, FROM, mtu)
-        };
-        for length in [0, 1, 527, 528, 529, 1480] {
-            let sent = datagram(length);
-            let quoted = sent.len().min(548);
-            assert_eq!(told(&sent, 1500)[28..], sent[..quoted], "{length}");
-            let padded = [&sent[..], &[0; 26]].concat();
-            assert_eq!(told(&padded, 1500)[28..], sent[..quoted], "{length}, padded");
-        }
-        let sent = datagram(1000);
-        assert_eq!(told(&sent[..48], 1500)[28..], sent[..48], "only the start is known");
-        assert_eq!(told(&sent, 300).len(), 300, "the way back is narrow");
-        assert_eq!(told(&sent, 576).len(), 576);
-    }
-
-    #[test]
-    fn errors_about_errors_are_forbidden() {
-        let may_be_told = |kind: &u8| {
-            let message = [*kind, 0, 0, 0, 0, 0, 0, 0];
-            Refused::read(&packet([10, 0, 1, 5], [192, 0, 2, 1], ipv4::ICMP, &message)).is_some()
-        };
-        let queries: Vec<u8> = (0..=u8::MAX).filter(may_be_told).collect();
-        assert_eq!(queries, [0, 8, 13, 14, 15, 16, 17, 18]);
-        assert_eq!(Refused::read(&packet([10, 0, 1, 5], [192, 0, 2, 1], ipv4::ICMP, &[])), None, "no type");
-    }
-
-    #[test]
-    fn only_the_first_fragment_is_told_of() {
-        assert!(Refused::read(&fragment(datagram(8), [0x20, 0])).is_some());
-        assert_eq!(Refused::read(&fragment(datagram(8), [0x20, 1])), None);
-        assert_eq!(Refused::read(&fragment(datagram(8), [0, 185])), None);
-    }
-
-    #[test]
-    fn sender_and_destination_are_single_hosts() {
-        for other in
-            [[0, 0, 0, 0], [0, 1, 2, 3], [127, 0, 0, 1], [224, 0, 0, 1], [240, 0, 0, 1], [255, 255, 255, 255]]
-        {
-            assert_eq!(Refused::read(&packet(other, [192, 0, 2, 1], ipv4::UDP, &[0; 8])), None, "{other:?}");
-            assert_eq!(Refused::read(&packet([10, 0, 1, 5], other, ipv4::UDP, &[0; 8])), None, "{other:?}");
+    /// The way to its sender takes packets of up to `mtu` bytes. `None`: the address is not of the packet's family.
+    pub(in crate::control) fn answer(&self, error: IcmpError, from: IpAddr, mtu: u16) -> Option<Vec<u8>> {
+        match (from, self.source) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => Some(ipv4::answer(self, error, from, to, mtu)),
+            (IpAddr::V6(from), IpAddr::V6(to)) => Some(ipv6::answer(self, error, from, to, mtu)),
+            _ => None,
         }
     }
 
-    #[test]
-    fn an_invalid_header_is_none() {
-        let sent = datagram(8);
-        for length in 0..20 {
-            assert_eq!(Refused::read(&sent[..length]), None, "{length} bytes");
-        }
-        for (at, value) in [(0, 0x65), (0, 0x44), (3, 19), (8, 2)] {
-            let mut broken = sent.clone();
-            broken[at] = value;
-            assert_eq!(Refused::read(&broken), None, "byte {at}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_told_of_without_harm(bytes: Vec<u8>, mtu: u16, fits: u16) {
-            if let Some(refused) = Refused::read(&bytes) {
-                let told = refused.answer(IcmpError::FragmentationNeeded { mtu: fits }, FROM, mtu);
-                prop_assert!(told.len() <= 576);
-            }
-        }
+    /// The packet's start, of `room` bytes at most.
+    fn quoted(&self, room: usize) -> &'p [u8] {
+        &self.packet[..self.packet.len().min(room)]
     }
 }

@@ -4,48 +4,6 @@ use crate::control::fixture::ip;
 const OURS: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xa0]);
 const THEIRS: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x0b]);
 
-#[test]
-fn an_arp_request_on_a_vlan() {
-    let link = Link { mac: OURS, vlan: 20 };
-    let frame = link.ask(None, ip("100.64.20.10"), ip("100.64.20.2")).expect("one family");
-    #[rustfmt::skip]
-    assert_eq!(frame, [
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0xa0, 0x81, 0, 0, 20, 0x08, 0x06,
-        0, 1, 0x08, 0, 6, 4, 0, 1,
-        2, 0, 0, 0, 0, 0xa0, 100, 64, 20, 10,
-        0, 0, 0, 0, 0, 0, 100, 64, 20, 2,
-    ]);
-    let again = link.ask(Some(THEIRS), ip("100.64.20.10"), ip("100.64.20.2")).expect("one family");
-    assert_eq!((&again[..6], &again[6..]), (&THEIRS.0[..], &frame[6..]));
-}
-
-#[test]
-fn an_arp_probe_claims_nothing_and_an_announcement_does() {
-    let link = Link { mac: OURS, vlan: 0 };
-    #[rustfmt::skip]
-    let mut expected = [
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0xa0, 0x08, 0x06,
-        0, 1, 0x08, 0, 6, 4, 0, 1,
-        2, 0, 0, 0, 0, 0xa0, 0, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 100, 64, 20, 10,
-    ];
-    assert_eq!(link.probe(ip("100.64.20.10")), Some(expected.to_vec()));
-    expected[28..32].copy_from_slice(&[100, 64, 20, 10]);
-    assert_eq!(link.announcement(ip("100.64.20.10")), Some(expected.to_vec()));
-}
-
-#[test]
-fn an_untagged_arp_reply() {
-    let frame = Link { mac: OURS, vlan: 0 }.arp_reply([10, 0, 0, 1].into(), THEIRS, [10, 0, 0, 9].into());
-    #[rustfmt::skip]
-    assert_eq!(frame, [
-        2, 0, 0, 0, 0, 0x0b, 2, 0, 0, 0, 0, 0xa0, 0x08, 0x06,
-        0, 1, 0x08, 0, 6, 4, 0, 2,
-        2, 0, 0, 0, 0, 0xa0, 10, 0, 0, 1,
-        2, 0, 0, 0, 0, 0x0b, 10, 0, 0, 9,
-    ]);
-}
-
 /// An echo request from 10.0.0.9 to 10.0.0.1 with DSCP 46 and ECN 1, identifier 0x1234, sequence 1, two bytes.
 /// Header words: 45b9 001e 0000 0000 0501 .... 0a00 0009 0a00 0001, sum 5ee2, checksum a11d.
 /// Message words: 0800 .... 1234 0001 6869, sum 829e, checksum 7d61.
@@ -101,6 +59,66 @@ fn nothing_but_a_whole_echo_request_of_a_host_is_answered() {
     }
 }
 
+/// scapy: `IPv6(src="2001:db8:20::2", dst="2001:db8:20::a", hlim=9, tc=0xb9)/ICMPv6EchoRequest(id=0x1234, seq=1,
+/// data=b"hi")`, and the reply of the same with `hlim=64, tc=0xb8`.
+#[rustfmt::skip]
+const REQUEST_IPV6: [u8; 50] = [
+    0x6b, 0x90, 0, 0, 0, 10, 58, 9,
+    0x20, 1, 0x0d, 0xb8, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
+    0x20, 1, 0x0d, 0xb8, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0a,
+    0x80, 0, 0xa9, 0x5e, 0x12, 0x34, 0, 1, 0x68, 0x69,
+];
+#[rustfmt::skip]
+const REPLY_IPV6: [u8; 50] = [
+    0x6b, 0x80, 0, 0, 0, 10, 58, 64,
+    0x20, 1, 0x0d, 0xb8, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0a,
+    0x20, 1, 0x0d, 0xb8, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
+    0x81, 0, 0xa8, 0x5e, 0x12, 0x34, 0, 1, 0x68, 0x69,
+];
+
+#[test]
+fn an_ipv6_echo_is_answered_without_padding_and_extension_headers() {
+    let padded = [&REQUEST_IPV6[..], &[0; 16]].concat();
+    let reply = echo_reply(&padded).expect("an echo request");
+    assert_eq!(reply.packet, REPLY_IPV6);
+    assert_eq!((reply.asker, reply.asked, reply.tos), (ip("2001:db8:20::2"), ip("2001:db8:20::a"), 0xb8));
+    let mut options = REQUEST_IPV6[..40].to_vec();
+    (options[5], options[6]) = (18, 60);
+    options.extend([58, 0, 1, 4, 0, 0, 0, 0]);
+    options.extend(&REQUEST_IPV6[40..]);
+    assert_eq!(echo_reply(&options).map(|reply| reply.packet), Some(REPLY_IPV6.to_vec()));
+}
+
+#[test]
+fn no_other_ipv6_packet_is_answered() {
+    let altered = |changes: &[(usize, u8)]| {
+        let mut packet = REQUEST_IPV6.to_vec();
+        changes.iter().for_each(|(at, byte)| packet[*at] = *byte);
+        packet
+    };
+    let mut fragment = REQUEST_IPV6[..40].to_vec();
+    (fragment[5], fragment[6]) = (18, 44);
+    fragment.extend([58, 0, 0, 1, 0, 0, 0, 7]);
+    fragment.extend(&REQUEST_IPV6[40..]);
+    // Where the checksum covers an address, what takes the address's place is made up for in another byte of it.
+    let cases = [
+        ("a first fragment", fragment),
+        ("UDP", altered(&[(6, 17)])),
+        ("from a group", altered(&[(8, 0xff), (10, 0x2e)])),
+        (
+            "from a link-local address to a global one",
+            altered(&[(8, 0xfe), (9, 0x80), (10, 0x2f), (11, 0x38)]),
+        ),
+        ("to a group", altered(&[(24, 0xff), (26, 0x2e)])),
+        ("an echo reply", REPLY_IPV6.to_vec()),
+        ("a damaged message", altered(&[(49, 0)])),
+        ("cut off", REQUEST_IPV6[..49].to_vec()),
+    ];
+    for (what, packet) in cases {
+        assert!(echo_reply(&packet).is_none(), "{what}");
+    }
+}
+
 #[test]
 fn the_destination_is_found_behind_a_tag_and_without() {
     let destination = |frame: &[u8]| addresses(frame).map(|(_, destination)| destination);
@@ -110,4 +128,8 @@ fn the_destination_is_found_behind_a_tag_and_without() {
     assert_eq!(destination(&untagged), Some(ip("10.0.0.1")));
     assert_eq!(destination(&Link { mac: OURS, vlan: 0 }.frame(THEIRS, 0x0806, &REQUEST)), None);
     assert_eq!(destination(&untagged[..30]), None);
+    let ipv6 = Link { mac: OURS, vlan: 300 }.packet(THEIRS, &REQUEST_IPV6);
+    assert_eq!(ipv6[16..18], [0x86, 0xdd]);
+    assert_eq!(destination(&ipv6), Some(ip("2001:db8:20::a")));
+    assert_eq!(destination(&ipv6[..57]), None);
 }

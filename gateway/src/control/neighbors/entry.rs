@@ -41,6 +41,33 @@ impl State {
     }
 }
 
+/// What a station says of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// By ARP: it has the address.
+    Arp(MacAddr),
+    /// By a neighbour solicitation from the address: that is where it is.
+    Solicitation(MacAddr),
+    /// By a neighbour advertisement.
+    Advertisement {
+        /// Where the address is; `None`: where it was.
+        mac: Option<MacAddr>,
+        /// Whether it answers a solicitation of ours.
+        solicited: bool,
+        /// Whether it counts against what was known.
+        overrides: bool,
+    },
+}
+
+/// Whether what a station says shows that packets reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// They do: it answers, or speaks ARP, which does not tell the difference.
+    Reachable,
+    /// It has to be asked: it may be gone, or somebody else.
+    Doubtful,
+}
+
 /// A state with what belongs to it.
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -81,6 +108,33 @@ impl Entry {
         match self.phase {
             Phase::Static(mac) | Phase::Reachable(mac) | Phase::Verifying { mac, .. } => Some(mac),
             Phase::Idle | Phase::Asking { .. } | Phase::Failed => None,
+        }
+    }
+
+    /// The Ethernet address that counts after what a station said, and what it is worth; `None`: nothing changes.
+    ///
+    /// For neighbour discovery these are the rules of RFC 4861 §7.2.3 and §7.2.5, but that an address which is stale
+    /// there is asked for at once here.
+    pub(super) fn follows(&self, told: Told) -> Option<(MacAddr, Trust)> {
+        if matches!(self.phase, Phase::Static(_)) {
+            return None;
+        }
+        let trust = |solicited| if solicited { Trust::Reachable } else { Trust::Doubtful };
+        match (told, self.mac()) {
+            (Told::Arp(mac), _) => Some((mac, Trust::Reachable)),
+            (Told::Solicitation(mac), known) => (known != Some(mac)).then_some((mac, Trust::Doubtful)),
+            (Told::Advertisement { mac, solicited, .. }, None) => mac.map(|mac| (mac, trust(solicited))),
+            (Told::Advertisement { mac, solicited, overrides }, Some(known)) => {
+                let mac = mac.unwrap_or(known);
+                if mac == known {
+                    solicited.then_some((mac, Trust::Reachable))
+                } else if overrides {
+                    Some((mac, trust(solicited)))
+                } else {
+                    let undoubted = matches!(self.phase, Phase::Reachable(_));
+                    undoubted.then_some((known, Trust::Doubtful))
+                }
+            }
         }
     }
 

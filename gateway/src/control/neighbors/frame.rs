@@ -6,7 +6,7 @@ use nvgw_types::MacAddr;
 
 use super::share::{Party, Shares};
 use super::{Effect, HELD_TOTAL};
-use crate::control::desired::InterfaceKey;
+use crate::control::desired::{Hop, InterfaceKey};
 use crate::tables::exchange::Ingress;
 use crate::telemetry::DropReason;
 
@@ -60,10 +60,18 @@ impl Frame {
         }
     }
 
+    /// The frame's end because its next hop does not answer.
+    pub(super) fn undelivered(self, hop: Hop) -> Effect {
+        match self.origin {
+            Origin::Transit(ingress) => Effect::Undelivered { ingress, hop, frame: self.bytes },
+            _ => self.refused(DropReason::NeighborUnresolved),
+        }
+    }
+
     /// The frame's end for a reason.
     pub(super) fn refused(self, reason: DropReason) -> Effect {
         match self.origin {
-            Origin::Transit(_) | Origin::Answer => Effect::Dropped(reason, 1),
+            Origin::Transit(_) | Origin::Answer => Effect::Dropped(reason),
             Origin::Error => Effect::Untold,
             Origin::Probe(number) => Effect::Unsent(number, reason),
         }

@@ -55,12 +55,12 @@ fn three_requests_a_second_apart_then_what_waits_is_dropped() {
     assert_eq!(effects(|e| n.tick(at(11), e)), [ask(None)]);
     assert_eq!(effects(|e| n.tick(at(12), e)), [ask(None)]);
     assert_eq!(effects(|e| n.tick(at(12), e)), []);
-    let dropped = |count| Effect::Dropped(DropReason::NeighborUnresolved, count);
-    assert_eq!(effects(|e| n.tick(at(13), e)), [dropped(2)]);
+    let lost = |tag| Effect::Undelivered { ingress: FROM, hop: hop(9), frame: frame(tag).bytes };
+    assert_eq!(effects(|e| n.tick(at(13), e)), [lost(1), lost(2)]);
     assert_eq!((n.held(), n.state(hop(9))), (0, Some(State::Failed)));
 
     // Not asked for again for three seconds, then with the next packet.
-    assert_eq!(effects(|e| n.submit(at(15), id, frame(3), e)), [dropped(1)]);
+    assert_eq!(effects(|e| n.submit(at(15), id, frame(3), e)), [lost(3)]);
     assert_eq!(effects(|e| n.tick(at(16), e)), []);
     assert_eq!(n.next_due(), None);
     assert_eq!(effects(|e| n.submit(at(16), id, frame(4), e)), [ask(None)]);
@@ -71,7 +71,7 @@ fn what_waited_leaves_in_order_once_the_ways_are_rewritten() {
     let (mut n, id) = configured();
     effects(|e| (1..=3).for_each(|tag| n.submit(at(1), id, frame(tag), e)));
     assert_eq!(
-        effects(|e| n.heard(at(2), hop(9), ALICE, false, e)),
+        effects(|e| n.heard(at(2), hop(9), Told::Arp(ALICE), false, e)),
         [
             Effect::Resolved(hop(9)),
             Effect::Send(hop(9), sent(ALICE, 1)),
@@ -86,7 +86,7 @@ fn what_waited_leaves_in_order_once_the_ways_are_rewritten() {
 #[test]
 fn at_most_32_wait_for_one_and_of_each_sender_a_fair_share_of_all() {
     let mut n = Neighbors::default();
-    let full = Effect::Dropped(DropReason::HoldQueueFull, 1);
+    let full = Effect::Dropped(DropReason::HoldQueueFull);
     for host in 0..128 {
         let id = n.configure(at(0), hop(host));
         let effects = effects(|e| (0..33).for_each(|tag| n.submit(at(0), id, frame(tag), e)));
@@ -128,7 +128,7 @@ fn a_scan_leaves_others_room_for_new_neighbors() {
         effects(|e| n.submit_to_host(at(0), host(7000), frame(0), e)).len() == 1
             && n.id(host(7000)).is_none()
     );
-    (0..10).for_each(|number| drop(effects(|e| n.heard(at(0), host(number), ALICE, false, e))));
+    (0..10).for_each(|number| drop(effects(|e| n.heard(at(0), host(number), Told::Arp(ALICE), false, e))));
     effects(|e| n.submit_to_host(at(0), host(7000), frame(0), e));
     assert!(n.id(host(7000)).is_some());
 }
@@ -136,7 +136,7 @@ fn a_scan_leaves_others_room_for_new_neighbors() {
 #[test]
 fn a_silent_station_is_asked_itself_then_everyone_then_lost() {
     let (mut n, id) = configured();
-    effects(|e| n.heard(at(100), hop(9), ALICE, false, e));
+    effects(|e| n.heard(at(100), hop(9), Told::Arp(ALICE), false, e));
     assert_eq!(n.next_due(), Some(at(400)));
     for second in 400..403 {
         assert_eq!(effects(|e| n.tick(at(second), e)), [ask(Some(ALICE))], "{second}");
@@ -153,17 +153,17 @@ fn a_silent_station_is_asked_itself_then_everyone_then_lost() {
 #[test]
 fn an_answer_in_time_keeps_a_station_for_another_300_seconds() {
     let (mut n, _) = configured();
-    effects(|e| n.heard(at(0), hop(9), ALICE, false, e));
+    effects(|e| n.heard(at(0), hop(9), Told::Arp(ALICE), false, e));
     effects(|e| n.tick(at(300), e));
-    assert_eq!(effects(|e| n.heard(at(301), hop(9), ALICE, false, e)), [], "nothing to rewrite");
+    assert_eq!(effects(|e| n.heard(at(301), hop(9), Told::Arp(ALICE), false, e)), [], "nothing to rewrite");
     assert_eq!((n.state(hop(9)), n.next_due()), (Some(State::Reachable), Some(at(601))));
 }
 
 #[test]
 fn a_new_ethernet_address_is_taken_over_at_once() {
     let (mut n, _) = configured();
-    effects(|e| n.heard(at(0), hop(9), ALICE, false, e));
-    assert_eq!(effects(|e| n.heard(at(5), hop(9), BOB, false, e)), [Effect::Resolved(hop(9))]);
+    effects(|e| n.heard(at(0), hop(9), Told::Arp(ALICE), false, e));
+    assert_eq!(effects(|e| n.heard(at(5), hop(9), Told::Arp(BOB), false, e)), [Effect::Resolved(hop(9))]);
     assert_eq!(n.mac(hop(9)), Some(BOB));
 }
 
@@ -171,7 +171,7 @@ fn a_new_ethernet_address_is_taken_over_at_once() {
 fn a_static_neighbor_is_never_asked_for_and_never_overruled() {
     let mut n = Neighbors::default();
     effects(|e| n.set_static(at(0), hop(9), ALICE, e));
-    assert_eq!(effects(|e| n.heard(at(1), hop(9), BOB, true, e)), []);
+    assert_eq!(effects(|e| n.heard(at(1), hop(9), Told::Arp(BOB), true, e)), []);
     assert_eq!((n.mac(hop(9)), n.next_due()), (Some(ALICE), None));
     assert_eq!(effects(|e| n.unset_static(at(2), hop(9), e)), [Effect::Lost(hop(9))]);
     assert_eq!(n.state(hop(9)), Some(State::Unresolved));
@@ -189,9 +189,9 @@ fn a_static_address_frees_what_waited() {
 #[test]
 fn only_a_question_to_us_makes_a_new_neighbor() {
     let mut n = Neighbors::default();
-    assert_eq!(effects(|e| n.heard(at(0), hop(9), ALICE, false, e)), []);
+    assert_eq!(effects(|e| n.heard(at(0), hop(9), Told::Arp(ALICE), false, e)), []);
     assert_eq!(n.id(hop(9)), None);
-    assert_eq!(effects(|e| n.heard(at(0), hop(9), ALICE, true, e)), [Effect::Resolved(hop(9))]);
+    assert_eq!(effects(|e| n.heard(at(0), hop(9), Told::Arp(ALICE), true, e)), [Effect::Resolved(hop(9))]);
     assert_eq!(n.mac(hop(9)), Some(ALICE));
 }
 
@@ -203,18 +203,18 @@ fn learned_neighbors_are_bounded_and_go_when_they_are_silent() {
         address: std::net::Ipv4Addr::from(0xc612_0000 + u32::from(number)).into(),
     };
     for number in 0..4096 {
-        effects(|e| n.heard(at(0), host(number), ALICE, true, e));
+        effects(|e| n.heard(at(0), host(number), Told::Arp(ALICE), true, e));
     }
-    effects(|e| n.heard(at(0), host(4096), ALICE, true, e));
+    effects(|e| n.heard(at(0), host(4096), Told::Arp(ALICE), true, e));
     assert_eq!((n.id(host(4096)), n.refused()), (None, 1));
     let refused = effects(|e| n.submit_to_host(at(0), host(4097), frame(0), e));
-    assert_eq!(refused, [Effect::Dropped(DropReason::HoldQueueFull, 1)]);
+    assert_eq!(refused, [Effect::Dropped(DropReason::HoldQueueFull)]);
 
     (300..306).for_each(|second| drop(effects(|e| n.tick(at(second), e))));
     let gone = effects(|e| n.tick(at(306), e));
     assert_eq!(gone.len(), 4096);
     assert!(gone.contains(&Effect::Forgotten(host(0))));
-    effects(|e| n.heard(at(307), host(4096), ALICE, true, e));
+    effects(|e| n.heard(at(307), host(4096), Told::Arp(ALICE), true, e));
     assert!(n.id(host(4096)).is_some(), "there is room again");
 }
 
@@ -237,16 +237,91 @@ fn identifiers_of_hosts_and_neighbors_do_not_meet() {
     assert_eq!(ids, [NeighborId(u32::MAX - 0x1_0000), NeighborId(0)], "wraps below the hosts' identifiers");
 }
 
+fn advertised(mac: Option<MacAddr>, solicited: bool, overrides: bool) -> Told {
+    Told::Advertisement { mac, solicited, overrides }
+}
+
+/// RFC 4861 §7.2.5 and appendix C, with an address that is stale there being verified here: what becomes of a known
+/// address, of which ALICE is heard last.
+#[test]
+fn advertisements_count_by_their_flags() {
+    use State::{Probing, Reachable};
+    let cases = [
+        // An answer from where it is known to be confirms it, whatever the override flag says.
+        (advertised(Some(ALICE), true, true), ALICE, Reachable),
+        (advertised(Some(ALICE), true, false), ALICE, Reachable),
+        (advertised(None, true, true), ALICE, Reachable),
+        // Without being asked it says nothing new.
+        (advertised(Some(ALICE), false, true), ALICE, Probing),
+        (advertised(None, false, false), ALICE, Probing),
+        // Somewhere else: with the override flag it is there now.
+        (advertised(Some(BOB), true, true), BOB, Reachable),
+        (advertised(Some(BOB), false, true), BOB, Probing),
+        // Without it what is known stays.
+        (advertised(Some(BOB), true, false), ALICE, Probing),
+        (Told::Solicitation(ALICE), ALICE, Probing),
+        (Told::Solicitation(BOB), BOB, Probing),
+    ];
+    for (told, mac, state) in cases {
+        let (mut n, _) = configured();
+        effects(|e| n.heard(at(0), hop(9), Told::Solicitation(ALICE), false, e));
+        assert_eq!((n.mac(hop(9)), n.state(hop(9))), (Some(ALICE), Some(Probing)), "known, and doubtful");
+        effects(|e| n.heard(at(0), hop(9), told, false, e));
+        assert_eq!((n.mac(hop(9)), n.state(hop(9))), (Some(mac), Some(state)), "{told:?}");
+    }
+}
+
+#[test]
+fn a_doubt_is_settled_by_asking_the_station() {
+    let (mut n, _) = configured();
+    effects(|e| n.heard(at(0), hop(9), Told::Arp(ALICE), false, e));
+    let doubt = advertised(Some(BOB), false, false);
+    assert_eq!(effects(|e| n.heard(at(1), hop(9), doubt, false, e)), [ask(Some(ALICE))]);
+    assert_eq!(effects(|e| n.heard(at(1), hop(9), doubt, false, e)), [], "it is being asked");
+    assert_eq!(effects(|e| n.tick(at(2), e)), [ask(Some(ALICE))]);
+    assert_eq!(effects(|e| n.heard(at(2), hop(9), advertised(Some(ALICE), true, false), false, e)), []);
+    assert_eq!((n.state(hop(9)), n.next_due()), (Some(State::Reachable), Some(at(302))));
+    let moved = [Effect::Resolved(hop(9)), ask(Some(BOB))];
+    assert_eq!(effects(|e| n.heard(at(3), hop(9), Told::Solicitation(BOB), false, e)), moved);
+}
+
+#[test]
+fn what_waits_leaves_with_the_first_advertisement_that_says_where() {
+    let (mut n, id) = configured();
+    effects(|e| n.submit(at(0), id, frame(1), e));
+    assert_eq!(effects(|e| n.heard(at(0), hop(9), advertised(None, true, true), false, e)), []);
+    let sent = [Effect::Resolved(hop(9)), Effect::Send(hop(9), sent(ALICE, 1))];
+    let answer = advertised(Some(ALICE), true, false);
+    assert_eq!(effects(|e| n.heard(at(0), hop(9), answer, false, e)), sent);
+    let mut n = Neighbors::default();
+    assert_eq!(effects(|e| n.heard(at(0), hop(9), answer, true, e)), [], "makes no neighbour");
+    assert_eq!(n.iter().count(), 0);
+    effects(|e| n.heard(at(0), hop(9), Told::Solicitation(ALICE), true, e));
+    assert_eq!(n.state(hop(9)), Some(State::Probing), "a question does");
+    n.set_static(at(0), hop(9), ALICE, &mut Vec::new());
+    assert_eq!(effects(|e| n.heard(at(0), hop(9), advertised(Some(BOB), true, true), false, e)), []);
+}
+
 /// One thing that happens to the neighbours.
 #[derive(Debug, Clone)]
 enum Event {
     Submit(u8),
     SubmitToHost(u8),
-    Heard(u8, u8, bool),
+    Heard(u8, Told, bool),
     Configure(u8),
     Static(u8, Option<u8>),
     Remove(u8),
     Wait(u64),
+}
+
+fn told() -> impl Strategy<Value = Told> {
+    let mac = || (1..4_u8).prop_map(|last| MacAddr([2, 0, 0, 0, 0, last]));
+    let said = (proptest::option::of(mac()), any::<bool>(), any::<bool>());
+    prop_oneof![
+        mac().prop_map(Told::Arp),
+        mac().prop_map(Told::Solicitation),
+        said.prop_map(|(mac, solicited, overrides)| Told::Advertisement { mac, solicited, overrides }),
+    ]
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -254,7 +329,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => host.clone().prop_map(Event::Submit),
         4 => host.clone().prop_map(Event::SubmitToHost),
-        2 => (host.clone(), 1..4_u8, any::<bool>()).prop_map(|(h, m, c)| Event::Heard(h, m, c)),
+        2 => (host.clone(), told(), any::<bool>()).prop_map(|(h, t, c)| Event::Heard(h, t, c)),
         1 => host.clone().prop_map(Event::Configure),
         1 => (host.clone(), proptest::option::of(1..4_u8)).prop_map(|(h, m)| Event::Static(h, m)),
         1 => host.prop_map(Event::Remove),
@@ -281,9 +356,7 @@ proptest! {
                     submitted += 1;
                     n.submit_to_host(now, hop(host), frame(0), &mut out);
                 }
-                Event::Heard(host, mac, create) => {
-                    n.heard(now, hop(host), MacAddr([2, 0, 0, 0, 0, mac]), create, &mut out);
-                }
+                Event::Heard(host, told, create) => n.heard(now, hop(host), told, create, &mut out),
                 Event::Configure(host) => drop(n.configure(now, hop(host))),
                 Event::Static(host, Some(mac)) => {
                     n.set_static(now, hop(host), MacAddr([2, 0, 0, 0, 0, mac]), &mut out);
@@ -307,7 +380,7 @@ proptest! {
                         prop_assert_eq!(&frame.bytes[..5], [2, 0, 0, 0, 0], "addressed");
                         ended += 1;
                     }
-                    Effect::Dropped(_, packets) => ended += packets,
+                    Effect::Dropped(_) | Effect::Undelivered { .. } => ended += 1,
                     _ => {}
                 }
             }

@@ -1,16 +1,16 @@
 //! A probe's way out: the same as that of any packet there.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use nvgw_types::{Family, Vsid};
+use nvgw_types::{Family, MacAddr, Vsid};
 
 use super::{Asker, PROBES, Probe, Side};
-use crate::control::desired::{Hop, Role};
+use crate::control::desired::{Hop, InterfaceKey, Role};
 use crate::control::explain::{self, Obstacle, Walk, Way};
 use crate::control::frames;
-use crate::control::frames::probe::{Request, SHORTEST};
+use crate::control::frames::probe::{self, Request, shortest};
 use crate::control::neighbors::{Effect, Frame, Origin};
 use crate::control::{Control, Egress, Nanos};
 use crate::diagnosis::{ProbeRequest, ProbeWorld};
@@ -82,22 +82,19 @@ impl<G: Grace> Control<G> {
     ) -> Result<(), Obstacle> {
         let to = request.to;
         let &ProbeRequest { size, df, ttl, .. } = request;
-        if size < SHORTEST || ttl == 0 {
+        let least = shortest(Family::of(to));
+        if size < least || ttl == 0 {
             return Err(Obstacle::new(
                 DropReason::Malformed,
                 format!("no echo request has {size} bytes and a TTL of {ttl}"),
-                format!("ask for {SHORTEST} bytes or more, and a TTL of 1 or more"),
+                format!("ask for {least} bytes or more, and a TTL of 1 or more"),
             ));
         }
         if let ProbeWorld::Provider { from: Some(from) } | ProbeWorld::Overlay { from: Some(from), .. } =
             &request.world
             && Family::of(*from) != Family::of(to)
         {
-            return Err(Obstacle::new(
-                DropReason::Malformed,
-                format!("{from} and {to} are of different families"),
-                "leave the source out, or give one of the same family",
-            ));
+            return Err(families(*from, to));
         }
         let plan = match &request.world {
             ProbeWorld::Provider { from } => self.plan_provider(to, *from)?,
@@ -105,6 +102,7 @@ impl<G: Grace> Control<G> {
         };
         let Plan { side, source, exit } = plan;
         self.check_size(size, df, to, &exit)?;
+        let way = probe::Way::between(source, to).ok_or_else(|| families(source, to))?;
         let hop = exit.hop();
         let timeout = Duration::from_millis(u64::from(request.timeout_ms)).min(LONGEST);
         let probe = Probe { asker, side, source, to, size, timeout, hop, sent: None };
@@ -115,10 +113,9 @@ impl<G: Grace> Control<G> {
                 "try again when they are over",
             )
         })?;
-        let packet =
-            Request { number, source: ipv4(source)?, destination: ipv4(to)?, ttl, df, size }.packet();
+        let packet = Request { number, way, ttl, df, size }.packet();
         let bytes = match &exit {
-            Exit::Provider(hop) => self.link(hop.interface).packet(&packet),
+            Exit::Provider(hop) => self.link(hop.interface).packet(MacAddr::ZERO, &packet),
             Exit::Vrf(way) => match &way.record {
                 Some(record) => frames::encapsulated(&way.rewrite, record, None, 0, &packet),
                 None => frames::plain(&way.rewrite, &packet),
@@ -229,16 +226,22 @@ impl<G: Grace> Control<G> {
         network.addresses.iter().map(IpNet::addr).find(|own| Family::of(*own) == Family::of(gateway))
     }
 
+    /// The biggest IP packet toward a provider address by a site, in bytes.
+    pub(in crate::control) fn provider_mtu(&self, to: IpAddr, site: InterfaceKey) -> u16 {
+        let mtu = self.fabric.network(site).map_or(0, |network| network.mtu);
+        self.provider.lookup(to).map_or(mtu, |path| path.fits(mtu))
+    }
+
     fn check_size(&self, size: u16, df: bool, to: IpAddr, exit: &Exit) -> Result<(), Obstacle> {
         let mtu = match exit {
-            Exit::Provider(hop) => self.fabric.network(hop.interface).map_or(0, |network| network.mtu),
+            Exit::Provider(hop) => self.provider_mtu(to, hop.interface),
             Exit::Vrf(way) => way.rewrite.mtu(),
         };
         if size <= mtu {
             return Ok(());
         }
         let place = self.place(exit.hop().interface);
-        let fragments = if df { "" } else { ", and the gateway never fragments" };
+        let fragments = if df || to.is_ipv6() { "" } else { ", and the gateway never fragments" };
         Err(Obstacle::new(
             DropReason::MtuExceeded,
             format!("{size} bytes are too much for the way to {to} by {place}: it takes {mtu}{fragments}"),
@@ -247,13 +250,10 @@ impl<G: Grace> Control<G> {
     }
 }
 
-fn ipv4(address: IpAddr) -> Result<Ipv4Addr, Obstacle> {
-    match address {
-        IpAddr::V4(v4) => Ok(v4),
-        IpAddr::V6(_) => Err(Obstacle::new(
-            DropReason::UnsupportedEthertype,
-            format!("IPv6 is not supported yet: {address}"),
-            "ask for an IPv4 address",
-        )),
-    }
+fn families(from: IpAddr, to: IpAddr) -> Obstacle {
+    Obstacle::new(
+        DropReason::Malformed,
+        format!("{from} and {to} are of different families"),
+        "leave the source out, or give one of the same family",
+    )
 }

@@ -278,8 +278,7 @@ fn a_probe_that_has_not_left_has_no_answer() {
     start(&mut control, &provider("100.64.30.2"));
     let guessed = crate::control::frames::probe::Request {
         number: Number { identifier: 0x1234, sequence: 9 },
-        source: [100, 64, 20, 10].into(),
-        destination: [100, 64, 30, 2].into(),
+        way: crate::control::frames::probe::Way::V4([100, 64, 20, 10].into(), [100, 64, 30, 2].into()),
         ttl: 64,
         df: true,
         size: 84,

@@ -78,10 +78,21 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
     let uplink = option::of(any::<bool>());
     // A VSID may belong to another tenant in another configuration.
     let shift = 0..2_usize;
-    let rest = (any::<[bool; 10]>(), 1..3_u8, 0..3_usize);
+    let rest = (any::<[bool; 11]>(), 1..3_u8, 0..3_usize);
     (tenants, shift, uplink, rest).prop_map(|(tenants, shift, uplink, (flags, ttl, statics))| {
-        let [second_site, gateway, route, zero, compatible, small, moved, first_static, last_address, cut] =
-            flags;
+        let [
+            second_site,
+            gateway,
+            route,
+            zero,
+            compatible,
+            small,
+            moved,
+            first_static,
+            last_address,
+            cut,
+            ipv6,
+        ] = flags;
         let mut config = fixture::config();
         let first = &mut config.provider.sites[0];
         first.gateway = gateway.then(|| ip("100.64.20.1"));
@@ -130,7 +141,7 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
             let network = NetworkRef::External(ExternalIndex(0));
             config.neighbors.push(neighbor(network, &format!("198.18.0.{host}"), "02:00:00:00:30:01"));
         }
-        config
+        if ipv6 { fixture::with_ipv6(config) } else { config }
     })
 }
 

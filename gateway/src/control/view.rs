@@ -278,12 +278,12 @@ impl<G: Grace> Control<G> {
         RecordView {
             tenant: self.model.tenant_of(customer.vrf).unwrap_or_default().to_owned(),
             vsid: record.vsid.get(),
-            address: customer.address.into(),
+            address: customer.address,
             mac: record.mac,
-            provider_address: placed.provider().into(),
+            provider_address: placed.provider(),
             name: record.name.as_deref().map(str::to_owned),
             owner: *owner,
-            moved_from: placed.moved.map(|_| record.provider.into()),
+            moved_from: placed.moved.map(|_| record.provider),
             moved_by: placed.moved.map(|Moved { by, .. }| by),
             next_hop: self.next_hop_of(placed.provider()),
         }
@@ -308,7 +308,7 @@ impl<G: Grace> Control<G> {
                 let hop = Hop { interface, address };
                 ProviderAddressView {
                     site: site.name.clone(),
-                    address: address.into(),
+                    address,
                     vlan: (interface.vlan != 0).then_some(interface.vlan),
                     subnet: site.subnet,
                     port: self.model.frame.ports[site.port.index()].name.clone(),
@@ -348,7 +348,7 @@ impl<G: Grace> Control<G> {
                 sender_check: tenant.value.sender_check,
                 router_advertisements: tenant.value.router_advertisements,
                 external: tenant.value.external.map(|index| self.external_name(index).to_owned()),
-                public_prefixes: tenant.value.public_prefixes.iter().map(|prefix| (*prefix).into()).collect(),
+                public_prefixes: tenant.value.public_prefixes.to_vec(),
                 owner: tenant.owner,
                 subnets,
                 records,
@@ -377,8 +377,8 @@ impl<G: Grace> Control<G> {
     pub fn customer_routes(&self) -> impl Iterator<Item = CustomerRouteView> {
         self.model.customer_routes().iter().map(|((vrf, prefix), hop)| CustomerRouteView {
             tenant: self.model.tenant_of(*vrf).unwrap_or_default().to_owned(),
-            prefix: (*prefix).into(),
-            next_hop: hop.value.into(),
+            prefix: (*prefix),
+            next_hop: hop.value,
             owner: hop.owner,
         })
     }
@@ -388,7 +388,7 @@ impl<G: Grace> Control<G> {
         self.provider.all().iter().map(|route| {
             let interface = compile::site_interface(&self.model.frame, route.site);
             ProviderRouteView {
-                prefix: route.prefix.into(),
+                prefix: route.prefix,
                 next_hop: route.next_hop.map(|address| self.next_hop(Hop { interface, address })),
                 site: self.model.frame.provider.sites[route.site.0].name.clone(),
                 metric: route.metric,
@@ -439,7 +439,7 @@ impl<G: Grace> Control<G> {
                 Goal::Discard => ("discard", None, None, None),
                 Goal::Subnet => ("subnet", None, None, None),
                 Goal::Connected(_) => ("connected", None, None, None),
-                Goal::Via(Customer { address, .. }) => ("next-hop", None, Some((*address).into()), None),
+                Goal::Via(Customer { address, .. }) => ("next-hop", None, Some(*address), None),
                 Goal::Hop(hop) => ("next-hop", Some(self.next_hop(*hop)), None, None),
                 Goal::Vrf(to) => ("vrf", None, None, names.get(to).map(|name| (*name).to_owned())),
                 Goal::Translate(to) => {
@@ -447,7 +447,7 @@ impl<G: Grace> Control<G> {
                 }
                 Goal::Public => ("public", None, None, None),
             };
-            let (vrf, prefix) = ((*name).to_owned(), key.prefix.into());
+            let (vrf, prefix) = ((*name).to_owned(), key.prefix);
             let route = RouteView {
                 vrf,
                 prefix,
@@ -464,7 +464,7 @@ impl<G: Grace> Control<G> {
             let Some(name) = names.get(vrf).filter(|name| wanted(name)) else { continue };
             routes.push(RouteView {
                 vrf: (*name).to_owned(),
-                prefix: IpNet::from(IpAddr::from(hop.address)),
+                prefix: IpNet::from(hop.address),
                 kind: "next-hop",
                 owner: match Family::of(hop.address) {
                     Family::V4 => "arp",
@@ -484,7 +484,7 @@ impl<G: Grace> Control<G> {
             let interface = compile::site_interface(&self.model.frame, route.site);
             RouteView {
                 vrf: PROVIDER.to_owned(),
-                prefix: route.prefix.into(),
+                prefix: route.prefix,
                 kind: if route.next_hop.is_some() { "next-hop" } else { "connected" },
                 owner: route.owner.name(),
                 metric: Some(route.metric),
@@ -501,7 +501,7 @@ impl<G: Grace> Control<G> {
     pub fn neighbors(&self, now: Nanos) -> Vec<NeighborView> {
         let view = |neighbor: super::neighbors::View| NeighborView {
             network: self.network_name(neighbor.hop),
-            address: neighbor.hop.address.into(),
+            address: neighbor.hop.address,
             mac: neighbor.mac,
             state: neighbor.state,
             owner: self.model.neighbors.get(&neighbor.hop).map(|mac| mac.owner),
@@ -521,7 +521,7 @@ impl<G: Grace> Control<G> {
             self.fabric.current.adjacencies.get(&AdjacencyKey::Peer(peer))?;
             let next_hop = self.next_hop_of(peer);
             let silent = self.hop_of(peer).is_some_and(|hop| self.neighbors.is_silent(hop));
-            let alarm = Alarm { provider_address: peer.into(), records, next_hop, silent };
+            let alarm = Alarm { provider_address: peer, records, next_hop, silent };
             (!self.is_reachable(peer)).then_some(alarm)
         };
         self.model.peers().filter_map(alarm).collect()
@@ -536,7 +536,7 @@ impl<G: Grace> Control<G> {
         self.detection.iter().filter(move |view| view.is_disputed(now)).filter_map(|view| {
             let claim = view.claim?;
             let used = view.state == AddressState::Preferred;
-            Some((self.network_name(view.own), view.own.address.into(), claim.by, claim.count, used))
+            Some((self.network_name(view.own), view.own.address, claim.by, claim.count, used))
         })
     }
 
@@ -582,7 +582,7 @@ impl<G: Grace> Control<G> {
 
     fn next_hop(&self, hop: Hop) -> NextHopView {
         let state = self.neighbors.state(hop).unwrap_or(State::Unresolved);
-        NextHopView { network: self.network_name(hop), address: hop.address.into(), state }
+        NextHopView { network: self.network_name(hop), address: hop.address, state }
     }
 
     fn network_name(&self, hop: Hop) -> String {

@@ -10,10 +10,11 @@ use nvgw_types::{MacAddr, Vsid};
 
 pub use address::{
     check_destination, check_host_family, check_next_hop, check_not_edge, check_station, check_subnet,
-    check_unicast, stations,
+    stations,
 };
-pub(crate) use address::{edge, example, usable};
-pub use mtu::{check_network_mtu, check_path_mtu, check_site_mtu};
+pub(crate) use address::{check_unicast, edge, example, usable};
+pub(crate) use mtu::check_network_mtu;
+pub use mtu::{check_path_mtu, check_site_mtu};
 
 /// What is wrong, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +41,7 @@ pub type Verdict = Result<(), Refusal>;
 ///
 /// # Errors
 /// The gateway's address.
-pub fn check_not_gateway(what: &str, address: impl Into<IpAddr>, gateway: impl Into<IpAddr>) -> Verdict {
-    let (address, gateway) = (address.into(), gateway.into());
+pub fn check_not_gateway(what: &str, address: IpAddr, gateway: IpAddr) -> Verdict {
     if address == gateway {
         let message = format!("{what} {address} is the gateway address of its subnet");
         return Err(Refusal::new(message, "write the address of a VM"));
@@ -78,9 +78,8 @@ pub fn check_vsid(vsid: Vsid, allow_reserved: bool) -> Verdict {
 ///
 /// # Errors
 /// A connected prefix.
-pub fn check_not_connected<N: Into<IpNet>>(prefix: N, connected: impl IntoIterator<Item = N>) -> Verdict {
-    let prefix = prefix.into();
-    if connected.into_iter().any(|net| net.into() == prefix) {
+pub fn check_not_connected(prefix: IpNet, connected: impl IntoIterator<Item = IpNet>) -> Verdict {
+    if connected.into_iter().any(|net| net == prefix) {
         let message = format!("{prefix} is connected: its addresses are neighbours");
         return Err(Refusal::new(message, "leave the route out"));
     }

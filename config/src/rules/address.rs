@@ -41,8 +41,7 @@ pub(crate) fn example(address: IpAddr, ipv4: &'static str, ipv6: &'static str) -
 ///
 /// # Errors
 /// An address that means something on one link only, or that is no single station's.
-pub fn check_unicast(address: impl Into<IpAddr>) -> Verdict {
-    let address = address.into();
+pub(crate) fn check_unicast(address: IpAddr) -> Verdict {
     if let IpAddr::V6(v6) = address {
         if let Some(v4) = v6.to_ipv4_mapped() {
             let message = format!("{address} is an IPv4 address in the form of an IPv6 one");
@@ -84,9 +83,8 @@ pub fn stations(net: IpNet) -> (IpAddr, IpAddr) {
     match net {
         IpNet::V4(net) => {
             let inset = u32::from(net.prefix_len() <= 30);
-            let end = |address: Ipv4Addr| address.to_bits();
-            let first = Ipv4Addr::from_bits(end(net.network()) + inset);
-            (first.into(), Ipv4Addr::from_bits(end(net.broadcast()) - inset).into())
+            let first = Ipv4Addr::from_bits(net.network().to_bits() + inset);
+            (first.into(), Ipv4Addr::from_bits(net.broadcast().to_bits() - inset).into())
         }
         IpNet::V6(net) => {
             let inset = u128::from(net.prefix_len() <= 126);
@@ -105,8 +103,7 @@ pub(crate) fn usable(net: IpNet) -> String {
 ///
 /// # Errors
 /// A subnet of every address, of too few, or of such as no station has.
-pub fn check_subnet(subnet: impl Into<IpNet>) -> Verdict {
-    let subnet = subnet.into();
+pub fn check_subnet(subnet: IpNet) -> Verdict {
     let message = match subnet {
         _ if subnet.prefix_len() == 0 => "a subnet cannot hold every address".to_owned(),
         IpNet::V4(_) if subnet.prefix_len() == 32 => format!("{subnet} has room for one station only"),
@@ -132,8 +129,7 @@ pub fn check_subnet(subnet: impl Into<IpNet>) -> Verdict {
 ///
 /// # Errors
 /// An address outside the subnet, or one that no station of it has.
-pub fn check_station(address: impl Into<IpAddr>, subnet: impl Into<IpNet>) -> Verdict {
-    let (address, subnet) = (address.into(), subnet.into());
+pub fn check_station(address: IpAddr, subnet: IpNet) -> Verdict {
     let message = if !subnet.contains(&address) {
         format!("{address} is outside {subnet}")
     } else if let Some(edge) = edge(subnet, address) {
@@ -148,8 +144,7 @@ pub fn check_station(address: impl Into<IpAddr>, subnet: impl Into<IpNet>) -> Ve
 ///
 /// # Errors
 /// An address that no station of the network has.
-pub fn check_not_edge(what: &str, address: impl Into<IpAddr>, net: impl Into<IpNet>) -> Verdict {
-    let (address, net) = (address.into(), net.into());
+pub fn check_not_edge(what: &str, address: IpAddr, net: IpNet) -> Verdict {
     if let Some(edge) = edge(net, address) {
         let message = format!("{what} {address} is the {edge} address of {net}");
         return Err(Refusal::new(message, usable(net)));
@@ -161,8 +156,7 @@ pub fn check_not_edge(what: &str, address: impl Into<IpAddr>, net: impl Into<IpN
 ///
 /// # Errors
 /// A prefix of addresses that no packet is routed to.
-pub fn check_destination(prefix: impl Into<IpNet>) -> Verdict {
-    let prefix = prefix.into();
+pub fn check_destination(prefix: IpNet) -> Verdict {
     let routed = match prefix {
         IpNet::V4(prefix) => !prefix.network().is_multicast() && !prefix.network().is_loopback(),
         IpNet::V6(_) => !SPECIAL.iter().any(|net| net.contains(&prefix)),
@@ -181,8 +175,7 @@ pub fn check_destination(prefix: impl Into<IpNet>) -> Verdict {
 ///
 /// # Errors
 /// The other family.
-pub fn check_next_hop(next_hop: impl Into<IpAddr>, prefix: impl Into<IpNet>) -> Verdict {
-    let (next_hop, prefix) = (next_hop.into(), prefix.into());
+pub fn check_next_hop(next_hop: IpAddr, prefix: IpNet) -> Verdict {
     let (has, wants) = (Family::of(next_hop), Family::of(prefix.addr()));
     if has != wants {
         let message = format!("next hop {next_hop} is {has}, the prefix {prefix} {wants}");
@@ -195,8 +188,7 @@ pub fn check_next_hop(next_hop: impl Into<IpAddr>, prefix: impl Into<IpNet>) -> 
 ///
 /// # Errors
 /// An address of a family that none of them is of.
-pub fn check_host_family(address: impl Into<IpAddr>, sites: impl IntoIterator<Item = IpNet>) -> Verdict {
-    let address = address.into();
+pub fn check_host_family(address: IpAddr, sites: impl IntoIterator<Item = IpNet>) -> Verdict {
     let family = Family::of(address);
     if sites.into_iter().all(|subnet| Family::of(subnet.addr()) != family) {
         let message =

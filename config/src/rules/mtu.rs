@@ -19,8 +19,7 @@ const NVGRE: u16 = 14 + 8;
 ///
 /// # Errors
 /// A smaller MTU.
-pub fn check_site_mtu(mtu: u16, subnet: impl Into<IpNet>, tenants_ipv6: bool) -> Verdict {
-    let subnet = subnet.into();
+pub fn check_site_mtu(mtu: u16, subnet: IpNet, tenants_ipv6: bool) -> Verdict {
     if !tenants_ipv6 {
         check_network_mtu(mtu, subnet)?;
     }
@@ -47,8 +46,7 @@ pub fn check_site_mtu(mtu: u16, subnet: impl Into<IpNet>, tenants_ipv6: bool) ->
 ///
 /// # Errors
 /// Less than IPv6 asks of every link (RFC 8200 §5).
-pub fn check_network_mtu(mtu: u16, address: impl Into<IpNet>) -> Verdict {
-    let address = address.into();
+pub(crate) fn check_network_mtu(mtu: u16, address: IpNet) -> Verdict {
     if address.addr().is_ipv6() && mtu < LEAST_IPV6_MTU {
         let message = format!("mtu {mtu} is less than IPv6 asks of every link, {LEAST_IPV6_MTU} (RFC 8200)");
         let hint = format!("raise the mtu to {LEAST_IPV6_MTU} or more, and the port's where it is less");
@@ -61,8 +59,7 @@ pub fn check_network_mtu(mtu: u16, address: impl Into<IpNet>) -> Verdict {
 ///
 /// # Errors
 /// Less than every path of the family takes, or more than the site.
-pub fn check_path_mtu(mtu: u16, prefix: impl Into<IpNet>, most: u16) -> Verdict {
-    let prefix = prefix.into();
+pub fn check_path_mtu(mtu: u16, prefix: IpNet, most: u16) -> Verdict {
     let least = if prefix.addr().is_ipv4() { LEAST_IPV4_PATH_MTU } else { LEAST_IPV6_MTU };
     if mtu < least {
         let message = format!("mtu {mtu} is less than {} asks of a path, {least}", Family::of(prefix.addr()));

@@ -101,6 +101,10 @@ fn tenants() {
         ("  - add-subnet: { tenant: red, vsid: 7001, prefix: 10.0.1.0/24, gateway: ¦10.0.2.1 }", "changes[1].add-subnet.gateway", "10.0.2.1 is outside 10.0.1.0/24", "10.0.1.1 to 10.0.1.254"),
         ("  - add-subnet: { tenant: red, vsid: 7001, prefix: 10.0.1.0/24, gateway: ¦10.0.1.255 }", "changes[1].add-subnet.gateway", "network or broadcast", "10.0.1.1 to 10.0.1.254"),
         ("  - add-subnet: { tenant: red, vsid: ¦16777215, prefix: 10.0.1.0/24, gateway: 10.0.1.1 }", "changes[1].add-subnet.vsid", "vendor-specific", "4096 to 16777214"),
+        ("  - add-tenant: { name: red, router-advertisements: ¦yes }", "changes[1].add-tenant.router-advertisements", "none of the values", "on or off"),
+        ("  - add-subnet: { tenant: red, vsid: 7001, prefix: 10.0.1.0/24, gateway: 10.0.1.1, prefix-ipv6: ¦2001:db8:71::/64 }", "changes[1].add-subnet.prefix-ipv6", "prefix-ipv6 without gateway-ipv6", "add gateway-ipv6"),
+        ("  - add-subnet: { tenant: red, vsid: 7001, prefix: 10.0.1.0/24, gateway: 10.0.1.1, prefix-ipv6: 2001:db8:71::/64, gateway-ipv6: ¦2001:db8:72::1 }", "changes[1].add-subnet.gateway-ipv6", "2001:db8:72::1 is outside 2001:db8:71::/64", "from 2001:db8:71::1"),
+        ("  - add-subnet: { tenant: red, vsid: 7001, prefix: 2001:db8:70::/64, gateway: 2001:db8:70::1, prefix-ipv6: ¦2001:db8:71::/64, gateway-ipv6: 2001:db8:71::1 }", "changes[1].add-subnet.prefix-ipv6", "a second IPv6 prefix beside 2001:db8:70::/64", "one of each family"),
         ("  - remove-subnet: { vsid: ¦16777216 }", "changes[1].remove-subnet.vsid", "24 bits", "4096 to 16777214"),
     ]);
 }
@@ -132,6 +136,11 @@ fn routes() {
         ("  - remove-customer-route: { tenant: red, prefix: ¦172.16.0.0 }", "changes[1].remove-customer-route.prefix", "no prefix length", "172.16.0.0/32"),
         ("  - add-provider-route: { prefix: ¦224.0.0.0/4, next-hop: 100.64.20.2 }", "changes[1].add-provider-route.prefix", "no unicast destination", "unicast"),
         ("  - add-provider-route: { prefix: 100.64.40.0/24, next-hop: 100.64.20.2, metric: ¦-1 }", "changes[1].add-provider-route.metric", "out of range", "0 to 4294967295"),
+        ("  - add-customer-route: { tenant: red, prefix: 2001:db8:f::/48, next-hop: ¦10.0.1.5 }", "changes[1].add-customer-route.next-hop", "next hop 10.0.1.5 is IPv4, the prefix 2001:db8:f::/48 IPv6", "write the IPv6 address"),
+        ("  - add-provider-route: { prefix: 100.64.40.0/24, next-hop: ¦2001:db8:20::2 }", "changes[1].add-provider-route.next-hop", "next hop 2001:db8:20::2 is IPv6, the prefix 100.64.40.0/24 IPv4", "write the IPv4 address"),
+        ("  - add-provider-route: { prefix: 100.64.40.0/24, next-hop: 100.64.20.2, mtu: ¦575 }", "changes[1].add-provider-route.mtu", "mtu 575 is less than IPv4 asks of a path, 576", "write 576 or more"),
+        ("  - add-provider-route: { prefix: 2001:db8:40::/48, next-hop: 2001:db8:20::2, mtu: ¦1279 }", "changes[1].add-provider-route.mtu", "mtu 1279 is less than IPv6 asks of a path, 1280", "write 1280 or more"),
+        ("  - move-provider-route: { prefix: 100.64.40.0/24, next-hop: 100.64.20.2, to: ¦2001:db8:20::2 }", "changes[1].move-provider-route.to", "next hop 2001:db8:20::2 is IPv6", "write the IPv4 address"),
         ("  - move-provider-route: ¦{ prefix: 100.64.40.0/24, next-hop: 100.64.20.2 }", "changes[1].move-provider-route.to", "missing", "add the key to"),
         ("  - remove-provider-route: { prefix: 100.64.40.0/24, next-hop: 100.64.20.2, ¦metric: 10 }", "changes[1].remove-provider-route.metric", "unknown key", "prefix, next-hop"),
     ]);

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use arrayvec::ArrayVec;
 use dpdk_bindings::{BURST, Burst, Eal, EalOptions, Hugepages, Mempool, MempoolOptions, Qsbr};
 use gateway::control::{Control, Egress, Nanos, PortHardware, table_limits};
-use gateway::datapath::{Options, Outputs, Pipeline, QsbrGrace, QsbrReaders, Translator};
+use gateway::datapath::{Options, Outputs, Pipeline, QsbrGrace, QsbrReaders, Reassembly, Translator};
 use gateway::nat::share::Division;
 use gateway::nat::{Nat, NatOptions};
 use gateway::tables::exchange::{Millis, Punt};
@@ -121,7 +121,11 @@ impl Gateway {
     fn new(configuration: usize) -> Self {
         let config = nvgw_config::parse(CONFIGURATIONS[configuration], "fuzz.yaml").expect("valid");
         let encapsulation = &config.provider.encapsulation;
-        let options = Options { allow_reserved_vsids: encapsulation.allow_reserved_vsids };
+        let options = Options {
+            allow_reserved_vsids: encapsulation.allow_reserved_vsids,
+            clamp_mss: encapsulation.clamp_mss,
+        };
+        let reassembly = encapsulation.reassemble.then(|| Reassembly::new(eal()).expect("memory"));
         let limits = table_limits(&config);
         let (writers, readers) = tables(limits, 1).expect("memory");
         let counters = Arc::new(Counters::new(limits.ports, limits.vrfs));
@@ -141,7 +145,8 @@ impl Gateway {
         let translator = Translator::new(nat, of_nat, division, worker, pool.clone());
         Self {
             control,
-            pipeline: Pipeline::new(readers, Arc::clone(&counters), options, translator),
+            pipeline: Pipeline::new(readers, Arc::clone(&counters), options, translator)
+                .with_reassembly(reassembly),
             readers: QsbrReaders::new(reader),
             counters,
             pool,

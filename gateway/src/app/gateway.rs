@@ -149,8 +149,10 @@ impl Gateway {
     /// One turn: what workers have handed over, then the timers that are due. Returns how much there was.
     pub(super) fn turn(&mut self) -> usize {
         let now = self.now();
+        let count = self.workers.len();
         let Self { turns, workers, scratch, control, out, .. } = self;
-        let packets = turns.turn(workers, |Punted { punt, mbuf, .. }| {
+        let take = |worker: usize, class, batch: &mut _| workers[worker].punts.take(class, batch);
+        let packets = turns.turn(count, take, |Punted { punt, mbuf, .. }| {
             scratch.clear();
             mbuf.copy_to(scratch);
             // The buffer goes back to the pool before the packet is looked at: what is held is a copy.

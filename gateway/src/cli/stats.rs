@@ -64,6 +64,10 @@ fn since(now: &StatsView, before: &StatsView) -> StatsView {
         tsc_hz: now.tsc_hz,
         uptime_seconds: now.uptime_seconds - before.uptime_seconds,
         forwarded: now.forwarded.saturating_sub(before.forwarded),
+        fragmented: now.fragmented.saturating_sub(before.fragmented),
+        fragments: now.fragments.saturating_sub(before.fragments),
+        reassembled: now.reassembled.saturating_sub(before.reassembled),
+        reassembled_fragments: now.reassembled_fragments.saturating_sub(before.reassembled_fragments),
         consumed: now.consumed.saturating_sub(before.consumed),
         originated: now.originated.saturating_sub(before.originated),
         icmp_errors_sent: now.icmp_errors_sent.saturating_sub(before.icmp_errors_sent),
@@ -135,6 +139,10 @@ fn print(stats: &StatsView, out: &mut impl Write) -> Result<(), CliError> {
     let total = |what, packets| Total { what, packets, seconds };
     let totals = [
         total("forwarded", stats.forwarded),
+        total("fragmented", stats.fragmented),
+        total("fragments sent", stats.fragments),
+        total("reassembled", stats.reassembled),
+        total("fragments reassembled", stats.reassembled_fragments),
         total("consumed", stats.consumed),
         total("originated", stats.originated),
         total("ICMP errors sent", stats.icmp_errors_sent),
@@ -220,6 +228,10 @@ mod tests {
             tsc_hz: 1000,
             uptime_seconds,
             forwarded: packets,
+            fragmented: 7,
+            fragments: 14,
+            reassembled: 8,
+            reassembled_fragments: 16,
             consumed: 1,
             originated: 2,
             icmp_errors_sent: 1,
@@ -251,6 +263,10 @@ mod tests {
     fn a_difference_counts_only_what_happened_in_between() {
         let between = since(&sample(12.0, 500), &sample(10.0, 300));
         let expected = StatsView {
+            fragmented: 0,
+            fragments: 0,
+            reassembled: 0,
+            reassembled_fragments: 0,
             consumed: 0,
             originated: 0,
             icmp_errors_sent: 0,

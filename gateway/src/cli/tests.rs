@@ -143,6 +143,10 @@ in 2.0 seconds
 
 PACKETS                 COUNT  PER SECOND
 forwarded               1,400         700
+fragmented                  0           0
+fragments sent              0           0
+reassembled                 0           0
+fragments reassembled       0           0
 consumed                   38          19
 originated                  7           4
 ICMP errors sent            3           2

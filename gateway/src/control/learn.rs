@@ -139,8 +139,8 @@ impl<G: Grace> Control<G> {
     pub fn flapping_records(&self) -> impl Iterator<Item = (String, Vsid, IpAddr, Option<IpAddr>, IpAddr)> {
         self.learning.damped().map(|Damped { vsid, customer, claimed, .. }| {
             let tenant = self.model.tenant_of(customer.vrf).unwrap_or_default().to_owned();
-            let at = self.model.records().get(&customer).map(|placed| placed.provider().into());
-            (tenant, vsid, customer.address.into(), at, claimed.into())
+            let at = self.model.records().get(&customer).map(|placed| placed.provider());
+            (tenant, vsid, customer.address, at, claimed)
         })
     }
 

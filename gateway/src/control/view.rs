@@ -1,13 +1,13 @@
 //! What the control side knows, for commands and reports: plain values in a fixed order.
 
+mod rows;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ipnet::IpNet;
-use nvgw_config::{ExternalIndex, NetworkRef, SenderCheck};
+use nvgw_config::{ExternalIndex, NetworkRef};
 use nvgw_types::{Family, MacAddr, VrfId};
-use serde::Serialize;
 
 use super::census::VrfSize;
 use super::desired::{Adjacency, AdjacencyKey, Customer, Goal, Hop, VrfKey, is_single};
@@ -19,220 +19,10 @@ use super::time::Nanos;
 use super::{Control, compile};
 use crate::tables::Grace;
 use crate::telemetry::view::{TableUsage, VrfKind};
-
-/// A VRF.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct VrfView {
-    /// Its identifier, which counters use.
-    #[serde(serialize_with = "number")]
-    pub id: VrfId,
-    /// The tenant's or the external network's name.
-    pub name: String,
-    /// Whose it is.
-    pub kind: VrfKind,
-    /// Its virtual subnets.
-    pub subnets: usize,
-    /// Its lookup records.
-    pub records: usize,
-    /// Its routes, learned hosts included.
-    pub routes: usize,
-}
-
-fn number<S: serde::Serializer>(id: &VrfId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u32(id.0)
-}
-
-/// How a packet to some destination would fare at its next hop.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NextHopView {
-    /// The network's name.
-    pub network: String,
-    /// The address there.
-    pub address: IpAddr,
-    /// How the neighbour stands.
-    pub state: State,
-}
-
-/// A lookup record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RecordView {
-    /// The tenant.
-    pub tenant: String,
-    /// The VSID.
-    pub vsid: u32,
-    /// The customer address.
-    pub address: IpAddr,
-    /// The VM's Ethernet address.
-    pub mac: MacAddr,
-    /// The provider address of its host.
-    pub provider_address: IpAddr,
-    /// The name its owner gives it.
-    pub name: Option<String>,
-    /// Whose it is.
-    pub owner: Owner,
-    /// The provider address that its owner says, where the VM has moved since.
-    pub moved_from: Option<IpAddr>,
-    /// Who moved it.
-    pub moved_by: Option<Owner>,
-    /// The next hop to the host; `None`: no provider route.
-    pub next_hop: Option<NextHopView>,
-}
-
-/// A route.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RouteView {
-    /// The VRF's name, `provider` for the provider network's routes.
-    pub vrf: String,
-    /// The destination.
-    pub prefix: IpNet,
-    /// Where it leads: `local`, `discard`, `subnet`, `connected`, `next-hop`, `vrf`.
-    pub kind: &'static str,
-    /// Whose it is: `config`, `site`, `api`, or `arp` or `nd` (a host that was learned).
-    pub owner: &'static str,
-    /// The metric, of provider routes.
-    pub metric: Option<u32>,
-    /// The next hop on a network.
-    pub next_hop: Option<NextHopView>,
-    /// The next hop in the tenant's own network, of customer routes.
-    pub via: Option<IpAddr>,
-    /// The VRF it leads to.
-    pub to_vrf: Option<String>,
-}
-
-/// A neighbour.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NeighborView {
-    /// The network's name.
-    pub network: String,
-    /// Its address.
-    pub address: IpAddr,
-    /// Its Ethernet address, where known.
-    pub mac: Option<MacAddr>,
-    /// How it stands.
-    pub state: State,
-    /// Whose it is where it is static; `None`: what is known of it came by ARP or neighbour discovery.
-    pub owner: Option<Owner>,
-    /// For how long; of a reachable one, since it was last heard.
-    pub age: Duration,
-    /// Packets that wait for it.
-    pub held: usize,
-    /// Ways out that lead over it.
-    pub adjacencies: usize,
-}
-
-/// A provider address of the gateway's own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProviderAddressView {
-    /// Its site.
-    pub site: String,
-    /// The address.
-    pub address: IpAddr,
-    /// The site's VLAN.
-    pub vlan: Option<u16>,
-    /// The site's subnet.
-    pub subnet: IpNet,
-    /// The site's port.
-    pub port: String,
-    /// Whether it is known to be nobody else's.
-    pub state: AddressState,
-    /// Whose it is.
-    pub owner: Owner,
-    /// Whether what the gateway sends by the site comes from it.
-    pub primary: bool,
-    /// The station that claims it too.
-    pub claimed_by: Option<MacAddr>,
-}
-
-/// A tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TenantView {
-    /// Its name.
-    pub name: String,
-    /// Hyper-V's RoutingDomainID.
-    pub routing_domain: Option<String>,
-    /// The gateway's own Ethernet address in its subnets.
-    pub gateway_mac: MacAddr,
-    /// What happens to packets of unknown senders.
-    pub sender_check: SenderCheck,
-    /// Whether router solicitations in its IPv6 subnets are answered.
-    pub router_advertisements: bool,
-    /// The external network of its default route.
-    pub external: Option<String>,
-    /// Prefixes routed from there into its VRF.
-    pub public_prefixes: Vec<IpNet>,
-    /// Whose it is.
-    pub owner: Owner,
-    /// Its virtual subnets.
-    pub subnets: usize,
-    /// Its lookup records.
-    pub records: usize,
-}
-
-/// A virtual subnet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SubnetView {
-    /// Its tenant.
-    pub tenant: String,
-    /// Its VSID.
-    pub vsid: u32,
-    /// Its prefix; of two, the IPv4 one.
-    pub prefix: IpNet,
-    /// The gateway's own address there.
-    pub gateway: IpAddr,
-    /// Its IPv6 prefix beside an IPv4 one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prefix_ipv6: Option<IpNet>,
-    /// The gateway's own address there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gateway_ipv6: Option<IpAddr>,
-    /// Whose it is.
-    pub owner: Owner,
-}
-
-/// A customer route.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CustomerRouteView {
-    /// Its tenant.
-    pub tenant: String,
-    /// Its destination.
-    pub prefix: IpNet,
-    /// The VM that it leads to.
-    pub next_hop: IpAddr,
-    /// Whose it is.
-    pub owner: Owner,
-}
-
-/// A route of the provider network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProviderRouteView {
-    /// Its destination.
-    pub prefix: IpNet,
-    /// Its next hop; `None`: on the site's subnet.
-    pub next_hop: Option<NextHopView>,
-    /// The site that it leads over.
-    pub site: String,
-    /// Its metric.
-    pub metric: u32,
-    /// The biggest IP packet of the whole path, in bytes; `None`: the site's.
-    pub mtu: Option<u16>,
-    /// Whose it is.
-    pub owner: Owner,
-    /// Whether packets take it, and not a better one to the same prefix.
-    pub in_force: bool,
-}
-
-/// What keeps a provider address from being reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Alarm {
-    /// The provider address.
-    pub provider_address: IpAddr,
-    /// The lookup records that name it.
-    pub records: usize,
-    /// The next hop that is not known; `None`: no provider route.
-    pub next_hop: Option<NextHopView>,
-    /// Whether the next hop was last asked in vain.
-    pub silent: bool,
-}
+pub use rows::{
+    Alarm, CustomerRouteView, NeighborView, NextHopView, ProviderAddressView, ProviderRouteView, RecordView,
+    RouteView, SubnetView, TenantView, VrfView,
+};
 
 impl<G: Grace> Control<G> {
     /// All VRFs, tenants first.
@@ -278,12 +68,12 @@ impl<G: Grace> Control<G> {
         RecordView {
             tenant: self.model.tenant_of(customer.vrf).unwrap_or_default().to_owned(),
             vsid: record.vsid.get(),
-            address: customer.address.into(),
+            address: customer.address,
             mac: record.mac,
-            provider_address: placed.provider().into(),
+            provider_address: placed.provider(),
             name: record.name.as_deref().map(str::to_owned),
             owner: *owner,
-            moved_from: placed.moved.map(|_| record.provider.into()),
+            moved_from: placed.moved.map(|_| record.provider),
             moved_by: placed.moved.map(|Moved { by, .. }| by),
             next_hop: self.next_hop_of(placed.provider()),
         }
@@ -308,7 +98,7 @@ impl<G: Grace> Control<G> {
                 let hop = Hop { interface, address };
                 ProviderAddressView {
                     site: site.name.clone(),
-                    address: address.into(),
+                    address,
                     vlan: (interface.vlan != 0).then_some(interface.vlan),
                     subnet: site.subnet,
                     port: self.model.frame.ports[site.port.index()].name.clone(),
@@ -348,7 +138,7 @@ impl<G: Grace> Control<G> {
                 sender_check: tenant.value.sender_check,
                 router_advertisements: tenant.value.router_advertisements,
                 external: tenant.value.external.map(|index| self.external_name(index).to_owned()),
-                public_prefixes: tenant.value.public_prefixes.iter().map(|prefix| (*prefix).into()).collect(),
+                public_prefixes: tenant.value.public_prefixes.to_vec(),
                 owner: tenant.owner,
                 subnets,
                 records,
@@ -377,8 +167,8 @@ impl<G: Grace> Control<G> {
     pub fn customer_routes(&self) -> impl Iterator<Item = CustomerRouteView> {
         self.model.customer_routes().iter().map(|((vrf, prefix), hop)| CustomerRouteView {
             tenant: self.model.tenant_of(*vrf).unwrap_or_default().to_owned(),
-            prefix: (*prefix).into(),
-            next_hop: hop.value.into(),
+            prefix: (*prefix),
+            next_hop: hop.value,
             owner: hop.owner,
         })
     }
@@ -388,7 +178,7 @@ impl<G: Grace> Control<G> {
         self.provider.all().iter().map(|route| {
             let interface = compile::site_interface(&self.model.frame, route.site);
             ProviderRouteView {
-                prefix: route.prefix.into(),
+                prefix: route.prefix,
                 next_hop: route.next_hop.map(|address| self.next_hop(Hop { interface, address })),
                 site: self.model.frame.provider.sites[route.site.0].name.clone(),
                 metric: route.metric,
@@ -439,7 +229,7 @@ impl<G: Grace> Control<G> {
                 Goal::Discard => ("discard", None, None, None),
                 Goal::Subnet => ("subnet", None, None, None),
                 Goal::Connected(_) => ("connected", None, None, None),
-                Goal::Via(Customer { address, .. }) => ("next-hop", None, Some((*address).into()), None),
+                Goal::Via(Customer { address, .. }) => ("next-hop", None, Some(*address), None),
                 Goal::Hop(hop) => ("next-hop", Some(self.next_hop(*hop)), None, None),
                 Goal::Vrf(to) => ("vrf", None, None, names.get(to).map(|name| (*name).to_owned())),
                 Goal::Translate(to) => {
@@ -447,7 +237,7 @@ impl<G: Grace> Control<G> {
                 }
                 Goal::Public => ("public", None, None, None),
             };
-            let (vrf, prefix) = ((*name).to_owned(), key.prefix.into());
+            let (vrf, prefix) = ((*name).to_owned(), key.prefix);
             let route = RouteView {
                 vrf,
                 prefix,
@@ -464,7 +254,7 @@ impl<G: Grace> Control<G> {
             let Some(name) = names.get(vrf).filter(|name| wanted(name)) else { continue };
             routes.push(RouteView {
                 vrf: (*name).to_owned(),
-                prefix: IpNet::from(IpAddr::from(hop.address)),
+                prefix: IpNet::from(hop.address),
                 kind: "next-hop",
                 owner: match Family::of(hop.address) {
                     Family::V4 => "arp",
@@ -484,7 +274,7 @@ impl<G: Grace> Control<G> {
             let interface = compile::site_interface(&self.model.frame, route.site);
             RouteView {
                 vrf: PROVIDER.to_owned(),
-                prefix: route.prefix.into(),
+                prefix: route.prefix,
                 kind: if route.next_hop.is_some() { "next-hop" } else { "connected" },
                 owner: route.owner.name(),
                 metric: Some(route.metric),
@@ -501,7 +291,7 @@ impl<G: Grace> Control<G> {
     pub fn neighbors(&self, now: Nanos) -> Vec<NeighborView> {
         let view = |neighbor: super::neighbors::View| NeighborView {
             network: self.network_name(neighbor.hop),
-            address: neighbor.hop.address.into(),
+            address: neighbor.hop.address,
             mac: neighbor.mac,
             state: neighbor.state,
             owner: self.model.neighbors.get(&neighbor.hop).map(|mac| mac.owner),
@@ -521,7 +311,7 @@ impl<G: Grace> Control<G> {
             self.fabric.current.adjacencies.get(&AdjacencyKey::Peer(peer))?;
             let next_hop = self.next_hop_of(peer);
             let silent = self.hop_of(peer).is_some_and(|hop| self.neighbors.is_silent(hop));
-            let alarm = Alarm { provider_address: peer.into(), records, next_hop, silent };
+            let alarm = Alarm { provider_address: peer, records, next_hop, silent };
             (!self.is_reachable(peer)).then_some(alarm)
         };
         self.model.peers().filter_map(alarm).collect()
@@ -536,7 +326,7 @@ impl<G: Grace> Control<G> {
         self.detection.iter().filter(move |view| view.is_disputed(now)).filter_map(|view| {
             let claim = view.claim?;
             let used = view.state == AddressState::Preferred;
-            Some((self.network_name(view.own), view.own.address.into(), claim.by, claim.count, used))
+            Some((self.network_name(view.own), view.own.address, claim.by, claim.count, used))
         })
     }
 
@@ -582,7 +372,7 @@ impl<G: Grace> Control<G> {
 
     fn next_hop(&self, hop: Hop) -> NextHopView {
         let state = self.neighbors.state(hop).unwrap_or(State::Unresolved);
-        NextHopView { network: self.network_name(hop), address: hop.address.into(), state }
+        NextHopView { network: self.network_name(hop), address: hop.address, state }
     }
 
     fn network_name(&self, hop: Hop) -> String {

@@ -228,10 +228,12 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         if !ipv6::may_receive(header.destination()) {
             return Err(DropReason::MulticastUnsupported);
         }
-        if !ipv6::may_send(header.source()) {
+        // Only within its link is a link-local address anybody's.
+        let on_link = ipv6::is_link_local(header.destination());
+        if !ipv6::may_send(header.source()) && !(on_link && ipv6::is_link_local(header.source())) {
             return Err(DropReason::OuterMartianSource);
         }
-        if ipv6::is_link_local(header.destination()) {
+        if on_link {
             return Ok(Way::Punt(Punt::Local { interface: self.interface }));
         }
         match interface.kind {

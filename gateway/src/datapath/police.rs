@@ -52,7 +52,8 @@ const fn allowance(port: (u64, u64), each: (u64, u64)) -> Allowance {
 /// What each class is allowed: a second, and at once; of a port, and of each network or tenant on it.
 ///
 /// The measure is what real networks do on their worst day. All classes of a port together are 44,000 a second, which
-/// keep the control thread busy for less than a tenth of its time: a packet takes it one to three microseconds.
+/// keep the control thread busy for about a tenth of its time: a packet takes it two to four microseconds. Beyond that,
+/// with many ports and workers, its queues drop what is less important.
 const fn allowed(class: PuntClass) -> Allowance {
     match class {
         // A power failure: thousands of hosts come back within a second, and ask for the gateway once or twice.

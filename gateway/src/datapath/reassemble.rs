@@ -130,6 +130,8 @@ impl Reassembly {
             return Ok(None);
         };
         self.waiting -= fragments;
+        counters.reassembled.add(1);
+        counters.reassembled_fragments.add(fragments.into());
         if congestion {
             mark(&mut whole, outer, l3.into());
         }

@@ -179,8 +179,16 @@ pub struct Counters {
     vrfs: Box<[VrfCounters]>,
     drops: [Counter; DropReason::COUNT],
     stages: [StageCounters; Stage::COUNT],
-    /// Packets sent on that had come in on a port: each counts once, however many frames it became.
+    /// Frames sent on of what had come in on a port.
     pub forwarded: Counter,
+    /// Packets that did not fit their way out and left in fragments.
+    pub fragmented: Counter,
+    /// The fragments that they left in; each is among those [sent on](Self::forwarded).
+    pub fragments: Counter,
+    /// Outer packets that came in fragments and were put together.
+    pub reassembled: Counter,
+    /// The fragments that they came in.
+    pub reassembled_fragments: Counter,
     /// Packets that the gateway itself answered or absorbed.
     pub consumed: Counter,
     /// Frames that the gateway itself made.
@@ -209,6 +217,10 @@ impl Counters {
             drops: std::array::from_fn(|_| Counter::default()),
             stages: std::array::from_fn(|_| StageCounters::default()),
             forwarded: Counter::default(),
+            fragmented: Counter::default(),
+            fragments: Counter::default(),
+            reassembled: Counter::default(),
+            reassembled_fragments: Counter::default(),
             consumed: Counter::default(),
             originated: Counter::default(),
             icmp_errors_sent: Counter::default(),

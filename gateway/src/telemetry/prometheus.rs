@@ -175,7 +175,27 @@ fn ports(to: &mut Vec<MetricFamily>, ports: &[PortView]) {
 
 fn totals(to: &mut Vec<MetricFamily>, stats: &StatsView, drops: &[DropView]) {
     let all = [
-        ("nvgw_forwarded_packets_total", "Packets sent on that had come in on a port.", stats.forwarded),
+        ("nvgw_forwarded_packets_total", "Frames sent on of what had come in on a port.", stats.forwarded),
+        (
+            "nvgw_fragmented_packets_total",
+            "Packets that did not fit their way out and left in fragments.",
+            stats.fragmented,
+        ),
+        (
+            "nvgw_fragments_total",
+            "The fragments that packets left in which did not fit their way out.",
+            stats.fragments,
+        ),
+        (
+            "nvgw_reassembled_packets_total",
+            "Outer packets that came in fragments and were put together.",
+            stats.reassembled,
+        ),
+        (
+            "nvgw_reassembled_fragments_total",
+            "The fragments that outer packets came in which were put together.",
+            stats.reassembled_fragments,
+        ),
         (
             "nvgw_consumed_packets_total",
             "Packets that the gateway itself answered or absorbed.",

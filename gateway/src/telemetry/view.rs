@@ -281,8 +281,16 @@ pub struct StatsView {
     pub tsc_hz: u64,
     /// Seconds since the workers started.
     pub uptime_seconds: f64,
-    /// Packets sent on that had come in on a port.
+    /// Frames sent on of what had come in on a port.
     pub forwarded: u64,
+    /// Packets that did not fit their way out and left in fragments.
+    pub fragmented: u64,
+    /// The fragments that they left in; among those forwarded.
+    pub fragments: u64,
+    /// Outer packets that came in fragments and were put together.
+    pub reassembled: u64,
+    /// The fragments that they came in.
+    pub reassembled_fragments: u64,
     /// Packets that the gateway itself answered or absorbed.
     pub consumed: u64,
     /// Frames that the gateway itself made.
@@ -319,6 +327,10 @@ impl StatsView {
             tsc_hz,
             uptime_seconds: uptime.as_secs_f64(),
             forwarded: sum(|c| c.forwarded.get()),
+            fragmented: sum(|c| c.fragmented.get()),
+            fragments: sum(|c| c.fragments.get()),
+            reassembled: sum(|c| c.reassembled.get()),
+            reassembled_fragments: sum(|c| c.reassembled_fragments.get()),
             consumed: sum(|c| c.consumed.get()),
             originated: sum(|c| c.originated.get()),
             icmp_errors_sent: sum(|c| c.icmp_errors_sent.get()),

@@ -90,7 +90,7 @@ impl Gateway {
             pipeline: Pipeline::new(
                 readers,
                 Arc::clone(&counters),
-                Options { allow_reserved_vsids },
+                Options { allow_reserved_vsids, clamp_mss: false },
                 translator(&limits, &pool),
             ),
             readers: QsbrReaders::new(reader),

@@ -13,10 +13,10 @@ use read::{Inner, Packet};
 /// What must become of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It leaves by a port.
-    Sent(usize, Wrapped),
+    /// It leaves by a port, in fragments if it must.
+    Sent(usize, Vec<Wrapped>),
     /// It waits, complete but for its first six bytes, for the next hop's Ethernet address.
-    Waits(Wrapped),
+    Waits(Vec<Wrapped>),
     /// It is for the gateway itself, from this byte on.
     Local(usize),
     /// From this byte on it tells the gateway of a VM that no record vouches for.
@@ -42,8 +42,8 @@ pub(crate) struct Wrapped {
     pub(crate) bytes: Vec<u8>,
     /// Whether it goes into the overlay.
     pub(crate) tunnel: bool,
-    /// Where that FlowID is.
-    pub(crate) flow: Option<usize>,
+    /// Where that FlowID is, and the IP packet whose flow it is of.
+    pub(crate) flow: Option<(usize, Vec<u8>)>,
 }
 
 /// The side by which a routed packet came in.
@@ -214,25 +214,20 @@ impl Model {
     /// Out to an external network's next hop.
     fn leave(&self, number: usize, hop: u32, packet: &Packet<'_>) -> Result<Fate, DropReason> {
         let External { port, vlan, mtu, .. } = self.externals[number];
-        if packet.length() > usize::from(mtu) {
-            return Err(DropReason::MtuExceeded);
-        }
+        let pieces = packet.fitting(usize::from(mtu)).ok_or(DropReason::MtuExceeded)?;
         let station = self.station(Network::External(number), hop);
-        let payload = packet.forwarded();
-        let bytes = wire::ethernet(station.unwrap_or_default(), PORTS[port], vlan, IPV4, &payload);
-        Ok(sent(port, station, Wrapped { bytes, tunnel: false, flow: None }))
+        let frame = |piece: &Vec<u8>| {
+            let bytes = wire::ethernet(station.unwrap_or_default(), PORTS[port], vlan, IPV4, piece);
+            Wrapped { bytes, tunnel: false, flow: None }
+        };
+        Ok(sent(port, station, pieces.iter().map(frame).collect()))
     }
 
     /// Into the overlay, to a record's VM.
     fn encapsulate(&self, tenant: &Tenant, record: &Record, packet: &Packet<'_>) -> Result<Fate, DropReason> {
         let (number, hop) = self.provider_path(record.provider).ok_or(DropReason::ProviderRouteMissing)?;
         let site = &self.sites[number];
-        if packet.length() + 42 > usize::from(site.mtu) {
-            return Err(DropReason::MtuExceeded);
-        }
-        let inner = packet.forwarded();
-        let inner = wire::ethernet(record.mac, tenant.gateway_mac, None, IPV4, &inner);
-        let gre = wire::gre(KEY_PRESENT, BRIDGED, record.vsid, 0, &inner);
+        let pieces = packet.fitting(usize::from(site.mtu) - 42).ok_or(DropReason::MtuExceeded)?;
         let peer = self.peers.iter().find(|peer| peer.address == record.provider);
         let ecn_compatible = peer.and_then(|peer| peer.ecn_compatible).unwrap_or(self.ecn_compatible);
         let flow_zero = record.flow_zero.or(peer.and_then(|peer| peer.flow_zero)).unwrap_or(self.flow_zero);
@@ -240,16 +235,16 @@ impl Model {
         let ecn = if ecn_compatible { 0 } else { packet.tos & 3 };
         let outer = Ip { tos: dscp | ecn, ttl: self.outer_ttl, ..Ip::new(site.own[0], record.provider, GRE) };
         let station = self.station(Network::Site(number), hop);
-        let bytes = wire::ethernet(
-            station.unwrap_or_default(),
-            PORTS[site.port],
-            site.vlan,
-            IPV4,
-            &outer.packet(&gre),
-        );
-        let flow_at = bytes.len() - inner.len() - 1;
-        let flow = (!flow_zero).then_some(flow_at);
-        Ok(sent(site.port, station, Wrapped { bytes, tunnel: true, flow }))
+        let frame = |piece: &Vec<u8>| {
+            let inner = wire::ethernet(record.mac, tenant.gateway_mac, None, IPV4, piece);
+            let gre = wire::gre(KEY_PRESENT, BRIDGED, record.vsid, 0, &inner);
+            let outer = outer.packet(&gre);
+            let to = station.unwrap_or_default();
+            let bytes = wire::ethernet(to, PORTS[site.port], site.vlan, IPV4, &outer);
+            let flow = (!flow_zero).then_some((bytes.len() - inner.len() - 1, packet.forwarded()));
+            Wrapped { bytes, tunnel: true, flow }
+        };
+        Ok(sent(site.port, station, pieces.iter().map(frame).collect()))
     }
 
     /// The Ethernet address of a neighbour, if it is known.
@@ -265,6 +260,6 @@ impl Tenant {
     }
 }
 
-fn sent(port: usize, station: Option<Mac>, frame: Wrapped) -> Fate {
-    if station.is_some() { Fate::Sent(port, frame) } else { Fate::Waits(frame) }
+fn sent(port: usize, station: Option<Mac>, frames: Vec<Wrapped>) -> Fate {
+    if station.is_some() { Fate::Sent(port, frames) } else { Fate::Waits(frames) }
 }

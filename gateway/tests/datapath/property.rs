@@ -22,8 +22,8 @@ use crate::traffic::{Frame, choices};
 /// headers with all options. Frames in two buffers have them in the first.
 const HEADERS: usize = 14 + 4 + 60 + 8 + 14 + 60 + 4;
 
-/// What a frame became: a way out and its bytes, or nothing.
-type Outcome = Option<(Output, Vec<u8>)>;
+/// What a frame became: ways out and bytes, of several where it was split, of none where it was dropped.
+type Outcome = Vec<(Output, Vec<u8>)>;
 
 /// What a worker has counted, as far as frames decide it.
 #[derive(Debug, PartialEq)]
@@ -75,8 +75,7 @@ struct Seen {
 /// The part of a wrapped frame that its FlowID may depend on.
 type Flow = (Vec<u8>, Vec<u8>);
 
-fn flow_of(frame: &Wrapped, at: usize) -> Flow {
-    let ip = &frame.bytes[at + 1 + 14..];
+fn flow_of(ip: &[u8]) -> Flow {
     let header = usize::from(ip[0] & 0x0f) * 4;
     let fragment = u16::from_be_bytes([ip[6], ip[7]]) & 0x3fff != 0;
     let ports = if !fragment && matches!(ip[9], 6 | 17) { ip[header..header + 4].to_vec() } else { vec![] };
@@ -111,32 +110,39 @@ fn check(
 ) -> Result<&'static str, TestCaseError> {
     let mut compare = |wanted: &Wrapped, bytes: &[u8]| {
         let mut bytes = bytes.to_vec();
-        if let Some(at) = wanted.flow {
-            let flow = std::mem::take(&mut bytes[at]);
-            let first = *flows.entry(flow_of(wanted, at)).or_insert(flow);
+        if let Some((at, packet)) = &wanted.flow {
+            let flow = std::mem::take(&mut bytes[*at]);
+            let first = *flows.entry(flow_of(packet)).or_insert(flow);
             prop_assert_eq!(first, flow, "the FlowID changes within a flow");
         }
         prop_assert_eq!(&wanted.bytes, &bytes);
         Ok(())
     };
-    match (fate, outcome) {
-        (Fate::Dropped(reason), None) => return Ok(reason.name()),
-        (Fate::Sent(port, wanted), Some((Output::Sent(by), bytes))) => {
-            prop_assert_eq!(*port, by.index());
-            compare(wanted, bytes)?;
+    match (fate, &outcome[..]) {
+        (Fate::Dropped(reason), []) => return Ok(reason.name()),
+        (Fate::Sent(_, wanted) | Fate::Waits(wanted), frames) => {
+            prop_assert_eq!(wanted.len(), frames.len());
+            for (wanted, (output, bytes)) in wanted.iter().zip(frames) {
+                match (fate, output) {
+                    (Fate::Sent(port, _), Output::Sent(by)) => prop_assert_eq!(*port, by.index()),
+                    (Fate::Waits(_), Output::Punted(Punt::Unresolved { .. })) => {}
+                    _ => return Err(TestCaseError::fail("another way out")),
+                }
+                compare(wanted, bytes)?;
+            }
+            if wanted.len() > 1 {
+                return Ok("in fragments");
+            }
         }
-        (Fate::Waits(wanted), Some((Output::Punted(Punt::Unresolved { .. }), bytes))) => {
-            compare(wanted, bytes)?
-        }
-        (Fate::Local(0), Some((Output::Punted(Punt::Neighbor { .. } | Punt::Local { .. }), bytes))) => {
+        (Fate::Local(0), [(Output::Punted(Punt::Neighbor { .. } | Punt::Local { .. }), bytes)]) => {
             prop_assert_eq!(&frame.bytes, bytes);
             return Ok("local");
         }
-        (Fate::Local(at @ 1..), Some((Output::Punted(Punt::Overlay { .. }), bytes))) => {
+        (Fate::Local(at @ 1..), [(Output::Punted(Punt::Overlay { .. }), bytes)]) => {
             prop_assert_eq!(&frame.bytes[*at..], bytes);
             return Ok("overlay");
         }
-        (Fate::Teaches(at, lesson), Some((Output::Punted(punt @ Punt::Learn { .. }), bytes))) => {
+        (Fate::Teaches(at, lesson), [(Output::Punted(punt @ Punt::Learn { .. }), bytes)]) => {
             prop_assert_eq!(&frame.bytes[*at..], bytes);
             prop_assert_eq!(&lesson.punt(tenants), punt);
             let arp = bytes[12..14] == [8, 6];
@@ -151,7 +157,7 @@ fn check(
     }
     Ok(match (fate, frame.overlay) {
         (Fate::Waits(_), _) => "waits",
-        (Fate::Sent(_, Wrapped { tunnel: true, .. }), true) => "from VM to VM",
+        (Fate::Sent(_, wanted), true) if wanted[0].tunnel => "from VM to VM",
         (_, true) => "from tenant to outside",
         (_, false) => "from outside to tenant",
     })
@@ -162,10 +168,9 @@ fn alone(worker: &mut Worker, frames: &[Frame]) -> Vec<(Outcome, Vec<u64>)> {
     let before = |worker: &Worker| Counted::now(&worker.counters).dropped;
     let one = |frame: &Frame| {
         let dropped = before(worker);
-        let mut outcome = None;
+        let mut outcome = Vec::new();
         worker.run(PortId(frame.port as u16), std::slice::from_ref(&frame.bytes), |output, bytes| {
-            assert!(outcome.is_none(), "one frame became two");
-            outcome = Some((output, bytes.to_vec()));
+            outcome.push((output, bytes.to_vec()));
         });
         let drops = before(worker).iter().zip(&dropped).map(|(now, before)| now - before).collect();
         (outcome, drops)
@@ -190,7 +195,7 @@ fn together(
             rest = after;
             let mut wanted: HashMap<(u16, Vec<u8>), VecDeque<usize>> = HashMap::new();
             for &i in burst {
-                if let (Some((output, bytes)), _) = &outcomes[i] {
+                for (output, bytes) in &outcomes[i].0 {
                     wanted.entry((code(*output), bytes.clone())).or_default().push_back(i);
                 }
             }
@@ -273,7 +278,7 @@ fn every_frame_becomes_what_the_model_says() {
             let sort = check(&fate, frame, outcome, &tenants, &mut flows)
                 .map_err(|error| TestCaseError::fail(format!("{error}\n{}", context())))?;
             *seen.fates.entry(sort).or_default() += 1;
-            punted += u64::from(matches!(outcome, Some((Output::Punted(_), _))));
+            punted += outcome.iter().filter(|(output, _)| matches!(output, Output::Punted(_))).count() as u64;
         }
         seen.flow_ids.extend(flows.values());
         let received: u64 = singles.received.iter().map(|port| port.packets).sum();
@@ -301,7 +306,8 @@ fn every_frame_becomes_what_the_model_says() {
 }
 
 /// What the cases together must have shown, so that the test cannot pass by missing the tables.
-const SORTS: [&str; 47] = [
+const SORTS: [&str; 48] = [
+    "in fragments",
     "from VM to VM",
     "from tenant to outside",
     "from outside to tenant",

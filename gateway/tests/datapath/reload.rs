@@ -147,7 +147,7 @@ struct Scene {
 impl Scene {
     fn new(states: &[Model], port: u16, steady: &[Vec<u8>], others: &[Vec<u8>]) -> Self {
         let sent = |model: &Model, frame: &Vec<u8>| match model.fate(usize::from(port), frame) {
-            Fate::Sent(by, wrapped) => Some((PortId(by as u16), wrapped.bytes)),
+            Fate::Sent(by, wrapped) => Some((PortId(by as u16), wrapped[0].bytes.clone())),
             Fate::Dropped(_) => None,
             fate => panic!("not to be tested here: {fate:?}"),
         };

@@ -19,6 +19,7 @@ use crate::app::translation::{Sizes, translators};
 use crate::control::{Beginning, Control, Egress, Nanos, PortHardware, table_limits};
 use crate::datapath::{Handed, Outputs, Pipeline, QsbrGrace, QsbrReaders};
 use crate::nat_log::ReplayLog;
+use crate::packet::ipv4::Ipv4;
 use crate::tables::exchange::{Millis, NatEvent, NatOrder};
 use crate::tables::hash::mix;
 use crate::tables::set::tables;
@@ -275,7 +276,7 @@ impl Engine {
     }
 
     /// The worker whose queue a NIC would choose: by addresses and what follows them, the same for all packets of a
-    /// flow.
+    /// flow; fragments have only addresses in common.
     fn worker_of(&self, frame: &Frame) -> usize {
         if self.workers.len() == 1 {
             return 0;
@@ -285,7 +286,10 @@ impl Engine {
         let word = |at: usize| {
             addresses.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
         };
-        (mix(word(0), word(8)) % self.workers.len() as u64) as usize
+        let ip = frame.bytes.get(14 + tagged..).unwrap_or_default();
+        let is_fragment = Ipv4::checked(ip, ip.len()).is_ok_and(Ipv4::is_fragment);
+        let rest = if is_fragment { 0 } else { word(8) };
+        (mix(word(0), rest) % self.workers.len() as u64) as usize
     }
 
     /// One burst into one worker, and what becomes of it.

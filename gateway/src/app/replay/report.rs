@@ -17,7 +17,13 @@ use nvgw_types::PortId;
 pub(super) struct Balance {
     /// Packets that came in.
     received: u64,
-    /// Sent on.
+    /// Of these, outer packets' fragments that were put together, and the packets.
+    reassembled_fragments: u64,
+    reassembled: u64,
+    /// Packets that left in fragments, and these.
+    fragmented: u64,
+    fragments: u64,
+    /// Frames sent on.
     forwarded: u64,
     /// Answered or absorbed by the gateway itself.
     consumed: u64,
@@ -37,6 +43,10 @@ impl Balance {
         let ports = 0..totals.sent.len();
         Self {
             received: ports.map(|port| traffic(totals, PortId(port as u16)).packets).sum(),
+            reassembled_fragments: sum(|c| c.reassembled_fragments.get()),
+            reassembled: sum(|c| c.reassembled.get()),
+            fragmented: sum(|c| c.fragmented.get()),
+            fragments: sum(|c| c.fragments.get()),
             forwarded: sum(|c| c.forwarded.get()),
             consumed: sum(|c| c.consumed.get()),
             held: (totals.control.held() + totals.waiting) as u64,
@@ -49,7 +59,10 @@ impl Balance {
     /// Whether each packet that came in went exactly one way, and the ports sent what they were given.
     pub(super) fn holds(&self, totals: &Totals<'_>) -> bool {
         let sent: u64 = totals.sent.iter().map(|(packets, _)| packets).sum();
-        self.received == self.forwarded + self.consumed + self.held + self.dropped
+        // Several fragments may be one packet, and one packet several fragments.
+        let there = self.received + self.reassembled + self.fragments;
+        let gone = self.reassembled_fragments + self.fragmented;
+        there == gone + self.forwarded + self.consumed + self.held + self.dropped
             && sent == self.forwarded + self.originated
             && self.lost_buffers == 0
     }
@@ -118,8 +131,8 @@ pub(super) fn report(totals: &Totals<'_>) -> Value {
         "events": events,
         "alarms": alarms(&doctor),
         "doctor": doctor,
-        "packets": balance,
         "punts": punts(totals),
+        "packets": balance,
         "icmp_errors": {
             "sent": sum(|c| c.icmp_errors_sent.get()),
             "suppressed": sum(|c| c.icmp_errors_suppressed.get()),

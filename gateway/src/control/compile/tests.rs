@@ -116,8 +116,8 @@ fn a_point_to_point_prefix_has_no_address_to_discard() {
 fn records_of_one_host_share_its_tunnel() {
     let desired = desired(&fixture::config());
     let tunnel = |destination: &str| Tunnel {
-        source: address("100.64.20.10").into(),
-        destination: address(destination).into(),
+        source: address("100.64.20.10"),
+        destination: address(destination),
         ttl: 64,
         dscp: Dscp::Uniform,
         ecn_compatible: false,

@@ -131,8 +131,7 @@ impl<G: Grace> Control<G> {
 
     fn probe_path(&mut self, now: Nanos, peer: IpAddr, size: u16, out: &mut impl Egress) {
         let world = ProbeWorld::Provider { from: None };
-        let request =
-            ProbeRequest { world, to: peer.into(), size, df: true, ttl: TTL, timeout_ms: TIMEOUT_MS };
+        let request = ProbeRequest { world, to: peer, size, df: true, ttl: TTL, timeout_ms: TIMEOUT_MS };
         self.probe(now, Asker::Checkup(peer), &request, out);
     }
 }

@@ -181,3 +181,16 @@ fn named(control: &Control<LocalGrace>) -> Config {
     config.provider.routes.sort_by_key(|route| (route.prefix, route.next_hop));
     config
 }
+
+/// As the example says of itself.
+#[test]
+fn the_shipped_changes_fit_the_shipped_file() {
+    let named = |(name, _): &&(&str, &str)| *name == "two-nics.yaml";
+    let (name, file) = nvgw_config::EXAMPLES.iter().find(named).expect("the example is shipped");
+    let config = nvgw_config::parse(file, name).unwrap_or_else(|problems| panic!("{problems}"));
+    let (mut control, _) = control(config).expect("fits");
+    let (name, changes) = nvgw_config::CHANGES_EXAMPLE;
+    let set = nvgw_config::parse_changes(changes, name).unwrap_or_else(|problems| panic!("{problems}"));
+    let made = control.change(&set, Owner::Api, NOW, &mut Sent::default());
+    assert!(made.is_ok(), "{made:?}");
+}

@@ -35,13 +35,16 @@ pub(super) fn split<A: AddressFamily, S: ReadSection>(
         && A::fragments(packet.data(), way.mtu()).is_some_and(|mut fragments| {
             fragments.all(|fragment| match frame::<A>(stages.pool.alloc(), &packet, &fragment, &write) {
                 Some(frame) => {
+                    stages.counters.fragments.add(1);
                     leaving.hand_out(frame, out);
                     true
                 }
                 None => false,
             })
         });
-    if !sent {
+    if sent {
+        stages.counters.fragmented.add(1);
+    } else {
         // Nobody puts the packet together without the fragments that are missing.
         stages.counters.drop(DropReason::NoBuffer);
     }

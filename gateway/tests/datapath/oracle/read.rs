@@ -79,12 +79,32 @@ pub(super) fn ipv4(
 }
 
 impl<'f> Packet<'f> {
-    pub(super) fn length(&self) -> usize {
-        self.bytes.len()
-    }
-
     fn payload(&self) -> &'f [u8] {
         &self.bytes[20 + 4 * usize::from(self.ip.options)..]
+    }
+
+    /// The packet one hop further on, in fragments of at most `mtu` bytes if it must be; `None` if it may not. All its
+    /// options do nothing, and are in the first fragment alone.
+    pub(super) fn fitting(&self, mtu: usize) -> Option<Vec<Vec<u8>>> {
+        if self.bytes.len() <= mtu {
+            return Some(vec![self.forwarded()]);
+        }
+        if self.ip.fragment & wire::DF != 0 {
+            return None;
+        }
+        let (mut pieces, mut rest) = (Vec::new(), self.payload());
+        let mut ip = Ip { tos: self.tos, ttl: self.ip.ttl - 1, ..self.ip.clone() };
+        while !rest.is_empty() {
+            let room = mtu - 20 - 4 * usize::from(ip.options);
+            let part = if rest.len() <= room { rest.len() } else { room - room % 8 };
+            let (now, later) = rest.split_at(part);
+            let more = if later.is_empty() { self.ip.fragment & 0x2000 } else { 0x2000 };
+            pieces.push(Ip { fragment: ip.fragment & !0x2000 | more, ..ip.clone() }.packet(now));
+            ip.fragment += part as u16 / 8;
+            ip.options = 0;
+            rest = later;
+        }
+        Some(pieces)
     }
 
     /// The packet one hop further on.

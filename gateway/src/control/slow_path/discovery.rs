@@ -15,6 +15,7 @@ use crate::control::frames::{self, Received, TTL};
 use crate::control::neighbors::Effect;
 use crate::control::{Control, Nanos};
 use crate::packet::icmpv6::Ends;
+use crate::packet::ipv6::LEAST_MTU;
 use crate::packet::ndp::{self, Message, NeighborAdvertisement, Prefix, RouterAdvertisement};
 use crate::tables::Grace;
 use crate::tables::entries::{Record, RecordSpec, SenderMode, from_ip};
@@ -167,7 +168,8 @@ impl<G: Grace> Control<G> {
             other: false,
             lifetime: ROUTER_LIFETIME,
             source_mac: subnet.gateway_mac,
-            mtu: Some(way.mtu().into()),
+            // Less than IPv6 asks of a link is not heard (RFC 4861 §6.3.4).
+            mtu: Some(way.mtu()).filter(|mtu| *mtu >= LEAST_MTU).map(u32::from),
             prefixes: &[prefix],
         };
         Some(ndp::router_advertisement(ends, &said))

@@ -3,7 +3,7 @@
    VLAN 20 ─ h6 (OVS, IPv6) ─┬─ red-1   10.0.1.5  fd00:10:1::5            198.18.0.1          192.0.2.2
                              └─ blue-1  10.0.1.5  2001:db8:20:1::5      2001:db8:300::1     2001:db8:9::2
                                                           gateway ─ wire1 ─ edge ── MTU 1280 ── core ─ far
-   VLAN 30 ─ h4 (OVS, IPv4) ─── red-2   10.0.2.6  fd00:10:2::6               └──── MTU 1500 ── near
+   VLAN 30 ─ h4 (OVS, IPv4) ─── red-2   10.0.2.6  fd00:10:2::6               └── MTU 1500 ─ near, plain
 
 The provider network is too small for the machines' packets of 1,500 bytes: 1,438 fit toward h6, 1,458 toward h4. red's
 addresses are reachable from outside in both families; blue has IPv6 addresses of its own and translation for IPv4.
@@ -40,6 +40,8 @@ EDGE = Both("198.18.0.1", "2001:db8:300::1")
 EDGE_INSIDE, CORE = Both("192.0.2.1", "2001:db8:9::1"), Both("192.0.2.2", "2001:db8:9::2")
 FAR = Both("203.0.113.130", "2001:db8:51::130")
 NEAR = Both("203.0.113.80", "2001:db8:51::80")
+# Near, too, and without path MTU discovery: its packets may be fragmented.
+PLAIN = Both("203.0.113.81", "2001:db8:51::81")
 RED_PREFIXES = ["10.0.1.0/24", "10.0.2.0/24", "fd00:10:1::/64", "fd00:10:2::/64"]
 BLUE_PREFIX, POOL = "2001:db8:20:1::/64", "198.51.100.16/30"
 

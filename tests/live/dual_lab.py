@@ -12,7 +12,7 @@ LARGE = 100 * 1024 * 1024
 
 
 class DualLab(Bench):
-    """Everything of `dual`: `lab.vms`, `lab.hosts`, `lab.edge`, `lab.far`, `lab.near`, `lab.gateway`."""
+    """Everything of `dual`: `lab.vms`, `lab.hosts`, `lab.edge`, `lab.far`, `lab.near`, `lab.plain`, `lab.gateway`."""
 
     def __init__(self, tcp_mss="clamp", narrate=lambda line: None):
         super().__init__(narrate)
@@ -45,6 +45,7 @@ class DualLab(Bench):
         self._link(self.edge, "to-core", d.EDGE_INSIDE, core, "to-edge", d.CORE, d.NARROW)
         self.far = self._server("far", d.FAR, core, 10)
         self.near = self._server("near", d.NEAR, self.edge, 20)
+        self.plain = self._server("plain", d.PLAIN, self.edge, 30, {"net.ipv4.ip_no_pmtu_disc": 1})
         for family, everything in ((4, "0.0.0.0/0"), (6, "::/0")):
             core.route(everything, d.EDGE_INSIDE[family])
             self.edge.route(f"{d.FAR[family]}/{32 if family == 4 else 128}", d.CORE[family])
@@ -63,9 +64,12 @@ class DualLab(Bench):
         for namespace, device, both in ((one, one_device, one_addresses), (two, two_device, two_addresses)):
             self._addresses(namespace, device, (f"{both.four}/30", f"{both.six}/64"))
 
-    def _server(self, name, addresses, router, number):
-        """A server behind a router, which has a link to it that nobody else needs to know."""
+    def _server(self, name, addresses, router, number, sysctls=None):
+        """A server behind a router, which has a link to it that nobody else needs to know. Its sockets are made under
+        the `sysctls`."""
         namespace = self._dual(name)
+        for key, value in (sysctls or {}).items():
+            namespace.sysctl(key, value)
         near = d.Both(f"192.0.2.{number * 4 + 1}", f"2001:db8:9:{number}::1")
         own = d.Both(f"192.0.2.{number * 4 + 2}", f"2001:db8:9:{number}::2")
         self._link(router, f"to-{name}", near, namespace, "eth0", own, MTU)

@@ -37,6 +37,10 @@ class DualStack(unittest.TestCase):
             for family in FAMILIES:
                 yield vm, family
 
+    def of(self, *names):
+        """These machines with each family."""
+        return ((vm, family) for vm, family in self.vms() if vm.name in names)
+
     def outside(self):
         """The machines that are reachable from outside: blue's IPv4 address is behind translation."""
         return ((vm, family) for vm, family in self.vms() if (vm.tenant, family) != ("blue", 4))
@@ -108,7 +112,7 @@ class Tools(DualStack):
 
     def test_a_clamped_connection_has_nothing_to_find_out(self):
         """Both ends were told what fits: no packet is refused, none is fragmented."""
-        for vm, family in self.vms():
+        for vm, family in self.of("red-1", "blue-1"):
             with self.subTest(vm=vm.name, family=family):
                 before = reassembled(vm.namespace)
                 self.assertEqual(digest(vm.namespace, d.url(d.NEAR[family])), self.lab.near.big_sha256)
@@ -131,7 +135,7 @@ class Transfers(DualStack):
 
     def test_packets_that_must_not_be_fragmented(self):
         """From outside, through translation too: their sender finds out."""
-        for vm, family in self.vms():
+        for vm, family in self.of("red-1", "blue-1"):
             with self.subTest(vm=vm.name, family=family):
                 for name in FAMILIES:
                     self.lab.near.namespace.ip(f"-{name}", "route", "flush", "cache")
@@ -148,16 +152,13 @@ class Transfers(DualStack):
 
     def test_packets_that_may_be_fragmented(self):
         """They come in pieces, every one of which fits, and nobody has to find out anything."""
-        server = self.lab.near.namespace
-        server.sysctl("net.ipv4.ip_no_pmtu_disc", 1)
-        self.addCleanup(server.sysctl, "net.ipv4.ip_no_pmtu_disc", 0)
-        server.ip("route", "flush", "cache")
-        for name in ("red-1", "red-2", "blue-1"):
+        server = self.lab.plain
+        for name in ("red-1", "blue-1"):
             with self.subTest(vm=name):
                 vm = self.lab.vms[name].namespace
                 before = reassembled(vm)
-                self.assertEqual(digest(vm, d.url(d.NEAR.four)), self.lab.near.big_sha256)
-                self.assertGreater(reassembled(vm) - before, self.lab.near.big_bytes // 1500)
+                self.assertEqual(digest(vm, d.url(d.PLAIN.four)), server.big_sha256)
+                self.assertGreater(reassembled(vm) - before, server.big_bytes // 1500)
         self.assertEqual(self.too_big_so_far(), self.too_big)
 
 

@@ -4,8 +4,8 @@ import unittest
 
 from lib import topology
 from lib.assertions import ReplayTest
-from lib.packets import (HOST, UNREACHABLE, error_to_outside, expect_decap, expect_encap, from_outside, from_vm,
-                         udp)
+from lib.packets import (HOST, PROHIBITED, UNREACHABLE, error_to_outside, error_to_vm, expect_decap, expect_encap,
+                         from_outside, from_vm, udp)
 from lib.topology import (BLUE_PUBLIC, BLUE_WEB, INTERNET, RED_DB, RED_UPLINK, RED_WEB, SERVER)
 
 
@@ -48,7 +48,8 @@ class HandOff(ReplayTest):
         topology.named(config["external"], "red-uplink")["routes"] = [
             {"prefix": "172.16.9.0/24", "next-hop": RED_UPLINK.router}]
         packet = udp(BLUE_PUBLIC.address, "172.16.9.9")
-        self.assert_dropped([from_vm(BLUE_PUBLIC, packet)], "transit", config)
+        self.assert_dropped([from_vm(BLUE_PUBLIC, packet)], "transit", config,
+                            told=[error_to_vm(packet, BLUE_PUBLIC, UNREACHABLE, PROHIBITED)])
         packet = udp(RED_WEB.address, "172.16.9.9")
         run = self.replay({"wire0": [from_vm(RED_WEB, packet)]}, config)
         self.assert_frames(run.sent("wire1"), [expect_decap(packet, RED_UPLINK)])

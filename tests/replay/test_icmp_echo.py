@@ -4,8 +4,8 @@ import unittest
 from typing import Optional
 
 from lib.assertions import ReplayTest
-from lib.packets import (ICMP, IP, Raw, checksum_is_right, echo, encapsulated, ethernet, from_outside,
-                         from_vm, gre_offset, udp)
+from lib.packets import (ICMP, IP, PORT, UNREACHABLE, Raw, checksum_is_right, echo, encapsulated, ethernet,
+                         from_outside, from_vm, gre_offset, icmp_error, udp)
 from lib.topology import (BLUE_HOST_MAC, BLUE_PUBLIC, BLUE_WEB, COMPUTE_SITE, FAR_ROUTER_MAC, GATEWAY_SITE, INTERNET,
                           RED_DB, RED_HOST_MAC, RED_UPLINK, RED_WEB, SERVER)
 
@@ -116,8 +116,11 @@ class CustomerAddresses(Echo):
                 self.assert_replies(self.replies_to_vm(vm, requests), requests)
 
     def test_only_an_echo_is_answered(self):
-        frames = [from_vm(BLUE_WEB, udp(BLUE_WEB.address, address)) for address in (INTERNET.address, BLUE_WEB.gateway)]
-        self.assert_dropped(frames, "local-unsupported")
+        """Whoever sends anything else hears from the address itself that nobody listens."""
+        packets = {address: udp(BLUE_WEB.address, address) for address in (INTERNET.address, BLUE_WEB.gateway)}
+        told = [encapsulated(icmp_error(packet, address, UNREACHABLE, PORT), BLUE_WEB, tos=0xC0)
+                for address, packet in packets.items()]
+        self.assert_dropped([from_vm(BLUE_WEB, packet) for packet in packets.values()], "local-unsupported", told=told)
 
     def test_with_sender_check_failures_there_is_no_answer(self):
         frames = [from_vm(RED_WEB, echo("10.0.1.6", RED_WEB.gateway)),

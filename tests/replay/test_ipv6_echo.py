@@ -5,7 +5,7 @@ import unittest
 from scapy.layers.inet6 import ICMPv6EchoReply, IPv6
 from scapy.packet import Raw
 
-from lib.discovery import link_local
+from lib.discovery import in_overlay, link_local
 from lib.families import COMPUTE_SITE_6, GATEWAY_SITE_6, INTERNET_6, ONLY_6, RED_UPLINK_6, SERVER_6, Families, in_each
 from lib.packets import echo, encapsulated, ethernet, from_outside, from_vm, gre_offset
 from lib.topology import BLUE_HOST_MAC, FAR_ROUTER_MAC, RED_HOST_MAC
@@ -136,7 +136,7 @@ class Vms(Echo):
         frames = [from_vm(vm, echo(self.on.stranger, vm.gateway)),
                   from_vm(vm, echo(vm.address, vm.gateway), src=self.on.other_host),
                   from_vm(vm, echo(link_local(vm.mac), link_local(vm.gateway_mac)), src=self.on.other_host),
-                  from_vm(vm, echo(link_local("02:15:5d:00:00:99"), link_local(vm.gateway_mac)))]
+                  in_overlay(vm, echo(link_local(vm.mac), link_local(vm.gateway_mac)), src="02:15:5d:00:00:99")]
         run = self.replay({"wire0": frames})
         self.assert_nothing_sent(run)
 

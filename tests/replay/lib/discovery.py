@@ -11,6 +11,8 @@ from .topology import Network, Vm
 
 ALL_NODES, ALL_ROUTERS, UNSPECIFIED = "ff02::1", "ff02::2", "::"
 SOLICITATION, ADVERTISEMENT = 135, 136
+# Those that RFC 4861 section 6.2.1 has for prefixes: 30 days and 7 days.
+LIFETIMES = {"validlifetime": 2592000, "preferredlifetime": 604800}
 
 
 def solicited_node(address: str) -> str:
@@ -86,9 +88,9 @@ def router_solicitation(source: str, source_mac: Optional[str], **ip) -> bytes:
 
 def router_advertisement(vm: Vm, dst: str, prefix: str, mtu: int, autonomous: bool) -> bytes:
     """What the gateway says of itself and of a VM's subnet, a /64."""
-    message = ICMPv6ND_RA(chlim=64, M=0, O=0, routerlifetime=9000)
+    message = ICMPv6ND_RA(chlim=64, M=0, O=0, prf=0, routerlifetime=9000)
     options = (ICMPv6NDOptSrcLLAddr(lladdr=vm.gateway_mac) / ICMPv6NDOptMTU(mtu=mtu)
-               / ICMPv6NDOptPrefixInfo(prefix=prefix, prefixlen=64, L=1, A=int(autonomous)))
+               / ICMPv6NDOptPrefixInfo(prefix=prefix, prefixlen=64, L=1, A=int(autonomous), **LIFETIMES))
     return bytes(IPv6(src=link_local(vm.gateway_mac), dst=dst, hlim=255) / message / options)
 
 

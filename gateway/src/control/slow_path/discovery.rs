@@ -26,9 +26,8 @@ const IGNORED: DropReason = DropReason::DiscoveryIgnored;
 /// How long the gateway is a VM's router, in seconds: as long as can be said (RFC 4861 §6.2.1), for nothing is said
 /// unasked.
 const ROUTER_LIFETIME: u16 = 9000;
-/// How long a prefix is a subnet's, and addresses made of it are preferred, in seconds (RFC 4861 §6.2.1).
-const VALID: u32 = 2_592_000;
-const PREFERRED: u32 = 604_800;
+/// How long a prefix is a subnet's, and addresses made of it are preferred: for ever (RFC 4861 §4.6.2), likewise.
+const FOR_EVER: u32 = u32::MAX;
 
 impl<G: Grace> Control<G> {
     /// Takes an IPv6 frame whose sender has no address but a link-local one, or none. It is one of our VMs where a
@@ -159,8 +158,8 @@ impl<G: Grace> Control<G> {
             prefix,
             on_link: true,
             autonomous: subnet.sender_mode == SenderMode::Learn,
-            valid: VALID,
-            preferred: PREFERRED,
+            valid: FOR_EVER,
+            preferred: FOR_EVER,
         };
         let said = RouterAdvertisement {
             hop_limit: TTL,

@@ -11,8 +11,8 @@ from .topology import Network, Vm
 
 ALL_NODES, ALL_ROUTERS, UNSPECIFIED = "ff02::1", "ff02::2", "::"
 SOLICITATION, ADVERTISEMENT = 135, 136
-# Those that RFC 4861 section 6.2.1 has for prefixes: 30 days and 7 days.
-LIFETIMES = {"validlifetime": 2592000, "preferredlifetime": 604800}
+# For ever (RFC 4861 section 4.6.2): nothing is said a second time unasked.
+LIFETIMES = {"validlifetime": 0xffffffff, "preferredlifetime": 0xffffffff}
 
 
 def solicited_node(address: str) -> str:

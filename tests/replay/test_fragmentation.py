@@ -136,21 +136,30 @@ class Fragmentation:
 class Translated(NatTest):
     """Translated first, and then cut: every piece has the customer's address, or the public one."""
 
-    def test_in_and_out(self):
+    def narrow(self, port: str, mtu: int) -> dict:
         document = translating()
-        topology.named(document["ports"], "wire0")["mtu"] = WIRE0
-        topology.named(document["ports"], "wire1")["mtu"] = 1280
-        flow = Flow()
+        topology.named(document["ports"], port)["mtu"] = mtu
+        return document
+
+    def test_out(self):
+        document, flow = self.narrow("wire1", 1280), Flow()
         (public,) = self.learn([flow.sends(0)], document)
-        out, back = flow.out(1, size=1400), flow.back(public, 2, size=1460)
-        run = self.replay({"wire0": [flow.sends(0), at(10, from_vm(BLUE_WEB, out))],
-                           "wire1": [at(20, from_outside(INTERNET, back))]}, document)
-        cut = [piece for piece in pieces(from_public(out, public), 1280)]
-        self.assert_out(run, [flow.expect_out(public), *(expect_decap(piece, INTERNET) for piece in cut)])
-        cut = pieces(to_customer(back, flow.customer), WIRE0 - 42)
-        self.assert_in(run, [expect_encap(piece, BLUE_WEB) for piece in cut])
-        self.assert_drops(run, {})
+        packet = flow.out(1, size=1400)
+        run = self.replay({"wire0": [flow.sends(0), at(10, from_vm(BLUE_WEB, packet))]}, document)
+        cut = [expect_decap(piece, INTERNET) for piece in pieces(from_public(packet, public), 1280)]
         self.assertEqual(len(cut), 2)
+        self.assert_out(run, [flow.expect_out(public), *cut])
+        self.assert_drops(run, {})
+
+    def test_in(self):
+        document, flow = self.narrow("wire0", WIRE0), Flow()
+        (public,) = self.learn([flow.sends(0)], document)
+        packet = flow.back(public, 2, size=1460)
+        run = self.replay({"wire0": [flow.sends(0)], "wire1": [at(20, from_outside(INTERNET, packet))]}, document)
+        cut = [expect_encap(piece, BLUE_WEB) for piece in pieces(to_customer(packet, flow.customer), WIRE0 - 42)]
+        self.assertEqual(len(cut), 2)
+        self.assert_in(run, cut)
+        self.assert_drops(run, {})
 
 
 class Library(unittest.TestCase):

@@ -119,9 +119,9 @@ class Content(ReplayTest):
     def test_a_mtu_that_is_on_the_way_to_a_vm(self):
         config = topology.base()
         topology.named(config["provider"]["sites"], "gateway-site")["mtu"] = 1000
-        forbidden, allowed = (udp(RED_WEB.address, RED_DB.address, size=1200, flags=flags) for flags in ("DF", 0))
-        self.assert_dropped([from_vm(RED_WEB, packet) for packet in (forbidden, allowed)], "mtu-exceeded", config,
-                            told=[error_to_vm(forbidden, RED_WEB, UNREACHABLE, TOO_BIG, mtu=1000 - 42)])
+        packet = udp(RED_WEB.address, RED_DB.address, size=1200, flags="DF")
+        self.assert_dropped([from_vm(RED_WEB, packet)], "mtu-exceeded", config,
+                            told=[error_to_vm(packet, RED_WEB, UNREACHABLE, TOO_BIG, mtu=1000 - 42)])
 
     def test_a_narrow_way_back_shortens_the_quotation(self):
         config = topology.base()

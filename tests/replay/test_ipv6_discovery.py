@@ -12,7 +12,7 @@ from lib.discovery import (ADVERTISEMENT, ALL_NODES, SOLICITATION, UNSPECIFIED, 
 from lib.families import (COMPUTE_SITE_6, GATEWAY_SITE_6, INTERNET_6, ONLY_6, RED_UPLINK_6, SERVER_6, in_each)
 from lib.gateway import MILLISECOND, START_NS, at
 from lib.packets import (HOST, UNREACHABLE, error_to_outside, error_to_vm, expect_decap, expect_encap, from_outside,
-                         from_vm, udp)
+                         from_vm, routed, udp)
 
 ASKER_MAC = "02:00:00:00:77:01"
 ASKERS = {COMPUTE_SITE_6: "fd64:10::77", GATEWAY_SITE_6: "fd64:20::77", INTERNET_6: "2001:db8:300::77",
@@ -148,13 +148,13 @@ class Resolution:
         self.assert_frames(run.sent("wire0"), [expect_encap(packet, vm)])
 
     def test_nobody_answers(self):
-        """The question is repeated, bounded, and then the sender is told."""
+        """The question is repeated, bounded, and then the sender is told: of the packet as it waited, a hop on."""
         packet, frame = out(self.vm, 0)
         run = self.replay({"wire0": [frame]})
         times = [frame.time_ns for frame in run.discovery("wire1", SOLICITATION, HOST_ADDRESS)]
         self.assertTrue(2 <= len(times) <= 10, f"{len(times)} questions")
         self.assertEqual(run.sent("wire1"), [])
-        self.assert_frames(run.sent("wire0"), [error_to_vm(packet, self.vm, UNREACHABLE, HOST)])
+        self.assert_frames(run.sent("wire0"), [error_to_vm(routed(packet), self.vm, UNREACHABLE, HOST)])
         self.assert_drops(run, {"neighbor-unresolved": 1})
 
     def test_no_provider_next_hop_answers(self):
@@ -162,7 +162,7 @@ class Resolution:
         topology.forget_neighbor(config, vm.provider_address)
         packet = udp(SERVER_6, vm.address)
         run = self.replay({"wire1": [from_outside(INTERNET_6, packet)]}, config)
-        self.assert_frames(run.sent("wire1"), [error_to_outside(packet, INTERNET_6, UNREACHABLE, HOST)])
+        self.assert_frames(run.sent("wire1"), [error_to_outside(routed(packet), INTERNET_6, UNREACHABLE, HOST)])
         self.assert_drops(run, {"neighbor-unresolved": 1})
 
     def assert_not_believed(self, said: bytes) -> None:

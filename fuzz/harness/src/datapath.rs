@@ -174,7 +174,7 @@ impl Gateway {
 
     /// Takes the burst through the pipeline, and what comes of it to where it goes.
     fn work(&mut self, port: u16) {
-        if self.burst.len() == 0 {
+        if self.burst.is_empty() {
             return;
         }
         let before = Ends::of(self);

@@ -73,7 +73,10 @@ pub(super) fn neighbor_view(neighbor: control::NeighborView) -> NeighborView {
         network: neighbor.network,
         address: neighbor.address,
         mac: neighbor.mac.map(|mac| mac.to_string()),
-        owner: neighbor.owner.map_or("arp", Owner::name).to_owned(),
+        owner: neighbor
+            .owner
+            .map_or(if neighbor.address.is_ipv4() { "arp" } else { "nd" }, Owner::name)
+            .to_owned(),
         state: match neighbor.state {
             State::Static => NeighborState::Static,
             State::Reachable => NeighborState::Reachable,

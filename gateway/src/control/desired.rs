@@ -10,6 +10,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use nvgw_config::RemovedAddresses;
 use nvgw_types::{Family, MacAddr, PortId, VrfId, Vsid};
 
+use crate::packet::ndp;
 use crate::tables::entries::{BindingKey, Endpoint, NatPolicy, NatSettings, PortRange, SenderMode, Tunnel};
 
 /// An interface's name: its port and VLAN.
@@ -214,6 +215,14 @@ pub struct Subnet {
     pub gateway_mac: MacAddr,
     /// What becomes of packets of unknown senders.
     pub sender_mode: SenderMode,
+}
+
+impl Subnet {
+    /// The gateway's own link-local address there, where there is IPv6 (RFC 4291 §2.8).
+    #[must_use]
+    pub fn link_local(&self) -> Option<Ipv6Addr> {
+        self.prefixes.of(Family::V6).map(|_| ndp::link_local(self.gateway_mac))
+    }
 }
 
 /// A customer address of a VRF.

@@ -61,6 +61,7 @@ impl<G: Grace> Control<G> {
         let received = frames::read(frame).filter(|received| !received.destination.is_multicast());
         if let Some(refused) = received.and_then(|received| Refused::read(received.payload))
             && let Some(error) = refused.unserved()
+            && self.vrf_of(ingress).map(|vrf| self.route(vrf, refused.destination).1) == Some(Target::Local)
         {
             self.tell_of(now, error, ingress, &refused, effects);
         }

@@ -109,6 +109,11 @@ impl<G: Grace> Fabric<G> {
         self.routes[family as usize]
     }
 
+    /// The way to a host's provider address, if some record names it.
+    pub(super) fn way_to_peer(&self, peer: IpAddr) -> Option<AdjacencyId> {
+        self.adjacencies.get(&AdjacencyKey::Peer(peer)).copied()
+    }
+
     /// How many adjacencies lead over a next hop.
     pub(super) fn users(&self, hop: Hop) -> usize {
         self.users.get(&hop).map_or(0, BTreeSet::len)

@@ -16,7 +16,7 @@ use crate::packet::{icmp, ipv4, ipv6};
 use crate::tables::entries::{Inner, Record, Rewrite};
 
 /// TTL of the gateway's own packets.
-const TTL: u8 = 64;
+pub(super) const TTL: u8 = 64;
 /// The bits of a TOS or traffic class that are not ECN's.
 const DSCP: u8 = 0xfc;
 

@@ -189,8 +189,9 @@ struct Index {
     tenants: BTreeMap<VrfId, String>,
     /// The subnets of a tenant, which are disjoint, by the first addresses of their prefixes.
     prefixes: BTreeMap<(VrfId, IpAddr), Vsid>,
-    /// Lookup records by subnet and provider address, where the VM is and where its record's owner says.
-    hosts: BTreeMap<(Vsid, IpAddr), usize>,
+    /// Lookup records by subnet, provider address, where the VM is and where its record's owner says, and Ethernet
+    /// address.
+    hosts: BTreeMap<(Vsid, IpAddr, MacAddr), usize>,
     /// Lookup records by provider address.
     peers: BTreeMap<IpAddr, usize>,
     /// Customer routes by next hop.
@@ -297,7 +298,14 @@ impl Model {
     /// Whether some record of a subnet names the provider address.
     #[must_use]
     pub fn is_host_of(&self, vsid: Vsid, provider: IpAddr) -> bool {
-        self.index.hosts.contains_key(&(vsid, provider))
+        let all = (vsid, provider, MacAddr::ZERO)..=(vsid, provider, MacAddr::BROADCAST);
+        self.index.hosts.range(all).next().is_some()
+    }
+
+    /// Whether some record of a subnet names the provider address together with the Ethernet address.
+    #[must_use]
+    pub fn is_station_of(&self, vsid: Vsid, provider: IpAddr, mac: MacAddr) -> bool {
+        self.index.hosts.contains_key(&(vsid, provider, mac))
     }
 
     /// Tenants that name no external network.

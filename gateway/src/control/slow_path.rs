@@ -1,17 +1,18 @@
-//! What workers hand over: what neighbours say, ICMP echo to the gateway's own addresses and answers to its own, packets whose next hop
-//! is not known, packets whose [senders](super::errors) are to hear of their end.
+//! What workers hand over: what neighbours say, ICMP echo to the gateway's own addresses and answers to its own, packets
+//! whose next hop is not known, packets whose [senders](super::errors) are to hear of their end.
 //!
 //! A reply takes the way that the tables give it, as any packet to its destination would: an echo reply on the
 //! provider network follows the provider routes, one on an external network or in a tenant's VRF that VRF's routes.
-//! An ARP reply goes to who asked.
+//! An answer to who asks for an address goes to who asked.
 
+mod discovery;
 mod on_link;
+mod overlay;
 
 use std::net::IpAddr;
 
 use nvgw_config::SiteIndex;
-use nvgw_types::{InterfaceId, MacAddr, NeighborId, VrfId, Vsid};
-use zerocopy::IntoBytes;
+use nvgw_types::{InterfaceId, MacAddr, NeighborId, VrfId};
 
 use super::desired::{Hop, InterfaceKey, Role};
 use super::frames::{self, EchoReply, Link};
@@ -20,7 +21,6 @@ use super::neighbors::{Effect, Frame, Origin, interface_of_hosts};
 use super::probes::Side;
 use super::time::Nanos;
 use super::{Control, Egress};
-use crate::packet::arp::{Arp, Operation};
 use crate::packet::ethernet;
 use crate::tables::Grace;
 use crate::tables::entries::{Reach, Record, Rewrite, ScopedAddress, Target, from_ip};
@@ -54,7 +54,9 @@ impl<G: Grace> Control<G> {
                 let known = seen.is_some_and(|seen| self.learn(now, &seen, out));
                 if known { self.taught(now, vsid, vrf, frame, &mut effects) } else { Err(reason) }
             }
-            Punt::LinkLocal { .. } => Err(DropReason::LocalUnsupported),
+            Punt::LinkLocal { vsid, vrf, provider } => {
+                self.link_local(now, vsid, vrf, provider, frame, &mut effects)
+            }
             Punt::Error { error, ingress } => {
                 self.tell(now, error, ingress, frame, &mut effects);
                 Ok(End::Passed)
@@ -107,70 +109,6 @@ impl<G: Grace> Control<G> {
             Role::Site => Err(UNSUPPORTED),
             Role::External(vrf) => self.answer(now, vrf, &reply, DropReason::ExternalRouteMissing, effects),
         }
-    }
-
-    fn overlay(
-        &mut self,
-        now: Nanos,
-        vsid: Vsid,
-        vrf: VrfId,
-        frame: &[u8],
-        effects: &mut Vec<Effect>,
-    ) -> Ended {
-        let arp = frames::read(frame).is_some_and(|received| received.ethertype == ethernet::ARP);
-        if arp {
-            return self.overlay_arp(now, vsid, vrf, frame, effects);
-        }
-        if self.take_answer(now, Side::Vrf(vrf), frame) {
-            return Ok(End::Consumed);
-        }
-        let Some((reply, _)) = echo(frame) else {
-            self.tell_unserved(now, Ingress::Tenant(vrf), frame, effects);
-            return Err(DropReason::LocalUnsupported);
-        };
-        self.answer(now, vrf, &reply, DropReason::VirtualRouteMissing, effects)
-    }
-
-    /// A frame whose sender is known now. One that asks for the gateway is answered; of any other the sender's next one
-    /// passes by itself.
-    fn taught(
-        &mut self,
-        now: Nanos,
-        vsid: Vsid,
-        vrf: VrfId,
-        frame: &[u8],
-        effects: &mut Vec<Effect>,
-    ) -> Ended {
-        let arp = frames::read(frame).is_some_and(|received| received.ethertype == ethernet::ARP);
-        if !arp {
-            return Ok(End::Consumed);
-        }
-        self.overlay_arp(now, vsid, vrf, frame, effects).or(Ok(End::Consumed))
-    }
-
-    /// A VM asks for its subnet's gateway address: answered by unicast to the VM's record.
-    fn overlay_arp(
-        &mut self,
-        now: Nanos,
-        vsid: Vsid,
-        vrf: VrfId,
-        frame: &[u8],
-        effects: &mut Vec<Effect>,
-    ) -> Ended {
-        const IGNORED: DropReason = DropReason::ArpIgnored;
-        let received = frames::read(frame).ok_or(IGNORED)?;
-        let (arp, operation) = Arp::checked(received.payload).ok_or(IGNORED)?;
-        let subnet =
-            self.fabric.current.subnets.get(&vsid).filter(|subnet| subnet.vrf == vrf).ok_or(IGNORED)?;
-        let sender = IpAddr::from(arp.sender());
-        let own = subnet.prefixes.at(sender).ok_or(IGNORED)?;
-        if operation != Operation::Request || IpAddr::from(arp.target()) != own.gateway {
-            return Err(IGNORED);
-        }
-        let record =
-            self.record(vrf, from_ip(sender)).filter(|r| r.mac() == arp.sender_mac()).ok_or(IGNORED)?;
-        let reply = Arp::reply(subnet.gateway_mac, arp.target(), arp.sender_mac(), arp.sender());
-        self.wrap(now, &record, Some(ethernet::ARP), 0, reply.as_bytes(), effects)
     }
 
     /// Sends an echo reply over the provider network.

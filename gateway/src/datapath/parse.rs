@@ -43,6 +43,14 @@ impl Lanes {
     }
 }
 
+/// Where the parser notes what it reads.
+pub(super) struct Notes<'p> {
+    pub(super) ipv4: &'p mut Packets<u32>,
+    pub(super) ipv6: &'p mut Packets<u128>,
+    /// Outer fragments, and what time it is for them; `None`: they are dropped.
+    pub(super) reassembly: Option<(&'p mut Reassembly, Millis)>,
+}
+
 /// Splits a burst into lanes, one pair for each family; what is for the gateway itself goes to the control thread, the
 /// rest is counted.
 #[inline(never)]
@@ -50,12 +58,12 @@ pub(super) fn parse<S: ReadSection>(
     stages: &Stages<'_>,
     section: &S,
     port: PortId,
-    (ipv4, ipv6): (&mut Packets<u32>, &mut Packets<u128>),
-    reassembly: Option<(&mut Reassembly, Millis)>,
+    notes: Notes<'_>,
     burst: &mut Burst,
     lanes: (&mut Lanes, &mut Lanes),
     out: &mut Outputs,
 ) {
+    let Notes { ipv4, ipv6, reassembly } = notes;
     let mut parser = Parser {
         stages,
         section,
@@ -247,7 +255,7 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         }
         // Only within its link is a link-local address anybody's.
         let on_link = ipv6::is_link_local(header.destination());
-        if !ipv6::may_send(header.source()) && !(on_link && ipv6::is_link_local(header.source())) {
+        if !(ipv6::may_send(header.source()) || on_link && ipv6::is_link_local(header.source())) {
             return Err(DropReason::OuterMartianSource);
         }
         if on_link {

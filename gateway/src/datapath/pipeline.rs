@@ -11,7 +11,7 @@ use super::family::AddressFamily;
 use super::handed::Handed;
 use super::lane::{Lane, Packets};
 use super::output::Outputs;
-use super::parse::{Lanes, parse, read_around};
+use super::parse::{Lanes, Notes, parse, read_around};
 use super::reassemble::Reassembly;
 use super::resolve::{locate, resolve};
 use super::rewrite::{rewrite_plain, rewrite_wrapped};
@@ -214,7 +214,8 @@ impl Pipeline {
         let arrived = burst.len();
         let both = (&mut lanes, &mut lanes_of_ipv6);
         let reassembly = self.reassembly.as_deref_mut().map(|reassembly| (reassembly, now));
-        parse(&stages, section, arrival.port, (&mut *ipv4, &mut *ipv6), reassembly, burst, both, out);
+        let notes = Notes { ipv4: &mut *ipv4, ipv6: &mut *ipv6, reassembly };
+        parse(&stages, section, arrival.port, notes, burst, both, out);
         lap.end(Stage::Parse, arrived);
 
         let translator = &mut self.translator;

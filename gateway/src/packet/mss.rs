@@ -48,7 +48,7 @@ pub fn clamp(segment: &mut [u8], most: u16) -> bool {
             if old > most {
                 segment[at + 2..at + 4].copy_from_slice(&most.to_be_bytes());
                 // At an odd place the bytes lie the other way round in the words that are summed (RFC 1071 §2 (B)).
-                let place = |size: u16| if at % 2 == 0 { size } else { size.swap_bytes() };
+                let place = |size: u16| if at.is_multiple_of(2) { size } else { size.swap_bytes() };
                 delta = Some(delta.unwrap_or(Delta::default()).word(place(old), place(most)));
             }
         }

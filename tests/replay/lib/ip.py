@@ -22,8 +22,8 @@ UNREACHABLE, TIME_EXCEEDED = 3, 11
 NET, HOST, PROTOCOL, PORT, TOO_BIG, PROHIBITED = 0, 1, 2, 3, 4, 13
 # How much of an error's packet there is at most: RFC 1812 section 4.3.2.3, RFC 4443 section 2.4 (c).
 ERROR_SIZE = {4: 576, 6: 1280}
-# Errors have precedence 6 (RFC 1812 section 4.3.2.5); IPv6 has no such rule.
-ERROR_TOS = {4: 0xC0, 6: 0}
+# Errors have precedence 6 (RFC 1812 section 4.3.2.5), those of IPv6 likewise.
+ERROR_TOS = 0xC0
 
 _IPV6_NAMES = {"tos": "tc", "ttl": "hlim"}
 _ONLY_IPV4 = {"id", "flags"}
@@ -135,7 +135,7 @@ def icmp_error(ip: Bytes, src: str, kind: int, code: int = 0, mtu: int = 0, room
     data = bytes(ip)
     family = version(data)
     quoted = data[:min(ends_at(data), min(ERROR_SIZE[family], room) - header_length(family) - 8)]
-    fields = {"tos": ERROR_TOS[family], "id": 0, "flags": "DF", "ttl": 64}
+    fields = {"tos": ERROR_TOS, "id": 0, "flags": "DF", "ttl": 64}
     if family == 4:
         error = ICMP(type=kind, code=code, nexthopmtu=mtu) if (kind, code) == (UNREACHABLE, TOO_BIG) else ICMP(
             type=kind, code=code, unused=0)

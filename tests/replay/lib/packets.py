@@ -102,7 +102,7 @@ def expect_encap(ip: Bytes, vm: Vm, tos: Optional[int] = None, **more) -> bytes:
 
 def error_to_vm(ip: Bytes, vm: Vm, kind: int, code: int = 0, mtu: int = 0) -> bytes:
     """The frame that tells a VM, or who is behind it, of its packet's end: from its subnet's gateway address."""
-    return encapsulated(icmp_error(ip, vm.gateway, kind, code, mtu), vm, tos=ERROR_TOS[version(ip)])
+    return encapsulated(icmp_error(ip, vm.gateway, kind, code, mtu), vm, tos=ERROR_TOS)
 
 
 def error_to_outside(ip: Bytes, network: Network, kind: int, code: int = 0, mtu: int = 0,

@@ -202,6 +202,37 @@ mod tests {
     }
 
     #[test]
+    fn over_ipv6_too_big_is_a_message_of_its_own_and_1280_bytes_are_small() {
+        let interface = InterfaceKey { port: PortId(0), vlan: 22 };
+        let (source, from) = (ip("2001:db8:20::a"), ip("2001:db8:20::2"));
+        let too_big = |mtu| ProbeOutcome::Unreachable {
+            source,
+            from,
+            code: 0,
+            reason: "packet too big".into(),
+            mtu: Some(mtu),
+            rtt_ms: 0.5,
+        };
+        let answer = ProbeOutcome::Reply { source, from, ttl: 63, rtt_ms: 0.5 };
+        let mut path = Path::new(Hop { interface, address: from }, 1600);
+        assert_eq!(path.next(&too_big(1432)), Next::Probe(1280));
+        assert_eq!(path.next(&answer), Next::Probe(1432));
+        let narrow = Verdict::Narrow { passed: 1432, refused: 1600 };
+        assert_eq!(path.next(&answer), Next::Known(narrow));
+        // Code 4 is a port's here.
+        let mut path = Path::new(Hop { interface, address: from }, 1600);
+        let refused = ProbeOutcome::Unreachable {
+            source,
+            from,
+            code: 4,
+            reason: "port unreachable".into(),
+            mtu: None,
+            rtt_ms: 0.5,
+        };
+        assert!(matches!(path.next(&refused), Next::Known(Verdict::Refused { .. })));
+    }
+
+    #[test]
     fn one_lost_packet_makes_no_narrow_path() {
         let mut first = true;
         let network = |_| if std::mem::take(&mut first) { silence() } else { reply() };

@@ -233,3 +233,7 @@ fn a_full_queue_to_the_workers_suppresses() {
     assert_eq!(counted(&control), (0, 1));
     assert_eq!(control.counters().port(PortId(0)).tx_dropped.get(), 1);
 }
+
+mod ipv6;
+mod local;
+mod unreachable;

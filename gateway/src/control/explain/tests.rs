@@ -234,3 +234,44 @@ fn questions_that_mean_no_packet_are_refused() {
     let peer = ExplainRequest { provider_address: Some(ip("100.64.20.30")), ..from_outside(None, "9.9.9.9") };
     assert!(refused(&peer).contains("VSID"));
 }
+
+#[test]
+fn ipv6_is_explained_as_ipv4_is() {
+    let (control, _) = control(fixture::with_ipv6(fixture::config())).expect("fits");
+    // Red's VM 10.0.2.6 is 2001:db8:1::6 too, at 2001:db8:20::30; 10.0.1.5 is 2001:db8::5 at 100.64.20.30.
+    let (steps, verdict) = explained(&control, &from_vm(5002, "2001:db8:1::6", "2001:db8::5"));
+    let wanted = [
+        "subnet: VSID 5002 is 10.0.2.0/24 and 2001:db8:1::/64 of tenant red; frames come to 02:00:5e:00:01:01",
+        "sender-check: the record of 2001:db8:1::6 names 2001:db8:20::30 and MAC 02:15:5d:00:00:06",
+        "route: tenant red: 2001:db8::/64 is a virtual subnet: the lookup record decides",
+        "record: 2001:db8::5 is at 100.64.20.30, VSID 5001, MAC 02:15:5d:00:00:05",
+    ];
+    assert_eq!(steps[..4], wanted);
+    assert!(
+        matches!(&verdict, Verdict::Forwarded { what, .. } if what == "to 100.64.20.30 in NVGRE, VSID 5001")
+    );
+    let (steps, verdict) = explained(&control, &from_vm(5001, "2001:db8::5", "2001:db8:1::6"));
+    let rewrite = steps.iter().find(|step| step.starts_with("rewrite")).expect("a rewrite");
+    let wanted = "NVGRE from 2001:db8:20::a to 2001:db8:20::30, VSID 5002";
+    assert!(rewrite.contains(wanted) && rewrite.ends_with("inner packets of up to 1538 bytes"), "{rewrite}");
+    let Verdict::Held { message, .. } = verdict else { panic!("{verdict:?}") };
+    assert_eq!(message, "next hop 2001:db8:20::30 on site six (VLAN 22) has not been asked for yet");
+
+    let to_outside = from_vm(6002, "2001:db8:1::5", "2001:db8:ffff::1");
+    let (steps, _) = explained(&control, &to_outside);
+    let over = "route: network internet: ::/0 leads over 2001:db8:300::1 on network internet (VLAN 300)";
+    assert!(steps.iter().any(|step| step == over), "{steps:?}");
+    let ends = |dst: &str| explained(&control, &from_vm(5001, "2001:db8::5", dst)).1;
+    for ours in ["2001:db8::1", "2001:db8::"] {
+        assert!(matches!(ends(ours), Verdict::Local { .. }), "{ours}");
+    }
+    for nobodys in ["ff02::1", "fe80::1", "::ffff:10.0.1.5"] {
+        let Verdict::Dropped { reason, .. } = ends(nobodys) else { panic!("{nobodys}") };
+        assert_eq!(reason, "multicast-unsupported", "{nobodys}");
+    }
+    let Verdict::Dropped { cure, .. } = explained(&control, &from_vm(5001, "2001:db8::5", "2001:db8::99")).1
+    else {
+        panic!("no record")
+    };
+    assert!(cure.contains("--vsid 5001 --ca 2001:db8::99"), "{cure}");
+}

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nvgw_types::MacAddr;
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use super::{Link, read};
 use crate::control::neighbors::Told;
@@ -52,13 +52,8 @@ fn arp(packet: &[u8]) -> Option<Word> {
 }
 
 fn discovery(station: MacAddr, packet: &[u8]) -> Option<Word> {
-    let header = Ipv6::checked(packet, packet.len())?;
-    if header.next_header() != ipv6::ICMP {
-        return None;
-    }
-    let (source, destination) = (Ipv6Addr::from(header.source()), Ipv6Addr::from(header.destination()));
-    let message = packet.get(ipv6::HEADER..header.total_length())?;
-    match ndp::read(Ends { source, destination }, header.hop_limit, message)? {
+    let (Ends { source, .. }, message) = read_discovery(packet)?;
+    match message {
         Message::NeighborSolicitation { target, source_mac } => Some(Word {
             // Where it says that it is, it is answered.
             station: source_mac.unwrap_or(station),
@@ -77,6 +72,31 @@ fn discovery(station: MacAddr, packet: &[u8]) -> Option<Word> {
         }
         Message::RouterSolicitation { .. } => None,
     }
+}
+
+/// Whether an IPv6 packet is one that neighbours exchange, valid or not.
+pub(in crate::control) fn is_discovery(packet: &[u8]) -> bool {
+    Ipv6::ref_from_prefix(packet).is_ok_and(|(header, after)| {
+        header.next_header() == ipv6::ICMP && after.first().is_some_and(|kind| ndp::is_discovery(*kind))
+    })
+}
+
+/// Reads an IPv6 packet of neighbour discovery: between whom it goes, and what it says. `None`: it is not valid, or only
+/// hosts want to hear it.
+pub(in crate::control) fn read_discovery(packet: &[u8]) -> Option<(Ends, Message)> {
+    let header = Ipv6::checked(packet, packet.len())?;
+    if header.next_header() != ipv6::ICMP {
+        return None;
+    }
+    let ends = Ends { source: header.source().into(), destination: header.destination().into() };
+    let message = packet.get(ipv6::HEADER..header.total_length())?;
+    Some((ends, ndp::read(ends, header.hop_limit, message)?))
+}
+
+/// A message of neighbour discovery in its IPv6 packet.
+pub(in crate::control) fn discovery_packet(Ends { source, destination }: Ends, message: &[u8]) -> Vec<u8> {
+    let header = Ipv6::new(source, destination, ipv6::ICMP, HOP_LIMIT, message.len() as u16);
+    [header.as_bytes(), message].concat()
 }
 
 impl Link {
@@ -169,10 +189,8 @@ impl Link {
 
     /// A message in its frame, to a station or to the group that it is for.
     fn discovery(self, ends: Ends, station: Option<MacAddr>, message: &[u8]) -> Vec<u8> {
-        let Ends { source, destination } = ends;
-        let header = Ipv6::new(source, destination, ipv6::ICMP, HOP_LIMIT, message.len() as u16);
-        let to = station.unwrap_or_else(|| ndp::group_mac(destination));
-        self.frame(to, ethernet::IPV6, &[header.as_bytes(), message].concat())
+        let to = station.unwrap_or_else(|| ndp::group_mac(ends.destination));
+        self.frame(to, ethernet::IPV6, &discovery_packet(ends, message))
     }
 }
 

@@ -207,9 +207,9 @@ impl Index {
         } else {
             self.empty.insert(record.vsid);
         }
-        count(&mut self.hosts, (record.vsid, placed.provider()), comes);
+        count(&mut self.hosts, (record.vsid, placed.provider(), record.mac), comes);
         if placed.moved.is_some() {
-            count(&mut self.hosts, (record.vsid, record.provider), comes);
+            count(&mut self.hosts, (record.vsid, record.provider, record.mac), comes);
         }
         count(&mut self.peers, placed.provider(), comes);
         if placed.record.owner == Owner::Learned {

@@ -30,7 +30,7 @@ const PROVIDER: IpAddr = IpAddr::V4(Ipv4Addr::new(100, 64, 0, 1));
 /// The packets of a class that come from a place, its number even for networks and odd for tenants.
 fn punt(class: PuntClass, place: u8, next_hop: u32) -> Punt {
     let (interface, vrf) = (InterfaceId(u16::from(place / 2)), VrfId(u32::from(place / 2)));
-    let ingress = if place % 2 == 0 { Ingress::Outside(interface) } else { Ingress::Tenant(vrf) };
+    let ingress = if place.is_multiple_of(2) { Ingress::Outside(interface) } else { Ingress::Tenant(vrf) };
     let vsid = Vsid::new(5001).expect("a VSID");
     match class {
         PuntClass::Neighbor => Punt::Neighbor { interface },

@@ -75,6 +75,51 @@ fn a_million_external_routes_fit_and_not_one_more() {
     }
 }
 
+/// Distinct IPv6 prefixes as the internet has them: a sixth of them are what registries gave out, the others more
+/// specific parts of those, most of them for one site.
+fn internet_of_ipv6(count: usize) -> Vec<(u128, u8)> {
+    const PARTS: [u8; 8] = [48, 48, 48, 48, 44, 40, 36, 46];
+    let mut numbers = numbers();
+    let mut draw = || numbers.next().expect("enough numbers");
+    let (mut seen, mut given) = (HashSet::new(), 0);
+    std::iter::repeat_with(|| {
+        // From 2000::/3.
+        let allocation = |high: u32| u128::from(0x2000_0000 | high & 0x1fff_ffff) << 96;
+        if draw() % 6 == 0 {
+            given = draw();
+            return (allocation(given), 32);
+        }
+        let length = PARTS[draw() as usize % PARTS.len()];
+        let part = u128::from(draw()) << 64 & u128::MAX << (128 - length);
+        (allocation(given) | part, length)
+    })
+    .filter(|&prefix| seen.insert(prefix))
+    .take(count)
+    .collect()
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "many routes")]
+fn a_quarter_of_a_million_ipv6_routes_fit_and_not_one_more() {
+    let grace = LocalGrace::new();
+    let prefixes = internet_of_ipv6(250_001);
+    let (last, promised) = prefixes.split_last().expect("not empty");
+    let (mut writer, reader) = two_tables(promised.len(), &grace);
+    for (number, &(address, length)) in (1..).zip(promised) {
+        assert_eq!(writer.insert(EXTERNAL, address, length, value(number), &grace), Ok(None));
+    }
+    let full = Err(RouteError::Full { capacity: promised.len() });
+    assert_eq!(writer.insert(EXTERNAL, last.0, last.1, value(1), &grace), full);
+    for (number, &(address, length)) in (1..).zip(promised) {
+        assert_eq!(writer.get(EXTERNAL, address, length), Some(value(number)));
+        let (_, longest, found) = writer.lookup(EXTERNAL, address).expect("covered");
+        assert!(longest >= length);
+        assert_eq!(reader.lookup(EXTERNAL, address), found.get());
+        let (_, _, found) = writer.lookup(EXTERNAL, address | 1).expect("covered");
+        assert_eq!(reader.lookup(EXTERNAL, address | 1), found.get());
+    }
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "many tables")]
 fn nearly_empty_tenants_cost_next_to_nothing() {

@@ -166,13 +166,9 @@ def arp_request():
 
 
 def write_flooded(path, rung, seed):
-    """Writes what `write_outbound` does, with an ARP request before each 15 frames."""
-    def frames():
-        for number, frame in enumerate(_outbound(rung, seed)):
-            if number % (ONE_OF - 1) == 0:
-                yield arp_request()
-            yield frame
-    _write(path, frames())
+    """Writes what `write_outbound` does, with an ARP request in place of one of so many frames."""
+    frames = enumerate(_outbound(rung, seed))
+    _write(path, (frame if number % ONE_OF else arp_request() for number, frame in frames))
 
 
 def write_inbound(path, rung, seed):

@@ -82,9 +82,9 @@ class DualLab(Bench):
     def _boot(self, vm):
         vm.namespace = self._dual(vm.name)
         if vm.solicits:
-            # It asks until there is a gateway that answers.
-            for name, value in (("accept_ra", 1), ("router_solicitations", -1), ("router_solicitation_interval", 1),
-                                ("router_solicitation_max_interval", 1)):
+            # It asks until there is a gateway that answers. What that says of the MTU would leave nothing to find out.
+            for name, value in (("accept_ra", 1), ("accept_ra_mtu", 0), ("router_solicitations", -1),
+                                ("router_solicitation_interval", 1), ("router_solicitation_max_interval", 1)):
                 vm.namespace.sysctl(f"net.ipv6.conf.default.{name}", value)
         self.hosts[vm.host].attach(vm)
         self._addresses(vm.namespace, "eth0", (f"{vm.address}/24", f"{vm.address_ipv6}/64"))

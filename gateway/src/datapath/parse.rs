@@ -63,7 +63,7 @@ pub(super) fn parse<S: ReadSection>(
     lanes: (&mut Lanes, &mut Lanes),
     out: &mut Outputs,
 ) {
-    let Notes { ipv4, ipv6, mut reassembly } = notes;
+    let Notes { ipv4, ipv6, reassembly } = notes;
     let mut parser = Parser {
         stages,
         section,
@@ -74,6 +74,7 @@ pub(super) fn parse<S: ReadSection>(
         ours: 0,
         ipv4,
         ipv6,
+        reassembly,
     };
     let mut bytes = 0;
     for place in 0..burst.len().min(BURST) as u8 {
@@ -82,14 +83,13 @@ pub(super) fn parse<S: ReadSection>(
         }
         let Some(mbuf) = burst.get(usize::from(place)) else { continue };
         bytes += u64::from(mbuf.pkt_len());
-        let mut way = parser.way(mbuf.data(), mbuf.pkt_len() as usize, place);
-        if let (Err(DropReason::OuterFragment), Some((reassembly, now))) = (&way, &mut reassembly) {
-            if !reassembly.join(*now, stages.counters, burst, place) {
-                continue;
-            }
-            let Some(whole) = burst.get(usize::from(place)) else { continue };
-            way = parser.way(whole.data(), whole.pkt_len() as usize, place);
-        }
+        let way = match parser.way(mbuf.data(), mbuf.pkt_len() as usize, place) {
+            Err(DropReason::OuterFragment) => match parser.join(burst, place) {
+                Some(way) => way,
+                None => continue,
+            },
+            way => way,
+        };
         match way {
             Ok(Way::Tenant(Family::V4)) => append(&mut lanes.0.tenants, place),
             Ok(Way::Outside(Family::V4)) => append(&mut lanes.0.outside, place),
@@ -143,6 +143,8 @@ struct Parser<'s, 'p, S> {
     ours: u128,
     ipv4: &'p mut Packets<u32>,
     ipv6: &'p mut Packets<u128>,
+    /// Where outer fragments are put together, if they are, and when that is.
+    reassembly: Option<(&'p mut Reassembly, Millis)>,
 }
 
 impl<'s, S: ReadSection> Parser<'s, '_, S> {
@@ -217,6 +219,21 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
                 self.over_ipv4(header, rest, l3, place)
             }
         }
+    }
+
+    /// Takes an outer fragment, and reads its packet if that makes it whole; `None` where it waits for others or was
+    /// dropped and counted.
+    #[cold]
+    #[inline(never)]
+    fn join(&mut self, burst: &mut Burst, place: u8) -> Option<Result<Way, DropReason>> {
+        let Some((reassembly, now)) = &mut self.reassembly else {
+            return Some(Err(DropReason::OuterFragment));
+        };
+        if !reassembly.join(*now, self.stages.counters, burst, place) {
+            return None;
+        }
+        let whole = burst.get(usize::from(place))?;
+        Some(self.way(whole.data(), whole.pkt_len() as usize, place))
     }
 
     /// Reads an IPv6 packet, which begins at `l3` and may have `length` bytes.

@@ -183,7 +183,11 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         }
         match ethertype {
             ethernet::IPV4 => {}
-            ethernet::IPV6 => return self.ipv6(interface, rest, l3, length - l3, place),
+            ethernet::IPV6 => {
+                let packet =
+                    Ipv6Packet { bytes: rest, l3, length: length - l3, to_group: destination.is_multicast() };
+                return self.ipv6(interface, packet, place);
+            }
             ethernet::ARP => return Ok(Way::Punt(Punt::Neighbor { interface: self.interface })),
             _ => return Err(DropReason::EthertypeUnknown),
         }
@@ -236,21 +240,21 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         Some(self.way(whole.data(), whole.pkt_len() as usize, place))
     }
 
-    /// Reads an IPv6 packet, which begins at `l3` and may have `length` bytes.
+    /// Reads an IPv6 packet.
     #[inline(never)]
     fn ipv6(
         &mut self,
         interface: &'s Interface,
-        bytes: &[u8],
-        l3: usize,
-        length: usize,
+        packet: Ipv6Packet<'_>,
         place: u8,
     ) -> Result<Way, DropReason> {
+        let Ipv6Packet { bytes, l3, length, to_group } = packet;
         let header = Ipv6::checked(bytes, length).ok_or(DropReason::OuterMalformed)?;
         if is_about_neighbors(header, bytes) {
             return Ok(Way::Punt(Punt::Neighbor { interface: self.interface }));
         }
-        if !ipv6::may_receive(header.destination()) {
+        // What came to many is for none of them alone, whatever it says, and nobody is told of it (RFC 4443 §2.4 (e.4)).
+        if to_group || !ipv6::may_receive(header.destination()) {
             return Err(DropReason::MulticastUnsupported);
         }
         // Only within its link is a link-local address anybody's.
@@ -298,6 +302,18 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
             _ => Err(DropReason::OuterDestinationUnknown),
         }
     }
+}
+
+/// An IPv6 packet in a frame.
+struct Ipv6Packet<'b> {
+    /// Its first segment, from its header on.
+    bytes: &'b [u8],
+    /// Where it begins, in bytes from the start of the frame.
+    l3: usize,
+    /// How many bytes there are.
+    length: usize,
+    /// Whether the frame is for more than one station.
+    to_group: bool,
 }
 
 /// Whether a packet is one that neighbours exchange, as far as that can be told before it is checked: ICMPv6 of the

@@ -86,6 +86,9 @@ struct Gateway {
     out: Outputs,
     now: Millis,
     sent: Sent,
+    /// Packets that came in, and those that left or went to the control side.
+    received: u64,
+    left: u64,
 }
 
 /// Runs an input.
@@ -154,6 +157,8 @@ impl Gateway {
             out: Outputs::new(&limits),
             now: Millis(0),
             sent: Sent::default(),
+            received: 0,
+            left: 0,
         }
     }
 
@@ -177,29 +182,34 @@ impl Gateway {
         if self.burst.is_empty() {
             return;
         }
-        let before = Ends::of(self);
-        let received = self.burst.len() as u64;
+        self.received += self.burst.len() as u64;
         let section = self.readers.section();
         self.pipeline.process(&section, self.now, PortId(port), &mut self.burst, &mut self.out);
-        let left = self.drain();
-        let after = Ends::of(self);
-        let ended = left + after.drops - before.drops;
-        assert_eq!(before.waiting + received, ended + after.waiting, "packets came or went without a word");
+        self.drain();
+        self.check();
     }
 
-    /// Empties the outputs; how many packets left, other workers' and waiting ones included.
-    fn drain(&mut self) -> u64 {
-        let mut left = 0;
+    /// Every packet left, waits or was counted as dropped; some came, or left, in fragments.
+    fn check(&self) {
+        let counters = &self.counters;
+        let came = self.received + counters.fragments.get() + counters.reassembled.get();
+        let ended = self.left + counters.dropped_total() + self.pipeline.waiting() as u64;
+        let went = ended + counters.fragmented.get() + counters.reassembled_fragments.get();
+        assert_eq!(came, went, "packets came or went without a word");
+    }
+
+    /// Empties the outputs.
+    fn drain(&mut self) {
         loop {
             for batch in &mut self.out.transmit {
                 for mbuf in batch.drain() {
                     assert!(mbuf.pkt_len() >= 14, "a frame without a header");
-                    left += 1;
+                    self.left += 1;
                 }
             }
             let now = self.nanos();
             for punted in self.out.punts.drain(..) {
-                left += u64::from(!matches!(punted.punt, Punt::Error { .. }));
+                self.left += u64::from(!matches!(punted.punt, Punt::Error { .. }));
                 let mut bytes = Vec::new();
                 punted.mbuf.copy_to(&mut bytes);
                 self.control.handle_punt(now, punted.punt, &bytes, &mut self.sent);
@@ -208,7 +218,7 @@ impl Gateway {
             self.out.answers.clear();
             self.readers.quiescent();
             if self.out.handed.is_empty() {
-                return left;
+                return;
             }
             let most = self.out.handed.len().min(BURST);
             let mut handed: ArrayVec<_, BURST> = self.out.handed.drain(..most).collect();
@@ -227,6 +237,7 @@ impl Gateway {
             self.drain();
         }
         self.drain();
+        self.check();
         let now = self.nanos();
         self.control.tick(now, &mut self.sent);
     }
@@ -243,19 +254,5 @@ impl Gateway {
     fn end(self) {
         let waiting = self.pipeline.waiting();
         assert_eq!(self.pool.in_use() as usize, waiting, "buffers were lost");
-    }
-}
-
-/// Where packets are that did not leave.
-struct Ends {
-    drops: u64,
-    waiting: u64,
-}
-
-impl Ends {
-    fn of(gateway: &Gateway) -> Self {
-        let drops =
-            gateway::telemetry::DropReason::ALL.iter().map(|&reason| gateway.counters.dropped(reason)).sum();
-        Self { drops, waiting: gateway.pipeline.waiting() as u64 }
     }
 }

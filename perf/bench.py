@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 import captures
 import configuration
+import dpdk
 import figures
 import flows
 import goals
@@ -26,6 +27,8 @@ import hugepages
 import ladder
 import lineup
 import machine
+import openvswitch
+import paced
 import schema
 import text
 from frames import SIZES
@@ -45,7 +48,7 @@ class Tools:
     binary: pathlib.Path | None = None
     against: pathlib.Path | None = None
     least: pathlib.Path | None = None
-    open_vswitch: object = None
+    open_vswitch: str | None = None
     pages: bool = False
 
 
@@ -83,11 +86,14 @@ def arguments():
     rows.add_argument("--draw", choices=ladder.DRAWS, action="append", help="default: each, of the million uniform")
     rows.add_argument("--workers", choices=["1", "2", "2:1"], action="append", help="2:1 is two workers, one queue")
     how = parser.add_argument_group("how")
+    rows.add_argument("--latency", action="store_true", help="only the time in the box at 10, 50 and 90 %% of the most")
     how.add_argument("--rounds", type=int, default=3, help="turns of every program; the median counts (default 3)")
     how.add_argument("--seconds", type=float, default=4.0, help="length of one measurement (default 4)")
     how.add_argument("--warm-up", type=float, default=1.0, help="seconds before it (default 1)")
     how.add_argument("--seed", type=int, default=1, help="of the order of packets (default 1)")
     how.add_argument("--cores", metavar="CONTROL,WORKER[,WORKER]", help="default: the first, and from the last down")
+    how.add_argument("--without", choices=("least", "ovs"), action="append", default=[],
+                     help="leave out the least work in C, or Open vSwitch-DPDK, which take part where they can")
     how.add_argument("--references-only", action="store_true", help="all but the gateway")
     out = parser.add_argument_group("what becomes of it")
     out.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every figure to FILE (perf/schema.json)")
@@ -116,9 +122,14 @@ def checked(parser, options):
     if len(set(options.cores)) < 2:
         parser.error("two cores are needed: one for control, one for the worker")
     options.rows = smoke_rows(options) if options.smoke else ladder.chosen(options, len(options.cores) - 1)
-    if not options.rows:
+    by_profile = options.rows == ladder.PROFILES[options.profile](len(options.cores) - 1)
+    if options.latency:
+        options.rows = []
+    # Of the profiles, all but the quick one tell of latency.
+    options.latency |= by_profile and options.profile != "quick" and not options.references_only
+    if not options.rows and not options.latency:
         parser.error("no such row makes sense: see perf/README.md")
-    if max(row.workers for row in options.rows) >= len(options.cores):
+    if max((row.workers for row in options.rows), default=1) >= len(options.cores):
         parser.error("two workers need a second worker core")
     if options.references_only:
         options.rows = [row for row in options.rows if row.direction in ladder.ROUTED]
@@ -185,6 +196,9 @@ def climb(options, tools, directory):
             continue
         print(text.table(result) + "\n", flush=True)
         judge(result, report)
+    if options.latency:
+        print("time in the box by load, 256 flows", flush=True)
+        report.latency = paced.measured(options, tools, directory)
     return report
 
 
@@ -215,13 +229,21 @@ def main():
         for binary in filter(None, (tools.binary, tools.against)):
             if not binary.exists():
                 sys.exit(f"{binary} does not exist (cargo build --release builds it)")
+    if not options.smoke and "ovs" not in options.without:
+        tools.open_vswitch = openvswitch.installed()
     with contextlib.ExitStack() as undo:
-        memory = max(configuration.memory_mb(row.rung.capture_frames) for row in options.rows)
+        memory = max((configuration.memory_mb(row.rung.capture_frames) for row in options.rows),
+                     default=configuration.BASE_MEMORY) + (paced.MEMORY if options.latency else 0)
         tools.pages = undo.enter_context(hugepages.reserved(hugepages.pages(memory)))
         if not tools.pages:
             print("no 2 MB hugepages to be had: all programs run on ordinary pages, which costs each of them")
         directory = pathlib.Path(tempfile.mkdtemp(prefix="nvgw-bench-"))
         undo.callback(shutil.rmtree, directory, ignore_errors=True)
+        if not options.smoke and "least" not in options.without:
+            tools.least = directory / "least"
+            if reason := dpdk.compiled(HERE / "least/least.c", tools.least):
+                tools.least = None
+                print(f"without the least work in C: {reason}")
         # What asks the programs stays off the worker's core; they get their cores back.
         os.sched_setaffinity(0, {options.cores[0]})
         about = machine.described(tools.binary, options.cores, tools.pages)

@@ -125,7 +125,7 @@ def write_tables(row, records, routes):
             file.write(struct.pack("<III", prefix, length, 1 + hop))
 
 
-def compile_least(source, binary):
+def compiled(source, binary):
     """Makes the program, or says why it cannot be made."""
     try:
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libdpdk"], check=True, capture_output=True,

@@ -67,7 +67,38 @@ class Nvgw(Program):
         drops = self._drops()
         if drops != self._former_drops:
             raise Failed(f"the gateway dropped packets that it should forward: {drops}")
-        return {"stages": stage_cycles(start.stats, end.stats)}
+        time_in_box = latency(start.stats, end.stats)
+        return {"stages": stage_cycles(start.stats, end.stats), **({"latency": time_in_box} if time_in_box else {})}
+
+
+def latency(start, end):
+    """Seconds in the box between two answers of `nvgw stats`, by direction and quantile; `None` from a gateway that
+    keeps no histogram, or where nothing was sampled."""
+    former = {its["direction"]: its for its in start.get("latency") or ()}
+    result = {}
+    for its in end.get("latency") or ():
+        counts = {bucket["le"]: bucket["count"] for bucket in its["buckets"]}
+        for bucket in former.get(its["direction"], {"buckets": ()})["buckets"]:
+            counts[bucket["le"]] -= bucket["count"]
+        if quantiles := quantiles_of(counts):
+            result[its["direction"]] = quantiles
+    return result or None
+
+
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
+
+
+def quantiles_of(counts):
+    """Quantiles of samples that are counted by bucket: of each the upper bound of the bucket that it falls into."""
+    total, result = sum(counts.values()), {}
+    for name, share in QUANTILES.items():
+        below = 0
+        for bound in sorted(counts):
+            below += counts[bound]
+            if total and below >= share * total:
+                result[name] = bound
+                break
+    return result
 
 
 def stage_cycles(start, end):

@@ -12,6 +12,8 @@ NAMES = {"nvgw": "nvgw", "nvgw-nat": "nvgw, translating", "nvgw-flood": "nvgw, a
          "testpmd-io": "testpmd io", "nvgw-against": "the other build", "nvgw-nat-against": "the other build, translating",
          "nvgw-flood-against": "the other build, amid the flood"}
 REFERENCES = ("testpmd-io", "testpmd-csum", "least", "ovs")
+# None so pale that a figure in it cannot be read.
+STAGE_COLOURS = ("c1", "c2", "c3", "c4", "c7", "c8", "c5")
 QUANTILES = ("p50", "p99", "p99.9")
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6675; --rule: #dfe4ea; --paper: #fff; --good: #19733c;
@@ -107,7 +109,7 @@ def _stages(rows):
     if not staged:
         return None
     names = list(dict.fromkeys(name for _, stages in staged for name in stages))
-    colour = {name: f"c{1 + number % 8}" for number, name in enumerate(names)}
+    colour = {name: STAGE_COLOURS[number % len(STAGE_COLOURS)] for number, name in enumerate(names)}
     bars = [(label(row), [(colour[name], name, cycles) for name, cycles in stages.items()]) for row, stages in staged]
     return _section("Cycles per packet by stage", "TSC cycles per packet that passes the stage; not every packet "
                     "passes every stage.", svg.legend({colour[name]: name for name in names})

@@ -5,6 +5,7 @@ import subprocess
 
 import captures
 import ladder
+import openvswitch
 from dpdk import Least, Testpmd
 from gateway import Nvgw, NvgwFlooded, NvgwNat
 from programs import Bench
@@ -30,8 +31,8 @@ class LineUp:
             self.makers.append(lambda: Testpmd(routed, "csum"))
         if row.plain and tools.least:
             self.makers.append(lambda: Least(routed, tools.least))
-        if row.plain and tools.open_vswitch and row.rung.name in tools.open_vswitch.RUNGS and row.shape.size == 64:
-            self.makers.append(lambda: tools.open_vswitch.OpenVSwitch(routed))
+        if row.plain and tools.open_vswitch and row.rung.name in openvswitch.RUNGS:
+            self.makers.append(lambda: openvswitch.OpenVSwitch(routed, tools.open_vswitch))
 
     def _bench(self, name):
         paths = [self._directory / f"{name}{queue}.pcap" for queue in range(self._row.queues)]

@@ -43,7 +43,7 @@ class OpenVSwitch(Program):
 
     def argv(self):
         return ["unshare", "--net", self._binary, f"unix:{self._home}/db.sock", f"--unixctl={self._home}/switch.ctl",
-                "--no-mlockall", "-vconsole:warn"]
+                "-vconsole:warn"]
 
     def environment(self):
         return {"OVS_RUNDIR": str(self._home), "OVS_LOGDIR": str(self._home), "OVS_DBDIR": str(self._home)}

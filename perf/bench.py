@@ -24,6 +24,7 @@ import flows
 import goals
 import html_report
 import hugepages
+import instructions
 import ladder
 import lineup
 import machine
@@ -87,6 +88,7 @@ def arguments():
     rows.add_argument("--workers", choices=["1", "2", "2:1"], action="append", help="2:1 is two workers, one queue")
     how = parser.add_argument_group("how")
     rows.add_argument("--latency", action="store_true", help="only the time in the box at 10, 50 and 90 %% of the most")
+    rows.add_argument("--instructions", action="store_true", help="only instructions per packet, by callgrind")
     how.add_argument("--rounds", type=int, default=3, help="turns of every program; the median counts (default 3)")
     how.add_argument("--seconds", type=float, default=4.0, help="length of one measurement (default 4)")
     how.add_argument("--warm-up", type=float, default=1.0, help="seconds before it (default 1)")
@@ -123,11 +125,11 @@ def checked(parser, options):
         parser.error("two cores are needed: one for control, one for the worker")
     options.rows = smoke_rows(options) if options.smoke else ladder.chosen(options, len(options.cores) - 1)
     by_profile = options.rows == ladder.PROFILES[options.profile](len(options.cores) - 1)
-    if options.latency:
+    if options.latency or options.instructions:
         options.rows = []
     # Of the profiles, all but the quick one tell of latency.
     options.latency |= by_profile and options.profile != "quick" and not options.references_only
-    if not options.rows and not options.latency:
+    if not (options.rows or options.latency or options.instructions):
         parser.error("no such row makes sense: see perf/README.md")
     if max((row.workers for row in options.rows), default=1) >= len(options.cores):
         parser.error("two workers need a second worker core")
@@ -199,6 +201,8 @@ def climb(options, tools, directory):
     if options.latency:
         print("time in the box by load, 256 flows", flush=True)
         report.latency = paced.measured(options, tools, directory)
+    if options.instructions:
+        report.instructions = instructions.measured(options, tools, directory)
     return report
 
 

@@ -21,7 +21,7 @@ def write_outbound(paths, row, seed):
     def stream():
         for number in row.rung.drawn(row.draw, seed, "out"):
             yield number, shape.from_tenant(row.rung.flow(number, shape.inner), order.randrange(256), next(sizes))
-    return _write(paths, stream())
+    return write(paths, stream())
 
 
 def write_flooded(path, row, seed):
@@ -29,7 +29,7 @@ def write_flooded(path, row, seed):
     ordinary = path.with_suffix(".calm")
     write_outbound([ordinary], row, seed)
     with open(ordinary, "rb") as capture:
-        _write([path], ((0, frame if place % FLOOD_ONE_OF else frames.arp_request())
+        write([path], ((0, frame if place % FLOOD_ONE_OF else frames.arp_request())
                         for place, frame in enumerate(read(capture))))
     ordinary.unlink()
 
@@ -43,7 +43,7 @@ def write_inbound(paths, row, seed):
         for number in row.rung.drawn(row.draw, seed, "in"):
             flow = row.rung.flow(number, shape.inner)
             yield number, shape.from_outside(flow.server, flow.address, flow.port, next(sizes))
-    return _write(paths, stream())
+    return write(paths, stream())
 
 
 def write_answers(paths, row, ends, seed):
@@ -51,7 +51,7 @@ def write_answers(paths, row, ends, seed):
     order = random.Random(f"{len(ends)}/answers/{seed}")
     order.shuffle(ends)
     sizes = row.shape.sizes(order)
-    return _write(paths, ((number, row.shape.from_outside(*end, next(sizes))) for number, end in enumerate(ends)))
+    return write(paths, ((number, row.shape.from_outside(*end, next(sizes))) for number, end in enumerate(ends)))
 
 
 def read(capture):
@@ -61,7 +61,8 @@ def read(capture):
         yield capture.read(struct.unpack("<IIII", header)[2])
 
 
-def _write(paths, numbered_frames):
+def write(paths, numbered_frames):
+    """Writes (number, frame) pairs, the number deciding which of the paths has a frame; returns how many."""
     written = 0
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(open(path, "wb")) for path in paths]

@@ -74,14 +74,14 @@ class Nvgw(Program):
 def latency(start, end):
     """Seconds in the box between two answers of `nvgw stats`, by direction and quantile; `None` from a gateway that
     keeps no histogram, or where nothing was sampled."""
-    former = {its["direction"]: its for its in start.get("latency") or ()}
+    former = {its["direction"]: its["buckets"] for its in start.get("latency", ())}
     result = {}
-    for its in end.get("latency") or ():
-        counts = {bucket["le"]: bucket["count"] for bucket in its["buckets"]}
-        for bucket in former.get(its["direction"], {"buckets": ()})["buckets"]:
-            counts[bucket["le"]] -= bucket["count"]
-        if quantiles := quantiles_of(counts):
-            result[its["direction"]] = quantiles
+    for its in end.get("latency", ()):
+        frames = {bucket["cycles"]: bucket["frames"] for bucket in its["buckets"]}
+        for bucket in former.get(its["direction"], ()):
+            frames[bucket["cycles"]] -= bucket["frames"]
+        if cycles := quantiles_of(frames):
+            result[its["direction"]] = {name: its_cycles / end["tsc_hz"] for name, its_cycles in cycles.items()}
     return result or None
 
 

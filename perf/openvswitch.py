@@ -111,7 +111,7 @@ class OpenVSwitch(Program):
         self._vsctl("add-br", "provider", "--", "set", "bridge", "provider", "datapath_type=netdev",
                     f"other-config:hwaddr={frames.PROVIDER_PORT_MAC}", "fail-mode=secure",
                     "--", "add-port", "provider", "wire", "--", "set", "Interface", "wire", "type=dpdk",
-                    f'options:dpdk-devargs="{provider}"')
+                    "ofport_request=1", f'options:dpdk-devargs="{provider}"')
         self._vsctl("add-br", "tenants", "--", "set", "bridge", "tenants", "datapath_type=netdev", "fail-mode=secure",
                     "--", "add-port", "tenants", "outside", "--", "set", "Interface", "outside", "type=dpdk",
                     "ofport_request=1", f'options:dpdk-devargs="{outside}"',
@@ -140,9 +140,21 @@ class OpenVSwitch(Program):
                              f"mod_dl_dst:{mac},set_field:{vsid << 8:#x}->tun_id,set_field:{host}->tun_dst,output:2")
         control = self._home / "tenants.mgmt"
         self._run("ovs-ofctl", "--bundle", "add-flows", f"unix:{control}", "-", told="\n".join(lines) + "\n")
-        # Frames from the wire to the bridge's own address reach it, which ends their tunnel; what it sends leaves.
-        self._run("ovs-ofctl", "add-flow", f"unix:{self._home}/provider.mgmt", "actions=NORMAL")
+        # Frames from the wire reach the bridge itself, which ends their tunnel; what it sends leaves. Learning would
+        # cost the datapath, which has room for 65,536 flows, one of each host.
+        self._run("ovs-ofctl", "add-flows", f"unix:{self._home}/provider.mgmt", "-",
+                  told="in_port=1,actions=LOCAL\nin_port=LOCAL,actions=output:1\n")
 
+
+    def wait_for_packets(self, timeout=300.0):
+        """Waits until the datapath has learnt the flows, which it does packet by packet."""
+        super().wait_for_packets(timeout)
+        deadline, known = time.monotonic() + timeout, [-1, -2]
+        while len(set(known)) > 1:
+            if time.monotonic() > deadline:
+                raise Failed(f"Open vSwitch still learns flows after {timeout:g} s")
+            time.sleep(1)
+            known = [*known[-2:], int(re.search(r"flows: (\d+)", self._appctl("dpctl/show"))[1])]
 
     def sample(self):
         sink = "outside" if self.bench.row.from_tenants else "wire"

@@ -37,6 +37,21 @@ class Paced(DpdkProgram):
                 "--vdev", f"net_memif0,role=server,{memif(self.bench.directory)}", "--", str(int(self._rate)),
                 str(self.buffers)]
 
+    def __enter__(self):
+        """The gateway connects to it, so it has to listen."""
+        super().__enter__()
+        deadline = time.monotonic() + 30
+        while not (self.bench.directory / "memif.sock").exists():
+            if self._child.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                raise Failed(f"the paced generator does not listen:\n{self.log()[-2000:]}")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *exception):
+        super().__exit__(*exception)
+        (self.bench.directory / "memif.sock").unlink(missing_ok=True)
+
     def told(self):
         """Packets offered and taken, and seconds, so far; `None` before it sends."""
         lines = [line.split() for line in self.log().splitlines()]
@@ -46,7 +61,7 @@ class Paced(DpdkProgram):
 
 def memif(directory):
     """What both ends of the shared memory are told."""
-    return f"id=0,socket={directory}/memif.sock,socket-abstract=no,rsize=11"
+    return f"id=0,socket={directory}/memif.sock,socket-abstract=no,rsize=13"
 
 
 class NvgwPaced(Nvgw):

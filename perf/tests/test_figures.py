@@ -91,6 +91,15 @@ class Samples(unittest.TestCase):
     def test_a_gateway_without_a_histogram_tells_no_latency(self):
         self.assertIsNone(latency({"workers": []}, {"workers": []}))
 
+    def test_latency_is_of_what_came_after_the_first_sample(self):
+        def stats(*buckets):
+            return {"tsc_hz": 2_000_000, "latency": [
+                {"direction": "tenant-to-outside",
+                 "buckets": [{"cycles": cycles, "frames": frames} for cycles, frames in buckets]},
+                {"direction": "outside-to-tenant", "buckets": []}]}
+        seen = latency(stats((4, 1000)), stats((4, 1000), (6, 99), (8, 1)))
+        self.assertEqual(seen, {"tenant-to-outside": {"p50": 3e-6, "p90": 3e-6, "p99": 3e-6, "p99.9": 4e-6}})
+
     def test_counters_that_the_machine_does_not_have_are_left_out(self):
         output = "1200;;instructions;100;100.00;;\n<not supported>;;cycles;0;100.00;;\n\nsome warning\n"
         self.assertEqual(counters.parsed(output), {"instructions": 1200})

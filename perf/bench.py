@@ -124,11 +124,12 @@ def checked(parser, options):
     if len(set(options.cores)) < 2:
         parser.error("two cores are needed: one for control, one for the worker")
     options.rows = smoke_rows(options) if options.smoke else ladder.chosen(options, len(options.cores) - 1)
-    by_profile = options.rows == ladder.PROFILES[options.profile](len(options.cores) - 1)
-    if options.latency or options.instructions:
-        options.rows = []
+    only = options.latency or options.instructions
     # Of the profiles, all but the quick one tell of latency.
-    options.latency |= by_profile and options.profile != "quick" and not options.references_only
+    options.latency |= not only and options.profile != "quick" and not options.smoke and not options.references_only \
+        and not ladder.named(options)
+    if only:
+        options.rows = []
     if not (options.rows or options.latency or options.instructions):
         parser.error("no such row makes sense: see perf/README.md")
     if max((row.workers for row in options.rows), default=1) >= len(options.cores):

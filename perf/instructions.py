@@ -36,7 +36,7 @@ def measured(options, tools, directory):
 
 def _counted(row, options, tools, directory):
     config, capture, profile = (directory / f"instructions.{end}" for end in ("yaml", "pcap", "callgrind"))
-    config.write_text(configuration.document(row, ("none", "none"), directory, (0, 1), False))
+    config.write_text(configuration.document(row, ("net_null0", "net_null1"), directory, (0, 1), False))
     write = captures.write_outbound if row.from_tenants else captures.write_inbound
     write([capture], row, options.seed)
     repeat(capture, FRAMES // row.rung.capture_frames)

@@ -111,10 +111,15 @@ def full(workers):
 PROFILES = {"quick": quick, "default": default, "full": full}
 
 
+def named(options):
+    """Whether options name rows: without, a profile is climbed."""
+    return any((options.direction, options.rung, options.size, options.families, options.draw, options.workers))
+
+
 def chosen(options, workers):
     """The rows of a run: those that the options combine to, or those of a profile; in the order of their rungs, so that
     a rung's routes are drawn once."""
-    if not any((options.direction, options.rung, options.size, options.families, options.draw, options.workers)):
+    if not named(options):
         return PROFILES[options.profile](workers)
     rows = []
     for rung in options.rung or ("256", "65536"):

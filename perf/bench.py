@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass, field
 
 import captures
+import cards
 import configuration
 import dpdk
 import figures
@@ -60,13 +61,14 @@ class Report:
     rows: list = field(default_factory=list)
     latency: list = field(default_factory=list)
     instructions: list = field(default_factory=list)
+    cards: list = field(default_factory=list)
     wrong: list = field(default_factory=list)
 
     def document(self, options, about, baseline):
         return {"version": 1, "machine": about,
                 "options": {name: getattr(options, name) for name in ("rounds", "seconds", "warm_up", "seed")},
                 "rows": self.rows, "goals": goals.judged(self.rows), "changes": figures.changes(self.rows, baseline),
-                "latency": self.latency, "instructions": self.instructions}
+                "latency": self.latency, "instructions": self.instructions, "cards": self.cards}
 
 
 def arguments():
@@ -89,6 +91,10 @@ def arguments():
     how = parser.add_argument_group("how")
     rows.add_argument("--latency", action="store_true", help="only the time in the box at 10, 50 and 90 %% of the most")
     rows.add_argument("--instructions", action="store_true", help="only instructions per packet, by callgrind")
+    rows.add_argument("--pci", metavar="PROVIDER,EXTERNAL",
+                      help="real network cards before which you have a generator, in place of captures in memory")
+    rows.add_argument("--captures", type=pathlib.Path, default=pathlib.Path("bench-captures"), metavar="FOLDER",
+                      help="where the captures go that such a generator is to send (default bench-captures)")
     how.add_argument("--rounds", type=int, default=3, help="turns of every program; the median counts (default 3)")
     how.add_argument("--seconds", type=float, default=4.0, help="length of one measurement (default 4)")
     how.add_argument("--warm-up", type=float, default=1.0, help="seconds before it (default 1)")
@@ -124,13 +130,18 @@ def checked(parser, options):
     if len(set(options.cores)) < 2:
         parser.error("two cores are needed: one for control, one for the worker")
     options.rows = smoke_rows(options) if options.smoke else ladder.chosen(options, len(options.cores) - 1)
-    only = options.latency or options.instructions
+    if options.pci:
+        options.pci = tuple(options.pci.split(","))
+        if len(options.pci) != 2:
+            parser.error("--pci takes two cards: the provider network's, and the external one's")
+    options.card_rows = cards.rows(options) if options.pci else []
+    only = options.latency or options.instructions or options.pci
     # Of the profiles, all but the quick one tell of latency.
     options.latency |= not only and options.profile != "quick" and not options.smoke and not options.references_only \
         and not ladder.named(options)
     if only:
         options.rows = []
-    if not (options.rows or options.latency or options.instructions):
+    if not (options.rows or only):
         parser.error("no such row makes sense: see perf/README.md")
     if max((row.workers for row in options.rows), default=1) >= len(options.cores):
         parser.error("two workers need a second worker core")
@@ -202,6 +213,8 @@ def climb(options, tools, directory):
     if options.latency:
         print("time in the box by load, 256 flows", flush=True)
         report.latency = paced.measured(options, tools, directory)
+    if options.pci:
+        report.cards = cards.measured(options, tools, directory)
     if options.instructions:
         report.instructions = instructions.measured(options, tools, directory)
     return report

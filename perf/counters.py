@@ -1,18 +1,32 @@
-"""Hardware events of the workers' threads, where the machine counts them."""
+"""Hardware events of the workers' threads, where the machine counts them; many a virtual one does not."""
 
 import subprocess
+import time
+from functools import cache
 
 EVENTS = ("instructions", "cycles", "cache-misses", "dTLB-load-misses")
 
 
+@cache
+def available():
+    """Whether there is `perf`, and something that it counts."""
+    return bool(_stat("true"))
+
+
 def counted(threads, seconds):
-    """Events of the threads within some seconds; empty where there is no `perf`, or the machine counts none."""
-    command = ["perf", "stat", "-x;", "-e", ",".join(EVENTS), "-t", ",".join(threads), "--", "sleep", str(seconds)]
+    """Passes some seconds; returns the threads' events in them, none where none are counted."""
+    if available():
+        return _stat("-t", ",".join(threads), "--", "sleep", str(seconds))
+    time.sleep(seconds)
+    return {}
+
+
+def _stat(*what):
+    command = ["perf", "stat", "-x;", "-e", ",".join(EVENTS), *what]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 10)
+        return parsed(subprocess.run(command, capture_output=True, text=True, check=False).stderr)
     except FileNotFoundError:
         return {}
-    return parsed(done.stderr)
 
 
 def parsed(output):

@@ -45,30 +45,36 @@ class Nvgw(Program):
                                                      self.bench.hugepages, self.translated))
         return [self._binary, "run", "-c", config]
 
-    def _ask(self, *words, timeout=10):
+    def ask(self, *words, timeout=10):
+        """What a command of `nvgw` answers; `None` before the gateway can."""
         done = subprocess.run([self._binary, *words, "--json", "--socket", self._socket], text=True, timeout=timeout,
                               capture_output=True, check=False)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
-    def _drops(self):
-        return {drop["reason"]: drop["packets"] for drop in self._ask("show", "drops")["drops"] if drop["packets"]}
+    def drops(self):
+        """Dropped packets by reason."""
+        return {drop["reason"]: drop["packets"] for drop in self.ask("show", "drops")["drops"] if drop["packets"]}
 
     def sample(self):
         before = time.monotonic()
-        stats = self._ask("stats")
+        stats = self.ask("stats")
         if stats is None or not stats["workers"]:
             return None
         after = time.monotonic()
-        packets = sum(worker["tx_packets"] for worker in stats["workers"])
-        return Sample(packets, (before + after) / 2, self.threads(), stats)
+        return Sample(stats["forwarded"], (before + after) / 2, self.threads(), stats)
 
     def detail(self, start, end):
-        """Cycles per packet of each stage; fails where packets were dropped."""
-        drops = self._drops()
+        """Fails where packets were dropped."""
+        drops = self.drops()
         if drops != self._former_drops:
             raise Failed(f"the gateway dropped packets that it should forward: {drops}")
-        time_in_box = latency(start.stats, end.stats)
-        return {"stages": stage_cycles(start.stats, end.stats), **({"latency": time_in_box} if time_in_box else {})}
+        return told_between(start.stats, end.stats)
+
+
+def told_between(start, end):
+    """Cycles per packet by stage and the time in the box between two answers of `nvgw stats`, as a report has them."""
+    time_in_box = latency(start, end)
+    return {"stages": stage_cycles(start, end), **({"latency": time_in_box} if time_in_box else {})}
 
 
 def latency(start, end):
@@ -124,8 +130,8 @@ class NvgwFlooded(Nvgw):
     # What becomes of such a flood, as it should.
     EXPECTED = {"punt-policed", "punt-queue-full"}
 
-    def _drops(self):
-        return {reason: packets for reason, packets in super()._drops().items() if reason not in self.EXPECTED}
+    def drops(self):
+        return {reason: packets for reason, packets in super().drops().items() if reason not in self.EXPECTED}
 
     def detail(self, start, end):
         policed = [sum(punt["policed"] for punt in sample.stats["punts"]) for sample in (start, end)]
@@ -197,15 +203,15 @@ class NvgwNat(Nvgw):
         deadline = time.monotonic() + timeout
         while (made := self._sessions()) < self.bench.row.rung.flows:
             if time.monotonic() > deadline:
-                raise Failed(f"{made} of {self.bench.row.rung.flows} sessions in {timeout:g} s; drops: {self._drops()}")
+                raise Failed(f"{made} of {self.bench.row.rung.flows} sessions in {timeout:g} s; drops: {self.drops()}")
             time.sleep(0.05)
         # What was dropped until then: answers without a session, new customers that came faster than the log.
         time.sleep(0.2)
-        self._former_drops = self._drops()
+        self._former_drops = self.drops()
 
     def public_ends(self):
         """The (server, public address, public port) of every session, addresses as numbers."""
-        rows = self._ask("nat", "sessions", "--all", timeout=600)["nat_sessions"]
+        rows = self.ask("nat", "sessions", "--all", timeout=600)["nat_sessions"]
         return [(int(ipaddress.ip_address(row["remote"])), int(ipaddress.ip_address(row["public"])),
                  row["public_port"]) for row in rows]
 
@@ -220,7 +226,7 @@ class NvgwNat(Nvgw):
         while not looks or looks[-1].packets < self.bench.row.rung.flows:
             self.check_alive()
             if time.monotonic() > deadline:
-                raise Failed(f"{looks[-1].packets if looks else 0} sessions in {timeout:g} s; drops: {self._drops()}")
+                raise Failed(f"{looks[-1].packets if looks else 0} sessions in {timeout:g} s; drops: {self.drops()}")
             if made := self._sessions():
                 looks.append(Sample(made, time.monotonic(), self.threads()))
         # When the last look came, there was nothing left to make.
@@ -232,5 +238,5 @@ class NvgwNat(Nvgw):
 
     def _sessions(self):
         """Sessions by the gateway's count; 0 before it can say."""
-        workers = self._ask("show", "workers")
+        workers = self.ask("show", "workers")
         return sum(worker["nat_entries"] for worker in workers["workers"]) if workers else 0

@@ -43,7 +43,7 @@ def page(report):
     """The whole document."""
     rows = [row for row in report["rows"] if "failed" not in row]
     sections = [_goals(report["goals"]), _rates(rows), _shapes(rows), _stages(rows), _scaling(rows),
-                _latency(report["latency"]), _instructions(report["instructions"]), _changes(report["changes"]),
+                _latency(report["latency"]), _instructions(report["instructions"]), _cards(report["cards"]), _changes(report["changes"]),
                 _table(rows), _failed(report["rows"])]
     about, how = report["machine"], report["options"]
     versions = [about["nvgw"], f"DPDK {about['dpdk']}" if about["dpdk"] else None, about["cpu"],
@@ -160,6 +160,13 @@ def _instructions(counts):
                  for name, value in count["functions"].items()]
     return _section("Instructions per packet", "Counted by callgrind: the same on every machine and day.",
                     _cells(["function", "instructions", "share"], rows) if rows else None)
+
+
+def _cards(cards):
+    rows = [[escape(card["row"]), f"{card['received'] / 1e6:.3f}", f"{card['forwarded'] / 1e6:.3f}",
+             f"{card['missed'] / 1e6:.3f}", f"{sum(card['drops'].values()) / 1e6:.3f}"] for card in cards]
+    return _section("On real cards", "Mpps by the wall clock.",
+                    _cells(["row", "received", "forwarded", "missed by the card", "dropped"], rows) if rows else None)
 
 
 def _goals(goals):

@@ -71,10 +71,6 @@ class NvgwPaced(Nvgw):
         devices = (f"net_memif0,role=client,{memif(self.bench.directory)}", self.bench.sink)
         return devices if self.bench.row.from_tenants else devices[::-1]
 
-    def _drops(self):
-        # The first packets may come before the links are up on both sides.
-        return {}
-
 
 def measured(options, tools, directory):
     """Each direction at each load, as the report has it."""

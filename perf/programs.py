@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 import configuration
+import counters
 import ladder
 
 
@@ -25,9 +26,16 @@ class Sample:
 
     def worker_seconds(self, later, workers=1):
         """CPU time that the busiest threads, which are the workers, got until a later sample, in the mean."""
-        used = sorted((later.threads[thread] - before for thread, before in self.threads.items()
-                       if thread in later.threads), reverse=True)
-        return sum(used[:workers]) / workers
+        return sum(self._used(later)[thread] for thread in self.busiest(later, workers)) / workers
+
+    def busiest(self, later, workers=1):
+        """The threads that worked most until a later sample."""
+        used = self._used(later)
+        return sorted(used, key=used.get, reverse=True)[:workers]
+
+    def _used(self, later):
+        return {thread: later.threads[thread] - before for thread, before in self.threads.items()
+                if thread in later.threads}
 
 
 @dataclass
@@ -116,12 +124,14 @@ class Program:
         By the wall clock, whatever else runs on the core would count as the program's slowness.
         """
         self.wait_for_packets()
+        before = self.sample()
         time.sleep(warm_up)
         start = self.sample()
-        time.sleep(seconds)
+        events = counters.counted(before.busiest(start, self.bench.row.workers), seconds)
         end_ = self.sample()
-        worked = start.worker_seconds(end_, self.bench.row.workers)
-        return {"pps": (end_.packets - start.packets) / worked, "core_share": worked / (end_.at - start.at),
+        packets, worked = end_.packets - start.packets, start.worker_seconds(end_, self.bench.row.workers)
+        told = {"counters": {name: count / packets for name, count in events.items()}} if events else {}
+        return {"pps": packets / worked, "core_share": worked / (end_.at - start.at), **told,
                 **self.detail(start, end_)}
 
 

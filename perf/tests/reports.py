@@ -32,4 +32,6 @@ def document(*rows):
             "latency": [{"direction": "decapsulate", "load": load, "offered": 1e6, "forwarded": 1e6, "lost": 0.0,
                          "latency": {"from-tenants": {"p50": 1e-6 * load, "p99": 2e-6, "p99.9": 3e-6}}}
                         for load in (0.1, 0.5, 0.9)],
-            "instructions": [{"row": "a", "total": 200.0, "functions": {"parse<u8>": 60.0}}]}
+            "instructions": [{"row": "a", "total": 200.0, "functions": {"parse<u8>": 60.0}}],
+            "cards": [{"row": "a", "received": 2e6, "missed": 0.0, "forwarded": 1e6, "drops": {"ttl": 1e6},
+                       "stages": {"parse": 40.0}}]}

@@ -49,7 +49,7 @@ class Plots(unittest.TestCase):
                                                  {**reports.row("encapsulate"), "failed": "no packet"}))
         titles = re.findall("<h2>(.*?)</h2>", page)
         self.assertEqual(titles, ["Goals", "The ladder", "Frame sizes and address families", "Cycles per packet by stage",
-                                  "Scaling", "Latency", "Instructions per packet", "Against the other build",
+                                  "Scaling", "Latency", "Instructions per packet", "On real cards", "Against the other build",
                                   "All figures", "Not measured"])
         for drawing in re.findall("<svg.*?</svg>", page, re.S):
             ElementTree.fromstring(drawing)

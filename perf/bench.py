@@ -123,12 +123,9 @@ def checked(parser, options):
     if options.cores:
         options.cores = [int(core) for core in options.cores.split(",")]
     else:
-        # With two cores only, the second worker shares the control thread's.
         options.cores = list(dict.fromkeys([usable[0], usable[-1], usable[-2 % len(usable)]]))
-        if len(usable) == 2:
-            options.cores.append(usable[0])
-    if len(set(options.cores)) < 2:
-        parser.error("two cores are needed: one for control, one for the worker")
+    if len(set(options.cores)) != len(options.cores) or len(options.cores) < 2:
+        parser.error("two different cores are needed: one for control, one for the worker")
     options.rows = smoke_rows(options) if options.smoke else ladder.chosen(options, len(options.cores) - 1)
     if options.pci:
         options.pci = tuple(options.pci.split(","))
@@ -144,7 +141,9 @@ def checked(parser, options):
     if not (options.rows or only):
         parser.error("no such row makes sense: see perf/README.md")
     if max((row.workers for row in options.rows), default=1) >= len(options.cores):
-        parser.error("two workers need a second worker core")
+        parser.error("two workers need three cores: one is the control thread's")
+    if (options.against or options.baseline) and options.rounds < 2:
+        parser.error("one round tells nothing of noise: comparisons need two, better five")
     if options.references_only:
         options.rows = [row for row in options.rows if row.direction in ladder.ROUTED]
         if not options.rows or options.against or options.baseline:

@@ -5,6 +5,8 @@ import statistics
 
 # A difference below this is none, however quiet the machine.
 LEAST_NOISE = 0.02
+# Two-sided 95 % points of Student's distribution by degrees of freedom, from 1; the last stands for all beyond.
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
 def median_run(runs):
@@ -21,15 +23,19 @@ def rounds_ratios(measured, reference):
     return [one / other for one, other in zip(measured["runs"], reference["runs"], strict=True)]
 
 
-def spread(values):
-    """Half of what lies between the extremes, in proportion to the median: how far a round strays."""
-    return (max(values) - min(values)) / 2 / statistics.median(values)
+def error(values):
+    """How far off the mean of some rounds may be, in proportion to it: 95 % confidence by Student's distribution, so
+    that few rounds are not trusted more than they deserve. One round tells nothing: it may be off by all of it."""
+    if len(values) < 2:
+        return 1.0
+    certain = STUDENT[min(len(values) - 2, len(STUDENT) - 1)]
+    return certain * statistics.stdev(values) / math.sqrt(len(values)) / statistics.mean(values)
 
 
 def noise(*series):
-    """How big a difference between medians of such rounds may be by chance: their spreads together, as independent
-    errors add, and never less than what counts as none."""
-    return max(LEAST_NOISE, math.hypot(*(spread(values) for values in series)))
+    """How big a difference between such series may be by chance: their errors together, as independent ones add, and
+    never less than what counts as none."""
+    return max(LEAST_NOISE, math.hypot(*map(error, series)))
 
 
 def verdict(change, tolerated):

@@ -21,11 +21,16 @@ class Ratios(unittest.TestCase):
         with self.assertRaises(ValueError):
             figures.paired_ratio({"runs": [1.0, 2.0]}, {"runs": [1.0]})
 
-    def test_spread_is_half_the_range_beside_the_median(self):
-        self.assertAlmostEqual(figures.spread([9.0, 10.0, 12.0]), 0.15)
+    def test_an_error_is_that_of_the_mean_and_few_rounds_are_trusted_little(self):
+        # A deviation of 1 in 10; 4.303 × 0.1 / √3.
+        self.assertAlmostEqual(figures.error([9.0, 10.0, 11.0]), 0.2484, places=4)
+        self.assertGreater(figures.error([9.0, 11.0]), 1)
+        self.assertLess(figures.error([9.0, 10.0, 11.0] * 4), 0.06)
+        self.assertEqual(figures.error([10.0]), 1.0)
 
     def test_noise_adds_as_independent_errors_do_and_has_a_floor(self):
-        self.assertAlmostEqual(figures.noise([9.7, 10.0, 10.3], [9.6, 10.0, 10.4]), 0.05)
+        one, other = [9.7, 10.0, 10.3], [9.6, 10.0, 10.4]
+        self.assertAlmostEqual(figures.noise(one, other) ** 2, figures.error(one) ** 2 + figures.error(other) ** 2)
         self.assertEqual(figures.noise([1.0, 1.0, 1.0]), figures.LEAST_NOISE)
 
 
@@ -42,8 +47,8 @@ class Changes(unittest.TestCase):
         self.assertEqual((change["change"], change["verdict"]), (0.0, "same"))
 
     def test_what_rounds_differ_by_is_tolerated_and_no_more(self):
-        former = reports.row(nvgw=(19e6, 20e6, 21e6))
-        within, beyond = reports.row(nvgw=(19.2e6,) * 3), reports.row(nvgw=(18.8e6,) * 3)
+        former = reports.row(nvgw=(19.8e6, 20e6, 20.2e6))
+        within, beyond = reports.row(nvgw=(19.6e6,) * 3), reports.row(nvgw=(19.4e6,) * 3)
         self.assertEqual(figures.beside_baseline(within, former)["verdict"], "same")
         self.assertEqual(figures.beside_baseline(beyond, former)["verdict"], "slower")
         self.assertEqual(figures.beside_baseline(reports.row(nvgw=(24e6,) * 3), former)["verdict"], "faster")

@@ -5,7 +5,8 @@ mod compare;
 use compare::{compare, settings};
 use criterion::{Criterion, criterion_group, criterion_main};
 use nvgw_table_bench::{
-    Adjacencies, Draw, Keys, Records, Stream, Subnets, adjacency_tables, record_tables, start_peers, subnet_tables,
+    Adjacencies, Draw, Keys, Records, Stream, Subnets, adjacency_tables, record_tables, start_peers,
+    subnet_tables,
 };
 
 /// Keys that are there, and then keys that are not, in tables of each size.

@@ -6,8 +6,8 @@ use compare::{compare, settings};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gateway::tables::fib::Address;
 use nvgw_table_bench::{
-    Draw, Prefix, RouteTable, Routes, Stream, ipv4_internet, ipv4_tables, ipv6_internet, ipv6_tables, start_peers,
-    tenant_tables,
+    Draw, Prefix, RouteTable, Routes, Stream, ipv4_internet, ipv4_tables, ipv6_internet, ipv6_tables,
+    start_peers, tenant_tables,
 };
 
 /// `rte_lpm` compares a route that it inserts with all others of its length: a million take minutes, which nobody
@@ -25,7 +25,8 @@ fn external<A: Address>(
 ) {
     let size = prefixes.len();
     let kinds = kinds.iter().filter(|(name, _)| *name != LINEAR.0 || size <= LINEAR.1);
-    let mut tables: Vec<(_, Box<dyn RouteTable<A>>)> = kinds.map(|&(name, build)| (name, build(size))).collect();
+    let mut tables: Vec<(_, Box<dyn RouteTable<A>>)> =
+        kinds.map(|&(name, build)| (name, build(size))).collect();
     for (_, table) in &mut tables {
         for (value, &prefix) in (1..).zip(prefixes) {
             table.insert(prefix, value);

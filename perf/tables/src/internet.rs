@@ -78,6 +78,8 @@ mod tests {
         assert!((11_500..13_500).contains(&longest), "{longest} of 20,000 are /24");
         let ipv6 = ipv6_internet(20_000);
         assert_eq!(ipv6.iter().collect::<HashSet<_>>().len(), 20_000);
-        assert!(ipv6.iter().all(|&(address, length)| address.masked(length) == address && address >> 125 == 1));
+        assert!(
+            ipv6.iter().all(|&(address, length)| address.masked(length) == address && address >> 125 == 1)
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! What is found by a whole key: virtual subnets, lookup records, ways out.
 
 use gateway::tables::entries::{
-    Dscp, Reach, Record, RecordSpec, Rewrite, RewriteSpec, ScopedAddress, SenderMode, Subnet, Tunnel, ipv4_mapped,
+    Dscp, Reach, Record, RecordSpec, Rewrite, RewriteSpec, ScopedAddress, SenderMode, Subnet, Tunnel,
+    ipv4_mapped,
 };
 use gateway::tables::grace::{LocalGrace, LocalReader};
 use gateway::tables::{HashReader, HashWriter, Keyed, StableReader, StableWriter, hash_table, stable};
@@ -117,7 +118,9 @@ pub fn subnet_tables() -> Vec<Keys<Vsid>> {
             let entries = leaked(count, Subnets::entry);
             Box::new(Peer::new(entries, |key: Vsid| [key.get()], Subnets::number))
         }),
-        ("hashbrown", |count| Box::new(Brown::new(count, |key: Vsid| key.get(), Subnets::entry, Subnets::number))),
+        ("hashbrown", |count| {
+            Box::new(Brown::new(count, |key: Vsid| key.get(), Subnets::entry, Subnets::number))
+        }),
     ]
 }
 
@@ -126,9 +129,7 @@ pub fn subnet_tables() -> Vec<Keys<Vsid>> {
 pub fn record_tables() -> Vec<Keys<ScopedAddress>> {
     vec![
         ("nvgw hash", |count| Box::new(Ours::new(count, Records::entry, Records::number))),
-        ("rte_hash", |count| {
-            Box::new(Peer::new(leaked(count, Records::entry), words, Records::number))
-        }),
+        ("rte_hash", |count| Box::new(Peer::new(leaked(count, Records::entry), words, Records::number))),
         ("hashbrown", |count| {
             let key = |key: ScopedAddress| (key.scope, key.address);
             Box::new(Brown::new(count, key, Records::entry, Records::number))

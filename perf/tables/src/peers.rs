@@ -79,9 +79,8 @@ impl<const N: usize, V> Hash<N, V> {
         let mut pointers = keys.each_ref().map(|key| std::ptr::from_ref(key).cast());
         let mut values = [std::ptr::null_mut::<c_void>(); BURST];
         // SAFETY: both arrays have the burst's length, and the keys that of the table.
-        let found = unsafe {
-            peers_hash_lookup(self.table.as_ptr(), pointers.as_mut_ptr(), values.as_mut_ptr())
-        };
+        let found =
+            unsafe { peers_hash_lookup(self.table.as_ptr(), pointers.as_mut_ptr(), values.as_mut_ptr()) };
         std::array::from_fn(|i| {
             // SAFETY: what was found is a pointer that `insert` was given: a reference to a `V` that never goes.
             (found >> i & 1 == 1).then(|| unsafe { &*values[i].cast::<V>() })
@@ -137,18 +136,54 @@ const fn of_lpm(entry: u32) -> u32 {
 }
 
 route_table!(
-    Lpm, "rte_lpm", u32, u32, |address: u32| address, u32::clone, of_lpm,
-    peers_lpm_new, peers_lpm_add, peers_lpm_remove, peers_lpm_lookup
+    Lpm,
+    "rte_lpm",
+    u32,
+    u32,
+    |address: u32| address,
+    u32::clone,
+    of_lpm,
+    peers_lpm_new,
+    peers_lpm_add,
+    peers_lpm_remove,
+    peers_lpm_lookup
 );
 route_table!(
-    Fib, "rte_fib", u32, u64, |address: u32| address, u32::clone, |answer| answer as u32,
-    peers_fib_new, peers_fib_add, peers_fib_remove, peers_fib_lookup
+    Fib,
+    "rte_fib",
+    u32,
+    u64,
+    |address: u32| address,
+    u32::clone,
+    |answer| answer as u32,
+    peers_fib_new,
+    peers_fib_add,
+    peers_fib_remove,
+    peers_fib_lookup
 );
 route_table!(
-    Lpm6, "rte_lpm6", u128, i32, u128::to_be_bytes, <[u8]>::as_ptr, |answer| answer.max(0).cast_unsigned(),
-    peers_lpm6_new, peers_lpm6_add, peers_lpm6_remove, peers_lpm6_lookup
+    Lpm6,
+    "rte_lpm6",
+    u128,
+    i32,
+    u128::to_be_bytes,
+    <[u8]>::as_ptr,
+    |answer| answer.max(0).cast_unsigned(),
+    peers_lpm6_new,
+    peers_lpm6_add,
+    peers_lpm6_remove,
+    peers_lpm6_lookup
 );
 route_table!(
-    Fib6, "rte_fib6", u128, u64, u128::to_be_bytes, <[u8]>::as_ptr, |answer| answer as u32,
-    peers_fib6_new, peers_fib6_add, peers_fib6_remove, peers_fib6_lookup
+    Fib6,
+    "rte_fib6",
+    u128,
+    u64,
+    u128::to_be_bytes,
+    <[u8]>::as_ptr,
+    |answer| answer as u32,
+    peers_fib6_new,
+    peers_fib6_add,
+    peers_fib6_remove,
+    peers_fib6_lookup
 );

@@ -1,1 +1,161 @@
-fn main() {}
+//! How fast routes change, and what looking up costs meanwhile: a writer on one core, a reader on another.
+//!
+//!     cargo run --profile bench -p nvgw-table-bench --bin table-updates [-- --check]
+//!
+//! `--check` exits with 1 unless a million routes are there within 3 seconds, 500,000 routes and more change a second,
+//! and the reader keeps at least nine tenths of its speed.
+
+use std::num::NonZeroU32;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use gateway::tables::grace::LocalGrace;
+use gateway::tables::{RoutesOptions, RoutesReader, RoutesWriter, Shape, routes};
+use nvgw_table_bench::{BURST, Draw, Prefix, Stream, ipv4_internet};
+use nvgw_types::VrfId;
+
+const VRF: VrfId = VrfId(0);
+const ROUTES: usize = 1_000_000;
+/// Pairs of a quiet and a stormy interval.
+const ROUNDS: usize = 5;
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the goals ask for.
+const LOADED_IN: Duration = Duration::from_secs(3);
+const CHANGES_A_SECOND: f64 = 500_000.0;
+const SPEED_KEPT: f64 = 0.9;
+
+fn main() -> ExitCode {
+    let check = env::args().any(|argument| argument == "--check");
+    let prefixes = ipv4_internet(ROUTES);
+    let grace = LocalGrace::new();
+    let options = RoutesOptions { vrfs: 1, external_vrfs: 1, routes: ROUTES };
+    let (mut writer, reader) = routes(options).expect("memory");
+    writer.create_vrf(VRF, Shape::External, &grace).expect("room");
+
+    let began = Instant::now();
+    for (value, &prefix) in (1..).zip(&prefixes) {
+        announce(&mut writer, prefix, value, &grace);
+    }
+    let loaded_in = began.elapsed();
+    println!("{ROUTES} routes into an empty table: {:.2} s", loaded_in.as_secs_f64());
+
+    let rounds = storm(&mut writer, &reader, &prefixes, &grace);
+    println!("{:>14} {:>14} {:>14} {:>6}", "changes/s", "quiet Mlookup/s", "stormy", "ratio");
+    for Round { changes, quiet, stormy } in &rounds {
+        println!("{changes:>14.0} {:>14.1} {:>14.1} {:>6.2}", quiet / 1e6, stormy / 1e6, stormy / quiet);
+    }
+    let changes = median(rounds.iter().map(|round| round.changes));
+    let kept = median(rounds.iter().map(|round| round.stormy / round.quiet));
+    println!("medians: {changes:.0} changes/s, {kept:.2} of the reader's speed");
+    let met = loaded_in <= LOADED_IN && changes >= CHANGES_A_SECOND && kept >= SPEED_KEPT;
+    if check && !met { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// What was measured in one interval without changes, and in one full of them.
+struct Round {
+    /// Routes changed a second.
+    changes: f64,
+    /// Lookups a second.
+    quiet: f64,
+    stormy: f64,
+}
+
+/// Lets a reader of another thread, which pins itself to the last core, look addresses up all the time.
+fn storm(
+    writer: &mut RoutesWriter<u32>,
+    reader: &RoutesReader<u32>,
+    prefixes: &[Prefix<u32>],
+    grace: &LocalGrace,
+) -> Vec<Round> {
+    let (looked_up, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            pin(thread::available_parallelism().map_or(1, usize::from) - 1);
+            let mut local = grace.reader();
+            let mut draw = Draw::new(1);
+            let mut stream = Stream::new(|| {
+                let (address, length) = prefixes[draw.below(prefixes.len())];
+                address | draw.next_u64() as u32 & u32::MAX >> length
+            });
+            while !done.load(Ordering::Relaxed) {
+                let _section = local.section();
+                let root = reader.root(VRF);
+                let burst = stream.burst();
+                let mut cursors = burst.map(|address| reader.begin(root, address));
+                reader.finish(&mut cursors);
+                std::hint::black_box(cursors.map(|cursor| cursor.value()));
+                looked_up.fetch_add(BURST as u64, Ordering::Relaxed);
+            }
+        });
+        pin(0);
+        let rate = |work: &mut dyn FnMut(Instant) -> u64| {
+            let (began, before) = (Instant::now(), looked_up.load(Ordering::Relaxed));
+            let changes = work(began + INTERVAL);
+            let seconds = began.elapsed().as_secs_f64();
+            let lookups = looked_up.load(Ordering::Relaxed) - before;
+            (changes as f64 / seconds, lookups as f64 / seconds)
+        };
+        let mut draw = Draw::new(2);
+        let mut quiet = |until: Instant| {
+            thread::sleep(until - Instant::now());
+            0
+        };
+        let mut stormy = |until: Instant| {
+            let mut changes = 0;
+            while Instant::now() < until {
+                changes += changes_of_a_router(writer, prefixes, &mut draw, grace);
+            }
+            changes
+        };
+        // The first interval is for the reader to begin.
+        quiet(Instant::now() + INTERVAL);
+        let rounds = (0..ROUNDS)
+            .map(|_| {
+                let (_, quiet) = rate(&mut quiet);
+                let (changes, stormy) = rate(&mut stormy);
+                Round { changes, quiet, stormy }
+            })
+            .collect();
+        done.store(true, Ordering::Relaxed);
+        rounds
+    })
+}
+
+/// Some routes get another next hop, some are withdrawn and announced again. Returns the number of changes.
+fn changes_of_a_router(
+    writer: &mut RoutesWriter<u32>,
+    prefixes: &[Prefix<u32>],
+    draw: &mut Draw,
+    grace: &LocalGrace,
+) -> u64 {
+    const EACH: u64 = 256;
+    for _ in 0..EACH {
+        let number = draw.below(prefixes.len());
+        announce(writer, prefixes[number], 1 + draw.below(ROUTES) as u32, grace);
+        let (address, length) = prefixes[draw.below(prefixes.len())];
+        let value = writer.remove(VRF, address, length, grace).expect("the route");
+        announce(writer, (address, length), value.get(), grace);
+    }
+    3 * EACH
+}
+
+fn announce(writer: &mut RoutesWriter<u32>, (address, length): Prefix<u32>, value: u32, grace: &LocalGrace) {
+    let value = NonZeroU32::new(value).expect("not zero");
+    writer.insert(VRF, address, length, value, grace).expect("room");
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Keeps the calling thread on one core, where the system allows it.
+fn pin(core: usize) {
+    if !core_affinity::set_for_current(core_affinity::CoreId { id: core }) {
+        eprintln!("warning: not pinned to core {core}");
+    }
+}

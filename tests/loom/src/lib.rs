@@ -1,6 +1,9 @@
 //! The gateway's tables, the very sources, with atomics that loom watches: what a model in `tests/` checks, it checks
 //! for every order in which threads can run, and for every value that a load may return in the memory model.
 
+// The tables' own tests are not for loom.
+#![cfg(not(test))]
+
 #[path = "../../../gateway/src/tables/mod.rs"]
 #[expect(
     unused_imports,

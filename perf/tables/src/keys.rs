@@ -38,7 +38,9 @@ impl Subnets {
         Vsid::new(0x1000 + number as u64).expect("24 bits")
     }
 
-    fn entry(number: usize) -> Subnet {
+    /// An entry.
+    #[must_use]
+    pub fn entry(number: usize) -> Subnet {
         let mac = MacAddr([2, 0, 0, 0, 0, 1]);
         Subnet::new(Self::key(number), VrfId(number as u32), mac, SenderMode::Strict, [])
     }
@@ -56,7 +58,9 @@ impl Records {
         ScopedAddress { scope: (number / NEIGHBORS) as u32, address }
     }
 
-    fn entry(number: usize) -> Record {
+    /// An entry.
+    #[must_use]
+    pub fn entry(number: usize) -> Record {
         let ScopedAddress { scope, address } = Self::key(number);
         let mac = MacAddr([2, 0, 0, 0, 0, 2]);
         Record::new(&RecordSpec {
@@ -83,7 +87,9 @@ impl Adjacencies {
         number as u32 + 1
     }
 
-    fn entry(number: usize) -> Rewrite {
+    /// An entry.
+    #[must_use]
+    pub fn entry(number: usize) -> Rewrite {
         Rewrite::new(&RewriteSpec {
             reach: Reach::Resolved,
             port: PortId(0),

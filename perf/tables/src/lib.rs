@@ -2,6 +2,7 @@
 //! memory figures and the update storm of this crate measure. `docs/tables.md` has the figures.
 
 mod draw;
+mod growth;
 mod internet;
 mod keys;
 mod peers;
@@ -9,11 +10,12 @@ mod routes;
 mod tenants;
 
 pub use draw::Draw;
+pub use growth::growth;
 pub use internet::{Prefix, ipv4_internet, ipv6_internet};
 pub use keys::{Adjacencies, Keys, Records, Subnets, adjacency_tables, record_tables, subnet_tables};
 pub use peers::start as start_peers;
 pub use routes::{RouteTable, Routes, ipv4_tables, ipv6_tables};
-pub use tenants::{TENANT_ROUTES, TenantAddress, tenant_tables};
+pub use tenants::{TENANT_ROUTES, TenantAddress, Tenants, tenant_tables};
 
 /// Packets of a burst, the datapath's own size.
 pub const BURST: usize = 64;

@@ -13,6 +13,8 @@
 #include <rte_lpm6.h>
 
 #define BURST 64
+/* Room for the parts of IPv6 prefixes behind the first 24 bits, 1 KB each. */
+#define IPV6_PARTS(routes) (2 * (routes) + 4096)
 #define NAME_BYTES 16
 
 /* Several tables may live at a time, and DPDK wants them to have names. */
@@ -118,7 +120,7 @@ void peers_fib_lookup(void *fib, uint32_t *addresses, uint64_t *values)
 void *peers_lpm6_new(uint32_t routes)
 {
 	char buffer[NAME_BYTES];
-	const struct rte_lpm6_config config = {.max_rules = routes, .number_tbl8s = 1 << 19};
+	const struct rte_lpm6_config config = {.max_rules = routes, .number_tbl8s = IPV6_PARTS(routes)};
 
 	return rte_lpm6_create(name(buffer, sizeof(buffer)), SOCKET_ID_ANY, &config);
 }
@@ -144,7 +146,7 @@ void *peers_fib6_new(uint32_t routes)
 	struct rte_fib6_conf config = {
 		.type = RTE_FIB6_TRIE,
 		.max_routes = routes,
-		.trie = {.nh_sz = RTE_FIB6_TRIE_4B, .num_tbl8 = 1 << 19},
+		.trie = {.nh_sz = RTE_FIB6_TRIE_4B, .num_tbl8 = IPV6_PARTS(routes)},
 	};
 
 	return rte_fib6_create(name(buffer, sizeof(buffer)), SOCKET_ID_ANY, &config);

@@ -2,12 +2,12 @@
 //!
 //!     cargo run --profile bench -p nvgw-table-bench --bin table-memory
 
+use std::env;
 use std::error::Error;
 use std::process::Command;
-use std::{env, fs};
 
 use nvgw_table_bench::{
-    Keys, Prefix, Routes, adjacency_tables, ipv4_internet, ipv4_tables, ipv6_internet, ipv6_tables,
+    Keys, Prefix, Routes, adjacency_tables, growth, ipv4_internet, ipv4_tables, ipv6_internet, ipv6_tables,
     record_tables, start_peers, subnet_tables, tenant_tables,
 };
 
@@ -50,7 +50,7 @@ fn cases() -> Vec<Case> {
     routes(&mut cases, "external IPv6 routes", &ipv6_tables(), || ipv6_internet(250_000), 250_000);
     for (table, build) in tenant_tables() {
         let entries = 65_536;
-        let grown = Box::new(move || growth(|| build(entries)));
+        let grown = Box::new(move || growth(|| build(entries)).1);
         cases.push(Case { what: "tenants", table, entries, grown });
     }
     cases
@@ -58,7 +58,7 @@ fn cases() -> Vec<Case> {
 
 fn keys<K: 'static>(cases: &mut Vec<Case>, what: &'static str, tables: &[Keys<K>], entries: usize) {
     for &(table, build) in tables {
-        cases.push(Case { what, table, entries, grown: Box::new(move || growth(|| build(entries))) });
+        cases.push(Case { what, table, entries, grown: Box::new(move || growth(|| build(entries)).1) });
     }
 }
 
@@ -80,25 +80,8 @@ fn routes<A: Copy + 'static>(
                 }
                 table
             })
+            .1
         };
         cases.push(Case { what, table, entries, grown: Box::new(grown) });
     }
-}
-
-/// By how much the memory of the process grows while it builds a table.
-fn growth<T>(build: impl FnOnce() -> T) -> usize {
-    let before = resident();
-    let table = build();
-    let grown = resident().saturating_sub(before);
-    drop(table);
-    grown
-}
-
-/// Bytes of memory that the process has touched.
-fn resident() -> usize {
-    let status = fs::read_to_string("/proc/self/status").expect("procfs is mounted");
-    let line =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells the resident set");
-    let kilobytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kilobytes * 1024
 }

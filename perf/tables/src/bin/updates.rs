@@ -1,4 +1,5 @@
-//! How fast routes change, and what looking up costs meanwhile: a writer on one core, a reader on another.
+//! How fast routes change, and what looking up costs meanwhile: a writer on one core, a reader on another. Seconds are
+//! those that a thread has had a processor: what else the machine does takes none away.
 //!
 //!     cargo run --profile bench -p nvgw-table-bench --bin table-updates [-- --check]
 //!
@@ -21,6 +22,7 @@ const ROUTES: usize = 1_000_000;
 /// Pairs of a quiet and a stormy interval.
 const ROUNDS: usize = 5;
 const INTERVAL: Duration = Duration::from_secs(1);
+const BURSTS_A_REPORT: u64 = 64;
 
 /// What the goals ask for.
 const LOADED_IN: Duration = Duration::from_secs(3);
@@ -35,11 +37,11 @@ fn main() -> ExitCode {
     let (mut writer, reader) = routes(options).expect("memory");
     writer.create_vrf(VRF, Shape::External, &grace).expect("room");
 
-    let began = Instant::now();
+    let began = processor_time();
     for (value, &prefix) in (1..).zip(&prefixes) {
         announce(&mut writer, prefix, value, &grace);
     }
-    let loaded_in = began.elapsed();
+    let loaded_in = processor_time() - began;
     println!("{ROUTES} routes into an empty table: {:.2} s", loaded_in.as_secs_f64());
 
     let rounds = storm(&mut writer, &reader, &prefixes, &grace);
@@ -63,63 +65,81 @@ struct Round {
     stormy: f64,
 }
 
-/// Lets a reader of another thread, which pins itself to the last core, look addresses up all the time.
+/// What a reader has done so far.
+#[derive(Default)]
+struct Reader {
+    lookups: AtomicU64,
+    /// Nanoseconds that it had a processor.
+    nanoseconds: AtomicU64,
+    done: AtomicBool,
+}
+
+impl Reader {
+    /// Looks addresses up until it is done.
+    fn run(&self, table: &RoutesReader<u32>, prefixes: &[Prefix<u32>], grace: &LocalGrace) {
+        pin(thread::available_parallelism().map_or(1, usize::from) - 1);
+        let mut local = grace.reader();
+        let mut draw = Draw::new(1);
+        let mut stream = Stream::new(|| {
+            let (address, length) = prefixes[draw.below(prefixes.len())];
+            address | draw.next_u64() as u32 & u32::MAX >> length
+        });
+        while !self.done.load(Ordering::Relaxed) {
+            // As a worker does: a section for each burst.
+            for _ in 0..BURSTS_A_REPORT {
+                let _section = local.section();
+                let root = table.root(VRF);
+                let burst = stream.burst();
+                for &address in burst {
+                    table.prefetch(VRF, address);
+                }
+                std::hint::black_box(burst.map(|address| table.lookup_from(root, address)));
+            }
+            self.lookups.fetch_add(BURSTS_A_REPORT * BURST as u64, Ordering::Relaxed);
+            self.nanoseconds.store(processor_time().as_nanos() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Lookups a second while `work` is done.
+    fn rate(&self, work: impl FnOnce()) -> f64 {
+        let now = || (self.lookups.load(Ordering::Relaxed), self.nanoseconds.load(Ordering::Relaxed));
+        let before = now();
+        work();
+        let after = now();
+        (after.0 - before.0) as f64 * 1e9 / (after.1 - before.1) as f64
+    }
+}
+
+/// Changes routes while a thread of its own looks addresses up.
 fn storm(
     writer: &mut RoutesWriter<u32>,
-    reader: &RoutesReader<u32>,
+    table: &RoutesReader<u32>,
     prefixes: &[Prefix<u32>],
     grace: &LocalGrace,
 ) -> Vec<Round> {
-    let (looked_up, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    let reader = Reader::default();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            pin(thread::available_parallelism().map_or(1, usize::from) - 1);
-            let mut local = grace.reader();
-            let mut draw = Draw::new(1);
-            let mut stream = Stream::new(|| {
-                let (address, length) = prefixes[draw.below(prefixes.len())];
-                address | draw.next_u64() as u32 & u32::MAX >> length
-            });
-            while !done.load(Ordering::Relaxed) {
-                let _section = local.section();
-                let root = reader.root(VRF);
-                let burst = stream.burst();
-                let mut cursors = burst.map(|address| reader.begin(root, address));
-                reader.finish(&mut cursors);
-                std::hint::black_box(cursors.map(|cursor| cursor.value()));
-                looked_up.fetch_add(BURST as u64, Ordering::Relaxed);
-            }
-        });
+        scope.spawn(|| reader.run(table, prefixes, grace));
         pin(0);
-        let rate = |work: &mut dyn FnMut(Instant) -> u64| {
-            let (began, before) = (Instant::now(), looked_up.load(Ordering::Relaxed));
-            let changes = work(began + INTERVAL);
-            let seconds = began.elapsed().as_secs_f64();
-            let lookups = looked_up.load(Ordering::Relaxed) - before;
-            (changes as f64 / seconds, lookups as f64 / seconds)
-        };
-        let mut draw = Draw::new(2);
-        let mut quiet = |until: Instant| {
-            thread::sleep(until - Instant::now());
-            0
-        };
-        let mut stormy = |until: Instant| {
-            let mut changes = 0;
-            while Instant::now() < until {
-                changes += changes_of_a_router(writer, prefixes, &mut draw, grace);
-            }
-            changes
-        };
         // The first interval is for the reader to begin.
-        quiet(Instant::now() + INTERVAL);
+        thread::sleep(INTERVAL);
+        let mut draw = Draw::new(2);
         let rounds = (0..ROUNDS)
             .map(|_| {
-                let (_, quiet) = rate(&mut quiet);
-                let (changes, stormy) = rate(&mut stormy);
+                let quiet = reader.rate(|| thread::sleep(INTERVAL));
+                let mut changes = 0.0;
+                let stormy = reader.rate(|| {
+                    let (until, began) = (Instant::now() + INTERVAL, processor_time());
+                    let mut made = 0;
+                    while Instant::now() < until {
+                        made += changes_of_a_router(writer, prefixes, &mut draw, grace);
+                    }
+                    changes = made as f64 / (processor_time() - began).as_secs_f64();
+                });
                 Round { changes, quiet, stormy }
             })
             .collect();
-        done.store(true, Ordering::Relaxed);
+        reader.done.store(true, Ordering::Relaxed);
         rounds
     })
 }
@@ -158,4 +178,13 @@ fn pin(core: usize) {
     if !core_affinity::set_for_current(core_affinity::CoreId { id: core }) {
         eprintln!("warning: not pinned to core {core}");
     }
+}
+
+/// How long the calling thread has had a processor.
+fn processor_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes the structure it is given.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    assert_eq!(failed, 0, "every Linux has the clock");
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

@@ -47,7 +47,7 @@ pub fn ipv4_internet(count: usize) -> Vec<Prefix<u32>> {
 pub fn ipv6_internet(count: usize) -> Vec<Prefix<u128>> {
     const PARTS: [u8; 8] = [48, 48, 48, 48, 44, 40, 36, 46];
     let mut draw = Draw::new(6);
-    let mut given = 0_u128;
+    let mut given = 0x2001_u128 << 112;
     distinct(count, || {
         if draw.below(6) == 0 {
             // From 2000::/3.

@@ -5,7 +5,10 @@ use gateway::tables::entries::{
     ipv4_mapped,
 };
 use gateway::tables::grace::{LocalGrace, LocalReader};
-use gateway::tables::{HashReader, HashWriter, Keyed, StableReader, StableWriter, hash_table, stable};
+use gateway::tables::{
+    HashReader, HashWriter, Keyed, StableReader, StableWriter, VsidReader, VsidWriter, hash_table, stable,
+    vsid_table,
+};
 use hashbrown::HashMap;
 use nvgw_types::{AdjacencyId, Family, InterfaceId, MacAddr, NeighborId, PortId, VrfId, Vsid};
 
@@ -119,6 +122,7 @@ impl Adjacencies {
 #[must_use]
 pub fn subnet_tables() -> Vec<Keys<Vsid>> {
     vec![
+        ("nvgw array", |count| Box::new(Array::new(count))),
         ("nvgw hash", |count| Box::new(Ours::new(count, Subnets::entry, Subnets::number))),
         ("rte_hash", |count| {
             let entries = leaked(count, Subnets::entry);
@@ -206,6 +210,34 @@ impl<T: Keyed> Table<T::Key> for Ours<T> {
             }
         }
         sum
+    }
+}
+
+struct Array {
+    reader: VsidReader<Subnet>,
+    local: std::cell::RefCell<LocalReader>,
+    /// Kept for the memory that is the writer's alone.
+    _writer: VsidWriter<Subnet>,
+}
+
+impl Array {
+    fn new(count: usize) -> Self {
+        let grace = LocalGrace::new();
+        let (mut writer, reader) = vsid_table(count).expect("memory");
+        for number in 0..count {
+            writer.upsert(Subnets::entry(number), &grace).expect("room");
+        }
+        Self { reader, local: grace.reader().into(), _writer: writer }
+    }
+}
+
+impl Table<Vsid> for Array {
+    #[inline(always)]
+    fn lookup(&self, burst: &[Vsid; BURST]) -> u64 {
+        let mut local = self.local.borrow_mut();
+        let section = &local.section();
+        let found = burst.map(|vsid| self.reader.locate(section, vsid));
+        found.iter().flatten().map(|entry| Subnets::number(entry)).sum()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use gateway::tables::grace::LocalGrace;
-use gateway::tables::{Grace, RoutesOptions, RoutesWriter, Shape, hash_table, routes};
+use gateway::tables::{Grace, RoutesOptions, RoutesWriter, Shape, routes, vsid_table};
 use gateway::telemetry::counters::Counters;
 use nvgw_table_bench::{Subnets, growth};
 use nvgw_types::VrfId;
@@ -18,7 +18,7 @@ fn nearly_empty_tenants_of_65536_vrfs_take_64_megabytes_at_most() {
             RoutesOptions { vrfs: TENANTS as usize, external_vrfs: 0, routes: 4 * TENANTS as usize };
         let (mut ipv4, _) = routes::<u32>(options).expect("memory");
         let (mut ipv6, _) = routes::<u128>(options).expect("memory");
-        let (mut subnets, _) = hash_table(TENANTS as usize, 1).expect("memory");
+        let (mut subnets, _) = vsid_table(TENANTS as usize).expect("memory");
         for number in 0..TENANTS {
             let vrf = VrfId(number);
             ipv4.create_vrf(vrf, Shape::Tenant, &grace).expect("room");

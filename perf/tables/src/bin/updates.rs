@@ -1,5 +1,5 @@
-//! How fast routes change, and what looking up costs meanwhile: a writer on one core, a reader on another. Seconds are
-//! those that a thread has had a processor: what else the machine does takes none away.
+//! How fast routes change, and what a packet's lookups cost meanwhile: a writer on one core, a reader on another. Seconds
+//! are those that a thread has had a processor: what else the machine does takes none away.
 //!
 //!     cargo run --profile bench -p nvgw-table-bench --bin table-updates [-- --check]
 //!
@@ -14,7 +14,10 @@ use std::{env, thread};
 
 use gateway::tables::grace::LocalGrace;
 use gateway::tables::{RoutesOptions, RoutesReader, RoutesWriter, Shape, routes};
-use nvgw_table_bench::{BURST, Draw, Prefix, Stream, ipv4_internet};
+use nvgw_table_bench::{
+    Adjacencies, BURST, Draw, Prefix, Records, Stream, Subnets, adjacency_tables, ipv4_internet,
+    record_tables, subnet_tables,
+};
 use nvgw_types::VrfId;
 
 const VRF: VrfId = VrfId(0);
@@ -23,6 +26,8 @@ const ROUTES: usize = 1_000_000;
 const ROUNDS: usize = 5;
 const INTERVAL: Duration = Duration::from_secs(1);
 const BURSTS_A_REPORT: u64 = 64;
+/// Virtual subnets, and as many ways out.
+const ENTRIES: usize = 65_536;
 
 /// What the goals ask for.
 const LOADED_IN: Duration = Duration::from_secs(3);
@@ -45,7 +50,7 @@ fn main() -> ExitCode {
     println!("{ROUTES} routes into an empty table: {:.2} s", loaded_in.as_secs_f64());
 
     let rounds = storm(&mut writer, &reader, &prefixes, &grace);
-    println!("{:>14} {:>14} {:>14} {:>6}", "changes/s", "quiet Mlookup/s", "stormy", "ratio");
+    println!("{:>14} {:>14} {:>14} {:>6}", "changes/s", "quiet Mpps", "stormy", "ratio");
     for Round { changes, quiet, stormy } in &rounds {
         println!("{changes:>14.0} {:>14.1} {:>14.1} {:>6.2}", quiet / 1e6, stormy / 1e6, stormy / quiet);
     }
@@ -60,7 +65,7 @@ fn main() -> ExitCode {
 struct Round {
     /// Routes changed a second.
     changes: f64,
-    /// Lookups a second.
+    /// Packets a second whose lookups were done.
     quiet: f64,
     stormy: f64,
 }
@@ -68,14 +73,14 @@ struct Round {
 /// What a reader has done so far.
 #[derive(Default)]
 struct Reader {
-    lookups: AtomicU64,
+    packets: AtomicU64,
     /// Nanoseconds that it had a processor.
     nanoseconds: AtomicU64,
     done: AtomicBool,
 }
 
 impl Reader {
-    /// Looks addresses up until it is done.
+    /// Does the lookups of one packet after the other until it is done.
     fn run(&self, table: &RoutesReader<u32>, prefixes: &[Prefix<u32>], grace: &LocalGrace) {
         pin(thread::available_parallelism().map_or(1, usize::from) - 1);
         let mut local = grace.reader();
@@ -84,9 +89,17 @@ impl Reader {
             let (address, length) = prefixes[draw.below(prefixes.len())];
             address | draw.next_u64() as u32 & u32::MAX >> length
         });
+        // What a packet of a VM needs besides: subnet, sender, and way out.
+        let subnets = subnet_tables()[0].1(ENTRIES);
+        let records = record_tables()[0].1(ROUTES);
+        let adjacencies = adjacency_tables()[0].1(ENTRIES);
+        let mut vsids = Stream::new(|| Subnets::key(draw.below(ENTRIES)));
+        let mut senders = Stream::new(|| Records::key(draw.below(ROUTES)));
+        let mut ways = Stream::new(|| Adjacencies::id(draw.below(ENTRIES)));
         while !self.done.load(Ordering::Relaxed) {
             // As a worker does: a section for each burst.
             for _ in 0..BURSTS_A_REPORT {
+                std::hint::black_box(subnets.lookup(vsids.burst()) + records.lookup(senders.burst()));
                 let _section = local.section();
                 let root = table.root(VRF);
                 let burst = stream.burst();
@@ -94,15 +107,16 @@ impl Reader {
                     table.prefetch(VRF, address);
                 }
                 std::hint::black_box(burst.map(|address| table.lookup_from(root, address)));
+                std::hint::black_box(adjacencies.lookup(ways.burst()));
             }
-            self.lookups.fetch_add(BURSTS_A_REPORT * BURST as u64, Ordering::Relaxed);
+            self.packets.fetch_add(BURSTS_A_REPORT * BURST as u64, Ordering::Relaxed);
             self.nanoseconds.store(processor_time().as_nanos() as u64, Ordering::Relaxed);
         }
     }
 
-    /// Lookups a second while `work` is done.
+    /// Packets a second while `work` is done.
     fn rate(&self, work: impl FnOnce()) -> f64 {
-        let now = || (self.lookups.load(Ordering::Relaxed), self.nanoseconds.load(Ordering::Relaxed));
+        let now = || (self.packets.load(Ordering::Relaxed), self.nanoseconds.load(Ordering::Relaxed));
         let before = now();
         work();
         let after = now();
@@ -110,7 +124,7 @@ impl Reader {
     }
 }
 
-/// Changes routes while a thread of its own looks addresses up.
+/// Changes routes while a thread of its own reads tables.
 fn storm(
     writer: &mut RoutesWriter<u32>,
     table: &RoutesReader<u32>,
@@ -121,8 +135,9 @@ fn storm(
     thread::scope(|scope| {
         scope.spawn(|| reader.run(table, prefixes, grace));
         pin(0);
-        // The first interval is for the reader to begin.
-        thread::sleep(INTERVAL);
+        while reader.packets.load(Ordering::Relaxed) == 0 {
+            thread::sleep(INTERVAL);
+        }
         let mut draw = Draw::new(2);
         let rounds = (0..ROUNDS)
             .map(|_| {

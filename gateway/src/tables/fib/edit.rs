@@ -2,13 +2,13 @@
 
 use std::cell::Cell;
 use std::ops::RangeInclusive;
-use std::sync::atomic::AtomicU32;
 
 use super::address::{Address, STRIDE};
 use super::node::{FANOUT, Leaf, Nodes, Says, Skip, Table};
 use super::rib::Prefix;
 use crate::tables::arena::{HugeArc, HugeBox, OutOfMemory};
 use crate::tables::grace::Grace;
+use crate::tables::sync::AtomicU32;
 
 /// Bits of an address that the array of an external table stands for.
 pub(super) const ARRAY_BITS: u8 = 24;

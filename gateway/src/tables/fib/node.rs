@@ -1,7 +1,6 @@
 //! Entries and nodes: what readers walk, and what the writer alone knows about it.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use zerocopy::FromZeros;
 
@@ -9,6 +8,7 @@ use super::address::{Address, STRIDE};
 use crate::tables::arena::{HugeArc, HugeBox, OutOfMemory};
 use crate::tables::grace::Grace;
 use crate::tables::pool::{IndexPool, ReadersStalled, slack};
+use crate::tables::sync::{AtomicU32, Ordering};
 
 /// Entries of a node.
 pub(super) const FANOUT: usize = 1 << STRIDE;

@@ -1,5 +1,3 @@
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use nvgw_types::VrfId;
 
 use super::address::{Address, STRIDE};
@@ -8,6 +6,7 @@ use super::node::{Entry, Node};
 use super::root::{Root, Vrf};
 use crate::tables::arena::HugeArc;
 use crate::tables::prefetch;
+use crate::tables::sync::{AtomicU32, Ordering};
 
 /// A worker's view of all routing tables.
 ///

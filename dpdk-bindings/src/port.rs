@@ -27,6 +27,15 @@ pub enum Rss {
     Innermost,
 }
 
+/// The IP version of the packets around a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outer {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
 /// How to set a port up.
 #[derive(Debug, Clone)]
 pub struct PortOptions {
@@ -147,6 +156,22 @@ impl Port {
         let rx = (0..self.rx_queues).map(|queue| RxQueue::new(&self.shared, queue)).collect();
         let tx = (0..self.tx_queues).map(|queue| TxQueue::new(&self.shared, queue)).collect();
         Ok((rx, tx))
+    }
+
+    /// Has the device spread NVGRE over all receive queues by a hash of the headers inside, where it
+    /// does not offer that for [all tunnels](Rss::Innermost): one flow rule, which is there until the
+    /// port is closed. The port must be started.
+    ///
+    /// # Errors
+    ///
+    /// The device cannot, or is not started; nothing has changed then.
+    pub fn hash_inside_nvgre(&self, outer: Outer) -> Result<()> {
+        let ipv6 = i32::from(outer == Outer::Ipv6);
+        // SAFETY: the device is claimed.
+        let status = unsafe { dpdk_sys::shim_flow_hash_inside_nvgre(self.index(), ipv6, self.rx_queues) };
+        Errno::check(status).map(drop).map_err(|reason| {
+            self.shared.device.error("spread NVGRE by a flow rule", reason, "software can do it instead")
+        })
     }
 
     /// The device's name.

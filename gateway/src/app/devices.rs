@@ -1,14 +1,15 @@
 //! From the configuration to started DPDK ports.
 
 use dpdk_bindings::{
-    Eal, EalOptions, Hugepages, LogLevel, Mempool, MempoolOptions, Port, PortOptions, Rss, RxQueue, TxQueue,
-    buffers_in,
+    Eal, EalOptions, Hugepages, LogLevel, Mempool, MempoolOptions, Outer, Port, PortOptions, Rss, RxQueue,
+    TxQueue, buffers_in,
 };
-use nvgw_config::{Config, Device};
+use nvgw_config::{Config, Device, Site};
 use nvgw_types::MacAddr;
 use tracing::{info, warn};
 
 use super::run::Error;
+use super::scaling::{Facts, Scaling};
 use crate::control::PortHardware;
 
 /// A port that is up.
@@ -17,6 +18,8 @@ pub(super) struct OpenPort {
     pub(super) mac: MacAddr,
     pub(super) rx_queues: u16,
     pub(super) tx_queues: u16,
+    /// Who spreads what it receives over the workers.
+    pub(super) scaling: Scaling,
 }
 
 impl OpenPort {
@@ -89,7 +92,7 @@ pub(super) fn open_ports(
 ) -> Result<(Vec<OpenPort>, Vec<Queues>), Error> {
     let workers = config.system.worker_cores.len() as u16;
     let (mut ports, mut queues) = (Vec::new(), Vec::new());
-    for wanted in &config.ports {
+    for (number, wanted) in config.ports.iter().enumerate() {
         let device = match &wanted.device {
             Device::Pci(name) | Device::Vdev(name) => name,
         };
@@ -114,6 +117,20 @@ pub(super) fn open_ports(
         let mac = wanted.mac.unwrap_or(MacAddr(port.info().mac));
         let (receive, transmit) = port.start()?;
         let rx_queues = receive.len() as u16;
+        let sites = || config.provider.sites.iter().filter(|site| site.port.index() == number);
+        let facts = Facts {
+            asked: wanted.rss,
+            workers,
+            queues: rx_queues,
+            carries_nvgre: sites().next().is_some(),
+            is_virtual: matches!(wanted.device, Device::Vdev(_)),
+            capabilities: port.info().capabilities,
+        };
+        let mut wanted_rules = [Outer::Ipv4, Outer::Ipv6]
+            .into_iter()
+            .filter(|outer| sites().any(|site| outer_of(site) == *outer));
+        let scaling =
+            Scaling::decide(&facts, || wanted_rules.all(|outer| port.hash_inside_nvgre(outer).is_ok()));
         info!(
             port = wanted.name,
             driver = port.info().driver,
@@ -123,8 +140,14 @@ pub(super) fn open_ports(
             tx_queues = workers,
             "port started"
         );
-        ports.push(OpenPort { port, mac, rx_queues, tx_queues: workers });
+        info!(port = wanted.name, rx_queues, workers, rss = scaling.name(), "{scaling}");
+        ports.push(OpenPort { port, mac, rx_queues, tx_queues: workers, scaling });
         queues.push(Queues { receive, transmit });
     }
     Ok((ports, queues))
+}
+
+/// What NVGRE comes in, on a site.
+fn outer_of(site: &Site) -> Outer {
+    if site.subnet.addr().is_ipv6() { Outer::Ipv6 } else { Outer::Ipv4 }
 }

@@ -10,6 +10,7 @@ mod refusals;
 pub mod replay;
 mod rows;
 pub mod run;
+mod scaling;
 mod translation;
 mod work;
 mod worker;

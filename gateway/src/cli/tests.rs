@@ -163,6 +163,7 @@ WORKER  CORE  RX PACKETS  RX/SECOND  TX PACKETS  CYCLES/PACKET  PACKETS/BURST  B
 
 WORKER  STAGE        PACKETS  CYCLES/PACKET  PACKETS/BURST
      0  receive        1,500           20.0           15.0
+     0  spread             0            0.0            0.0
      0  parse              0            0.0            0.0
      0  decapsulate    1,000           20.0           10.0
      0  route              0            0.0            0.0

@@ -6,6 +6,8 @@
 //! take one way, in their order. Nothing is dropped or counted here: the worker that gets a packet does all of that.
 
 mod shares;
+#[cfg(test)]
+mod tests;
 
 use arrayvec::ArrayVec;
 use dpdk_bindings::{BURST, Burst, Mbuf};
@@ -102,8 +104,8 @@ impl Spreader {
         for vsid in flows.iter().flatten().filter_map(|flow| flow.vsid) {
             self.tables.subnets.prefetch(self.tables.subnets.hash(&vsid));
         }
-        let owner = |flow: &Flow| self.owner(section, port, flow).unwrap_or_else(|| self.by_flow(flow));
-        flows.iter().map(|flow| flow.as_ref().map_or(self.worker, owner)).collect()
+        let target = |flow: &Flow| self.by_session(section, port, flow).unwrap_or_else(|| self.by_flow(flow));
+        flows.iter().map(|flow| flow.as_ref().map_or(self.worker, target)).collect()
     }
 
     #[inline(always)]
@@ -126,7 +128,7 @@ impl Spreader {
 
     /// The worker that owns the sessions of a packet, where it may have one: as translation will find it.
     #[inline(always)]
-    fn owner<S: ReadSection>(&self, section: &S, port: PortId, flow: &Flow) -> Option<WorkerId> {
+    fn by_session<S: ReadSection>(&self, section: &S, port: PortId, flow: &Flow) -> Option<WorkerId> {
         let Addresses::V4 { source, destination } = flow.addresses else { return None };
         let division = &self.plan.division;
         if let Some(vsid) = flow.vsid {

@@ -242,7 +242,7 @@ impl<G: Grace> Fabric<G> {
     }
 
     pub(super) fn drop_subnet(&mut self, vsid: Vsid) {
-        self.writers.subnets.remove(&vsid, &self.grace);
+        self.writers.subnets.remove(vsid, &self.grace);
         self.current.subnets.remove(&vsid);
     }
 

@@ -4,9 +4,10 @@ use dpdk_bindings::Burst;
 
 use super::family::AddressFamily;
 use super::lane::{Kind, Lane, Packet, Packets, append};
-use super::meter::Meter;
 use super::output::Outputs;
+use super::parse::Arrived;
 use super::pipeline::Stages;
+use super::route::LookUp;
 use crate::packet::ethernet;
 use crate::tables::ReadSection;
 use crate::tables::entries::{Record, ScopedAddress, SenderMode, Subnet, Target, to_ip};
@@ -21,27 +22,19 @@ pub(super) struct Known<'s> {
     subnet: &'s Subnet,
 }
 
-/// A packet whose sender's record is on its way from memory.
-pub(super) struct Located<'s> {
-    place: u8,
-    subnet: &'s Subnet,
-    record: Candidate<'s, Record>,
-}
-
-/// Finds each packet's virtual subnet, and with it the VRF; asks ahead for the sender's record and for the route.
+/// Notes each packet's VRF; asks ahead for the sender's record and for the routes.
 #[inline(never)]
-pub(super) fn find_subnets<'s, A: AddressFamily, S: ReadSection>(
+pub(super) fn enter_subnets<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     packets: &mut Packets<A>,
-    tenants: &Lane<u8>,
-    candidates: &Lane<Candidate<'s, Subnet>>,
-) -> Lane<Known<'s>> {
+    tenants: &Lane<Arrived<'s>>,
+    known: &mut Lane<Known<'s>>,
+) {
     let tables = stages.tables;
-    let mut known = Lane::new();
-    for (&place, candidate) in tenants.iter().zip(candidates) {
+    for &Arrived { place, subnet } in tenants {
         let packet = &mut packets[place];
-        let Some(subnet) = tables.subnets.confirm(section, *candidate, packet.hash, &packet.vsid) else {
+        let Some(subnet) = subnet else {
             let reason = DropReason::NoPolicyForVsid;
             stages.counters.drop(blame(stages, section, packets.outer_source(place), reason));
             continue;
@@ -56,10 +49,9 @@ pub(super) fn find_subnets<'s, A: AddressFamily, S: ReadSection>(
         packet.tenant = subnet.vrf;
         packet.hash = tables.records.hash(&sender(packet));
         tables.records.prefetch(packet.hash);
-        A::routes(tables).prefetch(packet.vrf, packet.destination);
-        append(&mut known, Known { place, subnet });
+        A::routes(tables).prefetch_root(packet.vrf);
+        append(known, Known { place, subnet });
     }
-    known
 }
 
 /// Asks ahead for the senders' records themselves.
@@ -69,39 +61,39 @@ pub(super) fn locate_senders<'s, A: AddressFamily, S: ReadSection>(
     section: &'s S,
     packets: &Packets<A>,
     known: &Lane<Known<'s>>,
-) -> Lane<Located<'s>> {
-    let locate = |Known { place, subnet }: &Known<'s>| Located {
-        place: *place,
-        subnet,
-        record: stages.tables.records.candidate(section, packets[*place].hash),
-    };
-    known.iter().map(locate).collect()
+    records: &mut Lane<Candidate<'s, Record>>,
+) {
+    for known in known {
+        append(records, stages.tables.records.candidate(section, packets[known.place].hash));
+    }
 }
 
 /// The sender check (VSID × provider address × customer address), made in the routing domain as Hyper-V's hosts
-/// send: a frame may carry the gateway subnet's VSID while its sender lives in another subnet.
+/// send: a frame may carry the gateway subnet's VSID while its sender lives in another subnet. Who passes is looked up
+/// among the routes.
 #[inline(never)]
 pub(super) fn check_senders<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
-    packets: &Packets<A>,
-    senders: &Lane<Located<'s>>,
+    packets: &mut Packets<A>,
+    senders: (&Lane<Known<'s>>, &Lane<Candidate<'s, Record>>),
     burst: &mut Burst,
     lane: &mut Lane<u8>,
     out: &mut Outputs,
 ) {
-    let mut accepted = Meter::new(stages.counters, |vrf| &vrf.rx).only_if(stages.fresh);
-    for &Located { place, subnet, record } in senders {
-        let packet = &packets[place];
+    let mut routes = LookUp::new(stages);
+    for (&Known { place, subnet }, record) in senders.0.iter().zip(senders.1) {
         let provider = packets.outer_source(place);
-        let record = stages.tables.records.confirm(section, record, packet.hash, &sender(packet));
+        let packet = &mut packets[place];
+        let record = stages.tables.records.confirm(section, *record, packet.hash, &sender(packet));
         let verdict = match fault(packet, provider, subnet, record) {
             None => Verdict::Passes,
             Some(reason) => judge(stages, section, packet, provider, subnet, reason),
         };
         let punt = match verdict {
             Verdict::Passes if packet.kind == Kind::Routed => {
-                accepted.count(packet.tenant, packet.length);
+                stages.received(packet.tenant, packet.length);
+                routes.look_up(packet);
                 append(lane, place);
                 continue;
             }
@@ -111,7 +103,6 @@ pub(super) fn check_senders<'s, A: AddressFamily, S: ReadSection>(
         };
         out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
     }
-    accepted.flush();
 }
 
 #[inline(always)]

@@ -88,6 +88,28 @@ pub(super) struct Packet<A = u32> {
 const _: () = assert!(size_of::<Packet>() == 64 && size_of::<Packet<u128>>() == 128);
 
 impl<A: AddressFamily> Packet<A> {
+    /// Notes where a packet from an external network came in, and where its IP header starts.
+    #[inline(always)]
+    pub(super) fn came_from_outside(&mut self, vrf: VrfId, interface: InterfaceId, l3: usize) {
+        (self.vrf, self.tenant) = (vrf, VrfId(0));
+        (self.origin, self.kind) = (Origin::Outside, Kind::Routed);
+        self.came_in(interface, l3);
+    }
+
+    /// Notes which virtual subnet a packet came from, where it came in, and where its inner IP header starts.
+    #[inline(always)]
+    pub(super) fn came_from_tenant(&mut self, vsid: Vsid, interface: InterfaceId, l3: usize) {
+        self.vsid = vsid;
+        self.origin = Origin::Tenant;
+        self.came_in(interface, l3);
+    }
+
+    #[inline(always)]
+    fn came_in(&mut self, interface: InterfaceId, l3: usize) {
+        (self.interface, self.l3) = (interface, l3 as u16);
+        (self.around, self.translation) = (false, None);
+    }
+
     pub(super) const EMPTY: Self = Self {
         source: A::ZERO,
         destination: A::ZERO,

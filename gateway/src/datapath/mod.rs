@@ -8,7 +8,6 @@ mod decapsulate;
 mod family;
 mod handed;
 mod lane;
-mod meter;
 mod output;
 mod parse;
 mod pipeline;

@@ -1,11 +1,13 @@
 //! Outer headers: which lane a packet takes.
 
 mod nvgre;
+mod usual;
 
 use dpdk_bindings::{BURST, Burst, Mbuf};
-use nvgw_types::{Family, InterfaceId, PortId};
+use nvgw_types::{Family, InterfaceId, PortId, Vsid};
 use zerocopy::FromBytes;
 
+use super::family::AddressFamily;
 use super::lane::{Lane, Origin, Packet, Packets, append};
 use super::output::Outputs;
 use super::pipeline::Stages;
@@ -14,29 +16,52 @@ use crate::packet::ethernet::{self, Ethernet};
 use crate::packet::ipv4::{self, Ipv4};
 use crate::packet::ipv6::{self, Ipv6};
 use crate::tables::ReadSection;
-use crate::tables::entries::{Interface, InterfaceKind, ipv4_mapped};
+use crate::tables::entries::{Interface, InterfaceKind, Subnet, ipv4_mapped};
 use crate::tables::exchange::{Millis, Punt};
 use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 
 /// What a packet's outer headers say about its way.
 enum Way {
-    /// Decapsulation, for an inner packet of this family.
-    Tenant(Family),
-    /// Routing.
-    Outside(Family),
+    /// The lanes of this family.
+    Lane(Family, Origin),
     /// The control thread.
     Punt(Punt),
 }
 
 /// The packets of one family in a burst, by where they came from.
 #[derive(Default)]
-pub(super) struct Lanes {
-    pub(super) tenants: Lane<u8>,
+pub(super) struct Lanes<'s> {
+    pub(super) tenants: Lane<Arrived<'s>>,
     pub(super) outside: Lane<u8>,
 }
 
-impl Lanes {
+/// A tenant's packet, and the entry of its VSID, if there is one, on its way from memory.
+pub(super) struct Arrived<'s> {
+    pub(super) place: u8,
+    pub(super) subnet: Option<&'s Subnet>,
+}
+
+impl<'s> Lanes<'s> {
+    /// Takes a packet in where it came from.
+    #[inline(always)]
+    fn take_in<A: AddressFamily, S: ReadSection>(
+        &mut self,
+        stages: &Stages<'s>,
+        section: &'s S,
+        packets: &Packets<A>,
+        place: u8,
+        origin: Origin,
+    ) {
+        match origin {
+            Origin::Tenant => {
+                let subnet = stages.tables.subnets.locate(section, packets[place].vsid);
+                append(&mut self.tenants, Arrived { place, subnet });
+            }
+            Origin::Outside => append(&mut self.outside, place),
+        }
+    }
+
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.tenants.is_empty() && self.outside.is_empty()
@@ -54,13 +79,13 @@ pub(super) struct Notes<'p> {
 /// Splits a burst into lanes, one pair for each family; what is for the gateway itself goes to the control thread, the
 /// rest is counted.
 #[inline(never)]
-pub(super) fn parse<S: ReadSection>(
-    stages: &Stages<'_>,
-    section: &S,
+pub(super) fn parse<'s, S: ReadSection>(
+    stages: &Stages<'s>,
+    section: &'s S,
     port: PortId,
     notes: Notes<'_>,
     burst: &mut Burst,
-    lanes: (&mut Lanes, &mut Lanes),
+    lanes: (&mut Lanes<'s>, &mut Lanes<'s>),
     out: &mut Outputs,
 ) {
     let Notes { ipv4, ipv6, reassembly } = notes;
@@ -68,10 +93,12 @@ pub(super) fn parse<S: ReadSection>(
         stages,
         section,
         port,
+        first_vsid: if stages.allow_reserved_vsids { 0 } else { Vsid::FIRST.get() },
         vlan: u16::MAX,
         interface: InterfaceId(0),
         of: None,
         ours: 0,
+        ours_ipv4: u64::MAX,
         ipv4,
         ipv6,
         reassembly,
@@ -83,20 +110,20 @@ pub(super) fn parse<S: ReadSection>(
         }
         let Some(mbuf) = burst.get(usize::from(place)) else { continue };
         bytes += u64::from(mbuf.pkt_len());
-        let way = match parser.way(mbuf.data(), mbuf.pkt_len() as usize, place) {
-            Err(DropReason::OuterFragment) => match parser.join(burst, place) {
-                Some(way) => way,
-                None => continue,
-            },
-            way => way,
-        };
-        match way {
-            Ok(Way::Tenant(Family::V4)) => append(&mut lanes.0.tenants, place),
-            Ok(Way::Outside(Family::V4)) => append(&mut lanes.0.outside, place),
-            Ok(Way::Tenant(Family::V6)) => append(&mut lanes.1.tenants, place),
-            Ok(Way::Outside(Family::V6)) => append(&mut lanes.1.outside, place),
-            Ok(Way::Punt(punt)) => out.punt(stages.counters, burst, place, 0, punt),
-            Err(reason) => stages.counters.drop(reason),
+        if let Some(origin) = parser.usual(mbuf.data(), mbuf.pkt_len() as usize, place) {
+            lanes.0.take_in(stages, section, parser.ipv4, place, origin);
+            continue;
+        }
+        match parser.unusual(burst, place) {
+            Some(Ok(Way::Lane(Family::V4, origin))) => {
+                lanes.0.take_in(stages, section, parser.ipv4, place, origin);
+            }
+            Some(Ok(Way::Lane(Family::V6, origin))) => {
+                lanes.1.take_in(stages, section, parser.ipv6, place, origin);
+            }
+            Some(Ok(Way::Punt(punt))) => out.punt(stages.counters, burst, place, 0, punt),
+            Some(Err(reason)) => stages.counters.drop(reason),
+            None => {}
         }
     }
     if stages.fresh {
@@ -136,11 +163,15 @@ struct Parser<'s, 'p, S> {
     stages: &'s Stages<'s>,
     section: &'s S,
     port: PortId,
+    /// The first VSID that is accepted.
+    first_vsid: u32,
     vlan: u16,
     interface: InterfaceId,
     of: Option<&'s Interface>,
     /// A destination known to be ours on `interface`, as a number; 0: none.
     ours: u128,
+    /// Likewise, IPv4; more than an address has bits: none.
+    ours_ipv4: u64,
     ipv4: &'p mut Packets<u32>,
     ipv6: &'p mut Packets<u128>,
     /// Where outer fragments are put together, if they are, and when that is.
@@ -148,6 +179,16 @@ struct Parser<'s, 'p, S> {
 }
 
 impl<'s, S: ReadSection> Parser<'s, '_, S> {
+    /// Reads a frame of whatever shape; `None` where it waits for other fragments or was dropped and counted.
+    #[inline(never)]
+    fn unusual(&mut self, burst: &mut Burst, place: u8) -> Option<Result<Way, DropReason>> {
+        let mbuf = burst.get(usize::from(place))?;
+        match self.way(mbuf.data(), mbuf.pkt_len() as usize, place) {
+            Err(DropReason::OuterFragment) => self.join(burst, place),
+            way => Some(way),
+        }
+    }
+
     /// Reads a frame's outer headers. `data` is its first segment, `length` the whole frame's length.
     #[inline(always)]
     fn way(&mut self, data: &[u8], length: usize, place: u8) -> Result<Way, DropReason> {
@@ -166,9 +207,10 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         if vlan != self.vlan || self.of.is_none() {
             let interfaces = &self.stages.tables.interfaces;
             self.interface = interfaces.resolve(self.port, vlan).ok_or(DropReason::VlanUnknown)?;
-            self.of = Some(interfaces.get(self.section, self.interface));
+            let interface = interfaces.get(self.section, self.interface);
+            self.of = Some(interface);
             self.vlan = vlan;
-            self.ours = 0;
+            (self.ours, self.ours_ipv4) = (0, u64::MAX);
         }
         let Some(interface) = self.of else { return Err(DropReason::VlanUnknown) };
 
@@ -203,23 +245,20 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
                 if ipv4::is_multicast_or_reserved(header.destination()) {
                     return Err(DropReason::MulticastUnsupported);
                 }
-                self.ipv4[place] = Packet {
-                    source: header.source(),
-                    destination: header.destination(),
-                    vrf,
-                    interface: self.interface,
-                    l3: l3 as u16,
-                    length: header.total_length() as u16,
-                    tos: header.tos,
-                    ttl: header.ttl,
-                    ..Packet::EMPTY
-                };
-                Ok(Way::Outside(Family::V4))
+                let packet = &mut self.ipv4[place];
+                packet.came_from_outside(vrf, self.interface, l3);
+                packet.source = header.source();
+                packet.destination = header.destination();
+                packet.length = header.total_length() as u16;
+                packet.tos = header.tos;
+                packet.ttl = header.ttl;
+                Ok(Way::Lane(Family::V4, Origin::Outside))
             }
             InterfaceKind::Provider => {
                 self.provider_address(ipv4_mapped(header.destination()), || {
                     ipv4::is_multicast_or_reserved(header.destination())
                 })?;
+                self.ours_ipv4 = u64::from(header.destination());
                 self.over_ipv4(header, rest, l3, place)
             }
         }
@@ -267,18 +306,14 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         }
         match interface.kind {
             InterfaceKind::External(vrf) => {
-                self.ipv6[place] = Packet {
-                    source: header.source(),
-                    destination: header.destination(),
-                    vrf,
-                    interface: self.interface,
-                    l3: l3 as u16,
-                    length: header.total_length().min(usize::from(u16::MAX)) as u16,
-                    tos: header.traffic_class(),
-                    ttl: header.hop_limit,
-                    ..Packet::EMPTY
-                };
-                Ok(Way::Outside(Family::V6))
+                let packet = &mut self.ipv6[place];
+                packet.came_from_outside(vrf, self.interface, l3);
+                packet.source = header.source();
+                packet.destination = header.destination();
+                packet.length = header.total_length().min(usize::from(u16::MAX)) as u16;
+                packet.tos = header.traffic_class();
+                packet.ttl = header.hop_limit;
+                Ok(Way::Lane(Family::V6, Origin::Outside))
             }
             InterfaceKind::Provider => {
                 self.provider_address(header.destination(), || false)?;

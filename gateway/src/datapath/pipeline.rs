@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use dpdk_bindings::{BURST, Burst, Mempool, clock};
-use nvgw_types::PortId;
+use nvgw_types::{PortId, VrfId};
 
-use super::decapsulate::{check_senders, find_subnets, locate_senders};
+use super::decapsulate::{check_senders, enter_subnets, locate_senders};
 use super::family::AddressFamily;
 use super::handed::Handed;
 use super::lane::{Lane, Packets};
@@ -15,7 +15,7 @@ use super::parse::{Lanes, Notes, parse, read_around};
 use super::reassemble::Reassembly;
 use super::resolve::{locate, resolve};
 use super::rewrite::{rewrite_plain, rewrite_wrapped};
-use super::route::{decide, look_up};
+use super::route::{Ways, decide, look_up};
 use super::translate::{Translation, Translator, settings};
 use crate::tables::ReadSection;
 use crate::tables::exchange::Millis;
@@ -55,6 +55,25 @@ impl<'s> Stages<'s> {
     ) -> Self {
         let Options { allow_reserved_vsids, clamp_mss } = options;
         Self { tables, counters, allow_reserved_vsids, clamp_mss, pool, fresh }
+    }
+
+    /// Counts a packet, its length in bytes, that was accepted from a VRF's own side, unless the worker that received
+    /// it has done so.
+    #[inline(always)]
+    pub(super) fn received(&self, vrf: VrfId, length: u16) {
+        if self.fresh
+            && let Some(counters) = self.counters.vrf(vrf)
+        {
+            counters.rx.add(1, length.into());
+        }
+    }
+
+    /// Counts a packet, its length in bytes, that is sent to a VRF's own side.
+    #[inline(always)]
+    pub(super) fn sent(&self, vrf: VrfId, length: u16) {
+        if let Some(counters) = self.counters.vrf(vrf) {
+            counters.tx.add(1, length.into());
+        }
     }
 }
 
@@ -245,6 +264,7 @@ impl Pipeline {
         let packets = &mut *self.ipv4;
         let routed = read_around(packets, burst);
         let mut lap = Lap::start(&self.counters);
+        look_up(&stages, packets, &routed);
         let translator = &mut self.translator;
         let mut translation = Translation { stages: &stages, section, translator, now, port };
         forward(&mut translation, packets, burst, &routed, &mut lap, out);
@@ -267,18 +287,20 @@ fn pass<'s, A: AddressFamily, S: ReadSection>(
     translation: &mut Translation<'_, 's, S>,
     packets: &mut Packets<A>,
     burst: &mut Burst,
-    lanes: &mut Lanes,
+    lanes: &mut Lanes<'s>,
     lap: &mut Lap<'_>,
     out: &mut Outputs,
 ) {
     let (stages, section) = (translation.stages, translation.section);
-    let Lanes { tenants, outside: routed } = lanes;
+    let Lanes { tenants, outside } = lanes;
+    // Those from outside are only looked up; a tenant's packet is, as soon as its sender has been checked.
+    look_up(stages, packets, outside);
+    let routed = outside;
     if !tenants.is_empty() {
-        // The parser left their hashes.
-        let subnets = locate(&stages.tables.subnets, section, packets, tenants);
-        let known = find_subnets(stages, section, packets, tenants, &subnets);
-        let senders = locate_senders(stages, section, packets, &known);
-        check_senders(stages, section, packets, &senders, burst, routed, out);
+        let (mut known, mut records) = (Lane::new(), Lane::new());
+        enter_subnets(stages, section, packets, tenants, &mut known);
+        locate_senders(stages, section, packets, &known, &mut records);
+        check_senders(stages, section, packets, (&known, &records), burst, routed, out);
         lap.end(Stage::Decapsulate, tenants.len());
     }
     forward(translation, packets, burst, routed, lap, out);
@@ -295,8 +317,8 @@ fn forward<'s, A: AddressFamily, S: ReadSection>(
     out: &mut Outputs,
 ) {
     let (stages, section) = (translation.stages, translation.section);
-    look_up(stages, packets, routed);
-    let mut ways = decide(stages, section, packets, burst, routed, out);
+    let mut ways = Ways::default();
+    decide(stages, section, packets, burst, routed, &mut ways, out);
     lap.end(Stage::Route, routed.len());
 
     let translated = ways.outbound.len() + ways.inbound.len();
@@ -304,11 +326,10 @@ fn forward<'s, A: AddressFamily, S: ReadSection>(
         A::translate(translation, packets, burst, &mut ways, out);
         lap.end(Stage::Translate, translated);
     }
-    ways.left.flush();
-
     if !ways.overlay.is_empty() {
-        let candidates = locate(&stages.tables.records, section, packets, &ways.overlay);
-        let wrapped = resolve(stages, section, packets, burst, &ways.overlay, &candidates, out);
+        let (mut candidates, mut wrapped) = (Lane::new(), Lane::new());
+        locate(stages, section, packets, &ways.overlay, &mut candidates);
+        resolve(stages, section, packets, burst, (&ways.overlay, &candidates), &mut wrapped, out);
         lap.end(Stage::Resolve, ways.overlay.len());
         rewrite_wrapped(stages, section, packets, burst, &wrapped, out);
     }

@@ -9,7 +9,7 @@ use super::pipeline::Stages;
 use super::refuse::refuse;
 use crate::tables::entries::{Record, Rewrite, ScopedAddress};
 use crate::tables::hash::Candidate;
-use crate::tables::{HashReader, Keyed, ReadSection, prefetch};
+use crate::tables::{ReadSection, prefetch};
 use crate::telemetry::DropReason;
 
 /// A packet that leaves plain, and its way out.
@@ -25,15 +25,18 @@ pub(super) struct Wrapped<'s> {
     pub(super) way: &'s Rewrite,
 }
 
-/// Asks ahead for the entries of a table whose keys an earlier stage has hashed.
+/// Asks ahead for the destinations' records, whose keys an earlier stage has hashed.
 #[inline(never)]
-pub(super) fn locate<'s, A: AddressFamily, T: Keyed, S: ReadSection>(
-    table: &'s HashReader<T>,
+pub(super) fn locate<'s, A: AddressFamily, S: ReadSection>(
+    stages: &Stages<'s>,
     section: &'s S,
     packets: &Packets<A>,
-    lane: &Lane<u8>,
-) -> Lane<Candidate<'s, T>> {
-    lane.iter().map(|place| table.candidate(section, packets[*place].hash)).collect()
+    overlay: &Lane<u8>,
+    candidates: &mut Lane<Candidate<'s, Record>>,
+) {
+    for &place in overlay {
+        append(candidates, stages.tables.records.candidate(section, packets[place].hash));
+    }
 }
 
 /// Finds the destinations' records, and asks ahead for the ways to their hosts.
@@ -43,13 +46,12 @@ pub(super) fn resolve<'s, A: AddressFamily, S: ReadSection>(
     section: &'s S,
     packets: &Packets<A>,
     burst: &mut Burst,
-    overlay: &Lane<u8>,
-    candidates: &Lane<Candidate<'s, Record>>,
+    located: (&Lane<u8>, &Lane<Candidate<'s, Record>>),
+    wrapped: &mut Lane<Wrapped<'s>>,
     out: &mut Outputs,
-) -> Lane<Wrapped<'s>> {
+) {
     let tables = stages.tables;
-    let mut wrapped = Lane::new();
-    for (&place, candidate) in overlay.iter().zip(candidates) {
+    for (&place, candidate) in located.0.iter().zip(located.1) {
         let packet = &packets[place];
         let key = ScopedAddress { scope: packet.vrf.0, address: packet.next.number() };
         let Some(record) = tables.records.confirm(section, *candidate, packet.hash, &key) else {
@@ -58,7 +60,6 @@ pub(super) fn resolve<'s, A: AddressFamily, S: ReadSection>(
         };
         let way = tables.adjacencies.get(section, record.adjacency().0);
         prefetch(way);
-        append(&mut wrapped, Wrapped { place, record, way });
+        append(wrapped, Wrapped { place, record, way });
     }
-    wrapped
 }

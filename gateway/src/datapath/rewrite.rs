@@ -8,7 +8,6 @@ use zerocopy::FromBytes;
 
 use super::family::AddressFamily;
 use super::lane::{Lane, Packets};
-use super::meter::Meter;
 use super::output::Outputs;
 use super::pipeline::Stages;
 use super::refuse::refuse;
@@ -47,7 +46,6 @@ pub(super) fn rewrite_wrapped<A: AddressFamily, S: ReadSection>(
     leaving: &Lane<Wrapped<'_>>,
     out: &mut Outputs,
 ) {
-    let mut delivered = Meter::new(stages.counters, |vrf| &vrf.tx);
     for &Wrapped { place, record, way } in leaving {
         let packet = &packets[place];
         let leaving = Leaving { stages, section, packets, place, way };
@@ -56,10 +54,9 @@ pub(super) fn rewrite_wrapped<A: AddressFamily, S: ReadSection>(
             way.encapsulate(room, record, inner)
         });
         if sent {
-            delivered.count(packet.vrf, packet.length);
+            stages.sent(packet.vrf, packet.length);
         }
     }
-    delivered.flush();
 }
 
 /// A packet on its way out.

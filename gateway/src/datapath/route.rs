@@ -5,7 +5,6 @@ use nvgw_types::VrfId;
 
 use super::family::AddressFamily;
 use super::lane::{Lane, Origin, Packet, Packets, append};
-use super::meter::Meter;
 use super::output::Outputs;
 use super::pipeline::Stages;
 use super::refuse::refuse;
@@ -13,23 +12,66 @@ use super::resolve::Plain;
 use crate::packet::ethernet;
 use crate::tables::entries::{Rewrite, ScopedAddress, Target};
 use crate::tables::exchange::Punt;
-use crate::tables::{ReadSection, prefetch};
+use crate::tables::fib::Root;
+use crate::tables::{ReadSection, RoutesReader, prefetch};
 use crate::telemetry::DropReason;
 
-/// Looks every packet up in its own VRF, and asks ahead for the table that the route leads to.
+/// Looks packets up among the routes. What one packet had to find out, the next remembers: many lead to the same network.
+pub(super) struct LookUp<'t, A> {
+    routes: &'t RoutesReader<A>,
+    /// A routing table, and where lookups in it start.
+    vrf: VrfId,
+    root: Root,
+}
+
+impl<'t, A: AddressFamily> LookUp<'t, A> {
+    #[inline(always)]
+    pub(super) fn new(stages: &Stages<'t>) -> Self {
+        let routes = A::routes(stages.tables);
+        Self { routes, vrf: VrfId(0), root: routes.root(VrfId(0)) }
+    }
+
+    /// Looks a packet up in its own VRF, and asks ahead for the table that the route leads to.
+    #[inline(always)]
+    pub(super) fn look_up(&mut self, packet: &mut Packet<A>) {
+        packet.leaf = self.routes.lookup(packet.vrf, packet.destination);
+        if let Target::Vrf(vrf) | Target::Translate(vrf) = Target::decode(packet.leaf) {
+            self.routes.prefetch_from(self.root(vrf), packet.destination);
+        }
+    }
+
+    /// Where lookups in an external network's table start.
+    #[inline(always)]
+    fn root(&mut self, vrf: VrfId) -> Root {
+        if vrf != self.vrf {
+            (self.vrf, self.root) = (vrf, self.routes.root(vrf));
+        }
+        self.root
+    }
+}
+
+/// Looks packets from outside up in their networks' tables, and asks ahead for those of the tenants that they are for:
+/// for where these start, and once that is there, for what comes next.
 #[inline(never)]
 pub(super) fn look_up<A: AddressFamily>(stages: &Stages<'_>, packets: &mut Packets<A>, lane: &Lane<u8>) {
-    let routes = A::routes(stages.tables);
+    let mut networks = LookUp::new(stages);
     for &place in lane {
         let packet = &mut packets[place];
-        packet.leaf = routes.lookup(packet.vrf, packet.destination);
-        if let Target::Vrf(vrf) | Target::Translate(vrf) = Target::decode(packet.leaf) {
-            routes.prefetch(vrf, packet.destination);
+        packet.leaf = networks.routes.lookup_from(networks.root(packet.vrf), packet.destination);
+        if let Target::Vrf(tenant) = Target::decode(packet.leaf) {
+            networks.routes.prefetch_root(tenant);
+        }
+    }
+    for &place in lane {
+        let packet = &packets[place];
+        if let Target::Vrf(tenant) = Target::decode(packet.leaf) {
+            networks.routes.prefetch(tenant, packet.destination);
         }
     }
 }
 
 /// The lanes that leave the routing stage.
+#[derive(Default)]
 pub(super) struct Ways<'s> {
     /// By an external network's next hop.
     pub(super) plain: Lane<Plain<'s>>,
@@ -39,8 +81,6 @@ pub(super) struct Ways<'s> {
     pub(super) outbound: Lane<Leaving<'s>>,
     /// To a public address, behind which translation finds a customer.
     pub(super) inbound: Lane<u8>,
-    /// Counts what leaves by external networks.
-    pub(super) left: Meter<'s>,
 }
 
 /// A packet that leaves its tenant's VRF translated.
@@ -69,18 +109,77 @@ pub(super) fn decide<'s, A: AddressFamily, S: ReadSection>(
     packets: &mut Packets<A>,
     burst: &mut Burst,
     lane: &Lane<u8>,
+    ways: &mut Ways<'s>,
     out: &mut Outputs,
-) -> Ways<'s> {
-    let mut ways = Ways {
-        plain: Lane::new(),
-        overlay: Lane::new(),
-        outbound: Lane::new(),
-        inbound: Lane::new(),
-        left: Meter::new(stages.counters, |vrf| &vrf.tx),
-    };
-    let tables = stages.tables;
-    let mut entered = Meter::new(stages.counters, |vrf| &vrf.rx).only_if(stages.fresh);
+) {
+    let mut routes = LookUp::new(stages);
     for &place in lane {
+        if !ways.usual(stages, section, &mut routes, &mut packets[place], place) {
+            ways.any(stages, section, packets, burst, place, out);
+        }
+    }
+}
+
+impl<'s> Ways<'s> {
+    /// Sends a packet one of the ways that nearly all packets go: out of a tenant's VRF by the external network's next
+    /// hop, translated or not, to a VM of the same routing domain, or from an external network to a VM. Whether it was
+    /// one of these; [`any`](Self::any) would decide the same.
+    #[inline(always)]
+    fn usual<A: AddressFamily, S: ReadSection>(
+        &mut self,
+        stages: &Stages<'s>,
+        section: &'s S,
+        routes: &mut LookUp<'_, A>,
+        packet: &mut Packet<A>,
+        place: u8,
+    ) -> bool {
+        if packet.ttl <= 1 {
+            return false;
+        }
+        let target = Target::decode(packet.leaf);
+        match (packet.origin, target) {
+            (Origin::Tenant, Target::Vrf(external) | Target::Translate(external)) => {
+                let leaf = routes.routes.lookup_from(routes.root(external), packet.destination);
+                let Target::Adjacency(adjacency) = Target::decode(leaf) else { return false };
+                let way = stages.tables.adjacencies.get(section, adjacency.0);
+                prefetch(way);
+                packet.vrf = external;
+                if A::TRANSLATED && target == Target::Translate(external) {
+                    append(&mut self.outbound, Leaving { place, external, exit: Exit::Plain(way) });
+                } else {
+                    stages.sent(external, packet.length);
+                    append(&mut self.plain, Plain { place, way });
+                }
+                return true;
+            }
+            (Origin::Outside, Target::Vrf(tenant)) => {
+                if Target::decode(routes.routes.lookup(tenant, packet.destination)) != Target::Subnet {
+                    return false;
+                }
+                stages.received(packet.vrf, packet.length);
+                packet.vrf = tenant;
+            }
+            (Origin::Tenant, Target::Subnet) => {}
+            _ => return false,
+        }
+        packet.next = packet.destination;
+        ask_for_record(stages, packet);
+        append(&mut self.overlay, place);
+        true
+    }
+
+    /// Sends a packet its way, whatever that is, or refuses it.
+    #[inline(never)]
+    fn any<A: AddressFamily, S: ReadSection>(
+        &mut self,
+        stages: &Stages<'s>,
+        section: &'s S,
+        packets: &mut Packets<A>,
+        burst: &mut Burst,
+        place: u8,
+        out: &mut Outputs,
+    ) {
+        let tables = stages.tables;
         let packet = &mut packets[place];
         let mut target = Target::decode(packet.leaf);
         // The longest way: a tenant's VRF, the shared external network's, another tenant's public prefix. What came
@@ -97,7 +196,7 @@ pub(super) fn decide<'s, A: AddressFamily, S: ReadSection>(
             if hops == 0 {
                 external = vrf;
                 if packet.origin == Origin::Outside {
-                    entered.count(packet.vrf, packet.length);
+                    stages.received(packet.vrf, packet.length);
                 }
             }
             hops += 1;
@@ -108,11 +207,11 @@ pub(super) fn decide<'s, A: AddressFamily, S: ReadSection>(
             (Target::Local, Origin::Tenant) => {
                 let punt = Punt::Overlay { vsid: packet.vsid, vrf: packet.tenant };
                 out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
-                continue;
+                return;
             }
             (Target::Local, Origin::Outside) if !packet.around => {
                 out.punt(stages.counters, burst, place, 0, Punt::Local { interface: packet.interface });
-                continue;
+                return;
             }
             // For the gateway itself time to live does not count; from here on it does.
             (Target::Adjacency(_) | Target::Subnet | Target::Via(_) | Target::Public, _)
@@ -125,38 +224,38 @@ pub(super) fn decide<'s, A: AddressFamily, S: ReadSection>(
                 let way = tables.adjacencies.get(section, adjacency.0);
                 prefetch(way);
                 if translated {
-                    append(&mut ways.outbound, Leaving { place, external, exit: Exit::Plain(way) });
-                    continue;
+                    append(&mut self.outbound, Leaving { place, external, exit: Exit::Plain(way) });
+                    return;
                 }
                 if hops > 0 {
-                    ways.left.count(packet.vrf, packet.length);
+                    stages.sent(packet.vrf, packet.length);
                 }
-                append(&mut ways.plain, Plain { place, way });
-                continue;
+                append(&mut self.plain, Plain { place, way });
+                return;
             }
             (Target::Subnet | Target::Via(_), _) => {
                 packet.next = next(stages, section, target, packet);
                 if translated {
-                    append(&mut ways.outbound, Leaving { place, external, exit: Exit::Overlay });
-                    continue;
+                    append(&mut self.outbound, Leaving { place, external, exit: Exit::Overlay });
+                    return;
                 }
                 ask_for_record(stages, packet);
-                append(&mut ways.overlay, place);
-                continue;
+                append(&mut self.overlay, place);
+                return;
             }
             (Target::Public, Origin::Outside) if A::TRANSLATED && hops == 0 => {
                 if !packet.around {
-                    entered.count(packet.vrf, packet.length);
+                    stages.received(packet.vrf, packet.length);
                 }
-                append(&mut ways.inbound, place);
-                continue;
+                append(&mut self.inbound, place);
+                return;
             }
             // A private address must not reach another tenant; what is routed publicly is no secret there.
             (Target::Public, Origin::Tenant)
                 if A::TRANSLATED && hops == 1 && (translated || is_routed(stages, external, packet)) =>
             {
-                append(&mut ways.outbound, Leaving { place, external, exit: Exit::Around });
-                continue;
+                append(&mut self.outbound, Leaving { place, external, exit: Exit::Around });
+                return;
             }
             (Target::Adjacency(_) | Target::Public | Target::Local, _) => DropReason::Transit,
             (Target::Discard, _) => DropReason::MulticastUnsupported,
@@ -167,11 +266,7 @@ pub(super) fn decide<'s, A: AddressFamily, S: ReadSection>(
         };
         refuse(stages, packets, burst, place, reason, out);
     }
-    entered.flush();
-    ways
-}
 
-impl Ways<'_> {
     /// Routes a packet in a tenant's VRF to one of its VMs.
     #[inline(always)]
     pub(super) fn deliver<A: AddressFamily, S: ReadSection>(

@@ -370,7 +370,7 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
     ) {
         match exit {
             Exit::Plain(way) => {
-                ways.left.count(external, packets[place].length);
+                self.stages.sent(external, packets[place].length);
                 append(&mut ways.plain, Plain { place, way });
             }
             Exit::Overlay => {

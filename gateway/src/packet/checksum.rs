@@ -39,18 +39,25 @@ pub fn pseudo_header(source: Ipv6Addr, destination: Ipv6Addr, protocol: u8, leng
 #[inline(always)]
 #[must_use]
 pub fn ipv4_header_is_valid(header: &[u8; 20]) -> bool {
-    // The sum does not depend on byte order (RFC 1071 §2 (B)): five native words do.
-    let mut total: u64 = 0;
-    let mut at = 0;
-    while at < 20 {
-        let word = [header[at], header[at + 1], header[at + 2], header[at + 3]];
-        total += u64::from(u32::from_ne_bytes(word));
-        at += 4;
-    }
-    // Folded once to 33 bits and once to 17, a right sum is 0xFFFF or twice that: it is never 0 for a real header.
-    let total = (total & 0xffff_ffff) + (total >> 32);
-    let total = (total & 0xffff) + (total >> 16);
-    total == 0xffff || total == 0x1fffe
+    let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+    words_are_right(long(0), long(8), word(16))
+}
+
+/// As [`ipv4_header_is_valid`], of a header in three words that were read lowest byte first.
+#[inline(always)]
+#[must_use]
+pub const fn words_are_right(first: u64, second: u64, third: u32) -> bool {
+    // The sum does not depend on byte order (RFC 1071 §2 (B)), nor on the width of the words as long as carries come
+    // back at the other end.
+    let (sum, carry) = first.overflowing_add(second);
+    let (sum, more) = sum.overflowing_add(third as u64 + carry as u64);
+    let sum = sum.wrapping_add(more as u64);
+    // Both halves of the sum of a word and itself turned by half have the carry in, the upper one what came of it.
+    let sum = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
+    let sum = (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16;
+    // It is never 0 for a header that has any bit set.
+    sum == 0xffff
 }
 
 /// The checksum after one 16-bit word that it covers has changed (RFC 1624, equation 3).

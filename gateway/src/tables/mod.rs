@@ -21,6 +21,7 @@ pub mod hash;
 pub mod interfaces;
 pub mod set;
 pub mod stable;
+pub mod vsids;
 
 pub(crate) use arena::HugeBox;
 pub use arena::OutOfMemory;
@@ -31,6 +32,7 @@ pub use pool::ReadersStalled;
 pub use prefetch::prefetch;
 pub(crate) use slab::NONE;
 pub use stable::{StableReader, StableWriter, stable};
+pub use vsids::{VsidReader, VsidWriter, vsid_table};
 
 use thiserror::Error;
 

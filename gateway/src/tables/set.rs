@@ -8,7 +8,7 @@ use super::entries::{
 use super::interfaces::{InterfacesReader, InterfacesWriter, interfaces};
 use super::{
     Grace, HashReader, HashWriter, Keyed, OutOfMemory, RoutesOptions, RoutesReader, RoutesWriter,
-    StableReader, StableWriter, hash_table, routes, stable,
+    StableReader, StableWriter, VsidReader, VsidWriter, hash_table, routes, stable, vsid_table,
 };
 
 /// What the tables are sized for. Memory is touched by use only, so room costs address space.
@@ -80,7 +80,7 @@ pub struct TableReaders {
     /// The gateway's own provider addresses.
     pub locals: HashReader<LocalAddress>,
     /// Virtual subnets by VSID.
-    pub subnets: HashReader<Subnet>,
+    pub subnets: VsidReader<Subnet>,
     /// Lookup records by VRF and customer address.
     pub records: HashReader<Record>,
     /// IPv4 routes by VRF; their values are [`Target`](super::entries::Target)s.
@@ -108,7 +108,7 @@ pub struct TableWriters {
     /// The gateway's own provider addresses.
     pub locals: HashWriter<LocalAddress>,
     /// Virtual subnets by VSID.
-    pub subnets: HashWriter<Subnet>,
+    pub subnets: VsidWriter<Subnet>,
     /// Lookup records by VRF and customer address.
     pub records: HashWriter<Record>,
     /// IPv4 routes by VRF; their values are [`Target`](super::entries::Target)s.
@@ -157,7 +157,7 @@ impl TableWriters {
 pub fn tables(limits: TableLimits, seed: u64) -> Result<(TableWriters, TableReaders), OutOfMemory> {
     let (interfaces_writer, interfaces) = interfaces(limits.ports, limits.interfaces)?;
     let (locals_writer, locals) = hash_table(limits.locals, seed)?;
-    let (subnets_writer, subnets) = hash_table(limits.vsids, seed)?;
+    let (subnets_writer, subnets) = vsid_table(limits.vsids)?;
     let (records_writer, records) = hash_table(limits.records, seed)?;
     let of_family = |routes| RoutesOptions { vrfs: limits.vrfs, external_vrfs: limits.external_vrfs, routes };
     let (ipv4_routes_writer, ipv4_routes) = routes(of_family(limits.ipv4_routes))?;

@@ -31,7 +31,7 @@ impl<G: Grace> Control<G> {
             may_send(from, DropReason::InnerMartianSource)?;
         }
         unicast(to)?;
-        let Some(subnet) = self.fabric.writers.subnets.get(&vsid) else {
+        let Some(subnet) = self.fabric.writers.subnets.get(vsid) else {
             walk.note("subnet", format!("VSID {} is not known", vsid.get()));
             return Err(self.blame(peer, no_policy(vsid.get())));
         };

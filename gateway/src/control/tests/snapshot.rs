@@ -109,7 +109,7 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
         }
     }
     let subnets = probes.vsids.iter().filter_map(|vsid| {
-        let mut subnet = *readers.subnets.get(section, vsid)?;
+        let mut subnet = *readers.subnets.get(section, *vsid)?;
         let name = names[&std::mem::take(&mut subnet.vrf)].clone();
         Some((*vsid, (name, subnet)))
     });

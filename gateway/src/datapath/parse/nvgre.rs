@@ -4,6 +4,7 @@ use nvgw_types::{Family, InterfaceId, MacAddr, Vsid};
 use zerocopy::FromBytes;
 
 use super::{Parser, Way, is_about_neighbors};
+use crate::datapath::family::AddressFamily;
 use crate::datapath::lane::{Kind, Origin, Packet};
 use crate::packet::arp::Arp;
 use crate::packet::ethernet::{self, Ethernet};
@@ -52,8 +53,6 @@ struct Inner<'b> {
     /// How long it may be.
     length: usize,
     vsid: Vsid,
-    /// The hash of the VSID.
-    hash: u64,
     source_mac: MacAddr,
     destination_mac: MacAddr,
 }
@@ -149,15 +148,12 @@ impl<S: ReadSection> Parser<'_, '_, S> {
         let Ok((frame, bytes)) = Ethernet::ref_from_prefix(after) else {
             return Err(DropReason::Malformed);
         };
-        let hash = self.stages.tables.subnets.hash(&vsid);
-        self.stages.tables.subnets.prefetch(hash);
         let offset = header + gre::HEADER + ethernet::HEADER;
         let inner = Inner {
             bytes,
             l3: l3 + offset,
             length: length - offset,
             vsid,
-            hash,
             source_mac: frame.source(),
             destination_mac: frame.destination(),
         };
@@ -172,7 +168,7 @@ impl<S: ReadSection> Parser<'_, '_, S> {
                 packet.length = inner.length as u16;
                 packet.kind = Kind::Ours;
                 inner.note(packet, self.interface);
-                Ok(Way::Tenant(Family::V4))
+                Ok(Way::Lane(Family::V4, Origin::Tenant))
             }
             tag if ethernet::is_tag(tag) => Err(DropReason::InnerVlan),
             _ => Err(DropReason::UnsupportedEthertype),
@@ -201,7 +197,7 @@ impl<S: ReadSection> Parser<'_, '_, S> {
         packet.ttl = header.ttl;
         packet.kind = Kind::Routed;
         inner.note(packet, self.interface);
-        Ok(Way::Tenant(Family::V4))
+        Ok(Way::Lane(Family::V4, Origin::Tenant))
     }
 
     #[inline(never)]
@@ -229,28 +225,23 @@ impl<S: ReadSection> Parser<'_, '_, S> {
         packet.ttl = header.hop_limit;
         packet.kind = kind;
         inner.note(packet, self.interface);
-        Ok(Way::Tenant(Family::V6))
+        Ok(Way::Lane(Family::V6, Origin::Tenant))
     }
 }
 
 impl Inner<'_> {
     /// Notes what NVGRE's headers say of a packet.
     #[inline(always)]
-    fn note<A>(&self, packet: &mut Packet<A>, interface: InterfaceId) {
-        packet.hash = self.hash;
-        packet.vsid = self.vsid;
-        packet.interface = interface;
-        packet.l3 = self.l3 as u16;
+    fn note<A: AddressFamily>(&self, packet: &mut Packet<A>, interface: InterfaceId) {
+        packet.came_from_tenant(self.vsid, interface, self.l3);
         packet.source_mac = self.source_mac;
         packet.destination_mac = self.destination_mac;
-        packet.origin = Origin::Tenant;
-        (packet.around, packet.translation) = (false, None);
     }
 }
 
 /// The DSCP and ECN that an inner packet goes on with.
 #[inline(always)]
-fn decapsulated(inner: u8, outer: u8) -> Result<u8, DropReason> {
+pub(super) fn decapsulated(inner: u8, outer: u8) -> Result<u8, DropReason> {
     let ecn = ECN[usize::from(inner & 3)][usize::from(outer & 3)];
     if ecn == 0xff { Err(DropReason::CongestionMark) } else { Ok(inner & 0xfc | ecn) }
 }

@@ -240,7 +240,10 @@ impl Rewrite {
             return self.over_ipv6(room, inner.length, tos, flow);
         }
         let total = inner.length.wrapping_add(Self::OVERHEAD);
-        let sum = checksum::fold(u64::from(self.sum) + u64::from(total) + u64::from(tos));
+        // Three words of 16 bits: what the first carry leaves carries at most once more.
+        let sum = u32::from(self.sum) + u32::from(total) + u32::from(tos);
+        let sum = (sum & 0xffff) + (sum >> 16);
+        let sum = (sum + (sum >> 16)) as u16;
         room[IP + 1] = tos;
         room[IP + 2..IP + 4].copy_from_slice(&total.to_be_bytes());
         room[IP + 10..IP + 12].copy_from_slice(&(!sum).to_be_bytes());

@@ -66,10 +66,24 @@ impl<A: Address> RoutesReader<A> {
         if entry.0 == 0 { root.default } else { entry.0 }
     }
 
+    /// Brings near where the lookups of a routing table start.
+    #[inline(always)]
+    pub fn prefetch_root(&self, vrf: VrfId) {
+        if let Some(vrf) = self.vrfs.get(vrf.index()) {
+            prefetch(vrf);
+        }
+    }
+
     /// Brings the first entry of a lookup near.
     #[inline(always)]
     pub fn prefetch(&self, vrf: VrfId, address: A) {
-        prefetch(self.first(self.root(vrf), address).0);
+        self.prefetch_from(self.root(vrf), address);
+    }
+
+    /// As [`prefetch`](Self::prefetch), from a root that was loaded before, in the same burst.
+    #[inline(always)]
+    pub fn prefetch_from(&self, root: Root, address: A) {
+        prefetch(self.first(root, address).0);
     }
 
     /// Begins a lookup, whose first entry is brought near.

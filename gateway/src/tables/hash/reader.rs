@@ -17,11 +17,7 @@ pub struct HashReader<T> {
 }
 
 /// What the tags of a key's home bucket promise.
-pub struct Candidate<'s, T> {
-    entry: Option<&'s T>,
-    /// Whether the key may be elsewhere if `entry` is not it.
-    elsewhere: bool,
-}
+pub struct Candidate<'s, T>(Option<&'s T>);
 
 impl<T> Clone for Candidate<'_, T> {
     fn clone(&self) -> Self {
@@ -54,12 +50,12 @@ impl<T: Keyed> HashReader<T> {
     #[must_use]
     pub fn candidate<'s>(&'s self, section: &'s impl ReadSection, hash: u64) -> Candidate<'s, T> {
         let bucket = self.bucket(hash as usize);
-        let matching = bucket.matching(tag_of(hash));
-        let entry = matching.first().and_then(|position| self.entry(section, bucket, position));
+        let first = bucket.matching(tag_of(hash)).first();
+        let entry = first.and_then(|position| self.entry(section, bucket, position));
         if let Some(entry) = entry {
             prefetch(entry);
         }
-        Candidate { entry, elsewhere: matching.several() || bucket.was_passed() }
+        Candidate(entry)
     }
 
     /// Third stage: the entry of `key`, whose hash and candidate are given.
@@ -72,12 +68,10 @@ impl<T: Keyed> HashReader<T> {
         hash: u64,
         key: &T::Key,
     ) -> Option<&'s T> {
-        if let Some(entry) = candidate.entry
-            && entry.key() == *key
-        {
-            return Some(entry);
+        match candidate.0 {
+            Some(entry) if entry.key() == *key => Some(entry),
+            _ => self.search(section, hash, key),
         }
-        if candidate.elsewhere { self.search(section, hash, key) } else { None }
     }
 
     /// The entry of `key`.
@@ -88,7 +82,7 @@ impl<T: Keyed> HashReader<T> {
         self.confirm(section, self.candidate(section, hash), hash, key)
     }
 
-    /// The whole search, for the few keys that are not found by the first tag that matches.
+    /// The whole search, for the keys that are not found by the first tag that matches.
     #[cold]
     #[inline(never)]
     fn search<'s>(&'s self, section: &'s impl ReadSection, hash: u64, key: &T::Key) -> Option<&'s T> {

@@ -1,8 +1,8 @@
 //! From the configuration to started DPDK ports.
 
 use dpdk_bindings::{
-    Eal, EalOptions, Hugepages, LogLevel, Mempool, MempoolOptions, Outer, Port, PortOptions, Rss, RxQueue,
-    TxQueue, buffers_in,
+    Eal, EalOptions, Hugepages, LogLevel, Mempool, MempoolOptions, Outer, Port, PortOptions, Reuse, Rss,
+    RxQueue, TxQueue, buffers_in,
 };
 use nvgw_config::{Config, Device, Site};
 use nvgw_types::MacAddr;
@@ -79,8 +79,10 @@ pub(super) fn pool(config: &Config, eal: &Eal) -> Result<Mempool, Error> {
         let needed = (memory_mb..).find(|memory_mb| mbufs(*memory_mb) >= FEWEST).unwrap_or(u32::MAX);
         return Err(Error::Memory { memory_mb, needed });
     }
+    // Where one worker receives what another one sends, buffers would come back by way of the whole pool's memory.
+    let reuse = if config.system.worker_cores.len() > 1 { Reuse::NewestFirst } else { Reuse::OldestFirst };
     let options =
-        MempoolOptions { mbufs: mbufs(memory_mb).min(1 << 20), cache: 256, data_room, socket: None };
+        MempoolOptions { mbufs: mbufs(memory_mb).min(1 << 20), cache: 256, data_room, socket: None, reuse };
     Ok(Mempool::new(eal, "packets", &options)?)
 }
 

@@ -257,6 +257,8 @@ impl Taking {
         let port = self.batch.first()?.port;
         let same = self.batch.iter().take_while(|spread| spread.port == port).count();
         for Spread { mbuf, .. } in self.batch.drain(..same) {
+            // The other core has read it, and may have written it.
+            mbuf.prefetch_headers();
             // There is room for a burst.
             drop(burst.push(mbuf));
         }

@@ -20,7 +20,7 @@ use crate::nat::share::Division;
 use crate::packet::flow::{Addresses, Flow};
 use crate::packet::ipv4;
 use crate::tables::ReadSection;
-use crate::tables::entries::{InterfaceKind, Public};
+use crate::tables::entries::{InterfaceKind, Public, Subnet};
 use crate::tables::hash::mix;
 use crate::tables::set::TableReaders;
 
@@ -100,11 +100,12 @@ impl Spreader {
         if !settings(&self.tables, section).has_sessions {
             return flows.map(|flow| flow.map_or(self.worker, |flow| self.by_flow(&flow))).collect();
         }
-        let flows: Lane<Option<Flow>> = flows.collect();
-        for vsid in flows.iter().flatten().filter_map(|flow| flow.vsid) {
-            self.tables.subnets.prefetch(self.tables.subnets.hash(&vsid));
-        }
-        let target = |flow: &Flow| self.by_session(section, port, flow).unwrap_or_else(|| self.by_flow(flow));
+        // All subnets are asked for before the first is read.
+        let subnet = |flow: &Flow| self.tables.subnets.locate(section, flow.vsid?);
+        let flows: Lane<_> = flows.map(|flow| flow.map(|flow| (flow, subnet(&flow)))).collect();
+        let target = |(flow, subnet): &(Flow, Option<&Subnet>)| {
+            self.by_session(section, port, flow, *subnet).unwrap_or_else(|| self.by_flow(flow))
+        };
         flows.iter().map(|flow| flow.as_ref().map_or(self.worker, target)).collect()
     }
 
@@ -126,13 +127,20 @@ impl Spreader {
         self.shares.of(hash)
     }
 
-    /// The worker that owns the sessions of a packet, where it may have one: as translation will find it.
+    /// The worker that owns the sessions of a packet, which came from `subnet` or from outside, where it may have one:
+    /// as translation will find it.
     #[inline(always)]
-    fn by_session<S: ReadSection>(&self, section: &S, port: PortId, flow: &Flow) -> Option<WorkerId> {
+    fn by_session<S: ReadSection>(
+        &self,
+        section: &S,
+        port: PortId,
+        flow: &Flow,
+        subnet: Option<&Subnet>,
+    ) -> Option<WorkerId> {
         let Addresses::V4 { source, destination } = flow.addresses else { return None };
         let division = &self.plan.division;
-        if let Some(vsid) = flow.vsid {
-            let vrf = self.tables.subnets.get(section, &vsid)?.vrf;
+        if flow.vsid.is_some() {
+            let vrf = subnet?.vrf;
             self.tables.policies.get(section, &vrf)?;
             return Some(division.worker(division.of_customer(vrf, source)));
         }

@@ -127,6 +127,11 @@ fn flows_are_told_apart_by_all_that_they_are() {
     }
 }
 
+fn owner_of(spreader: &Spreader, section: &impl ReadSection, port: PortId, flow: &Flow) -> Option<WorkerId> {
+    let subnet = flow.vsid.and_then(|vsid| spreader.tables.subnets.get(section, vsid));
+    spreader.by_session(section, port, flow, subnet)
+}
+
 #[test]
 fn what_may_have_a_session_goes_to_its_owner() {
     let (spreader, grace) = (spreader(4), LocalGrace::new());
@@ -141,11 +146,11 @@ fn what_may_have_a_session_goes_to_its_owner() {
             ..FLOW
         };
         let owner = division.worker(division.of_customer(RED, customer));
-        assert_eq!(spreader.by_session(&section, WIRE0, &out), Some(owner));
+        assert_eq!(owner_of(&spreader, &section, WIRE0, &out), Some(owner));
         let port = 1024 + 63 * number;
         let back = Flow { ports: Some((53, port)), ..FLOW };
         let owner = division.worker(division.of_port(port));
-        assert_eq!(spreader.by_session(&section, WIRE1, &back), Some(owner));
+        assert_eq!(owner_of(&spreader, &section, WIRE1, &back), Some(owner));
     }
     assert_ne!(division.of_port(1024), division.of_port(4096), "ports have different owners");
 }
@@ -166,8 +171,8 @@ fn what_has_no_session_goes_by_its_flow() {
         ("a fragment", WIRE1, Flow { ports: None, ..FLOW }),
         ("IPv6", WIRE1, Flow { addresses: Addresses::V6 { source: 1, destination: 2 }, ..FLOW }),
     ];
-    assert!(spreader.by_session(&section, WIRE1, &FLOW).is_some());
+    assert!(owner_of(&spreader, &section, WIRE1, &FLOW).is_some());
     for (what, port, flow) in without {
-        assert_eq!(spreader.by_session(&section, port, &flow), None, "{what}");
+        assert_eq!(owner_of(&spreader, &section, port, &flow), None, "{what}");
     }
 }

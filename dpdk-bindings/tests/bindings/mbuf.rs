@@ -4,8 +4,8 @@ use std::thread;
 
 use crate::common::{eal, pool};
 use dpdk_bindings::{
-    BURST, Burst, Checksum, HEADROOM, Mbuf, Mempool, MempoolOptions, Network, Transport, TxBatch, TxChecksum,
-    free_bulk,
+    BURST, Burst, Checksum, HEADROOM, Mbuf, Mempool, MempoolOptions, Network, Reuse, Transport, TxBatch,
+    TxChecksum, free_bulk,
 };
 use proptest::prelude::*;
 

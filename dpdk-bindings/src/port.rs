@@ -45,6 +45,8 @@ pub struct PortOptions {
     pub fewer_rx_queues: bool,
     /// Transmit queues.
     pub tx_queues: u16,
+    /// Whether fewer transmit queues do where the device has fewer.
+    pub fewer_tx_queues: bool,
     /// Packets that a receive queue holds; moved to what the device takes.
     pub rx_descriptors: u16,
     /// Packets that a transmit queue holds; moved to what the device takes.
@@ -73,6 +75,7 @@ impl Default for PortOptions {
             rx_queues: 1,
             fewer_rx_queues: false,
             tx_queues: 1,
+            fewer_tx_queues: false,
             rx_descriptors: 1024,
             tx_descriptors: 1024,
             mtu: 1500,
@@ -117,7 +120,10 @@ impl Port {
         let device = Device::claim(eal, name)?;
         let mut options = options.clone();
         if options.fewer_rx_queues {
-            options.rx_queues = options.rx_queues.min(device.read_info()?.max_rx_queues);
+            options.rx_queues = options.rx_queues.min(device.read_info()?.max_rx_queues.max(1));
+        }
+        if options.fewer_tx_queues {
+            options.tx_queues = options.tx_queues.min(device.read_info()?.max_tx_queues.max(1));
         }
         let configured = configure::configure(&device, &options)?;
         let info = info::read(&device, &configured)?;

@@ -86,7 +86,7 @@ pub(super) fn pool(config: &Config, eal: &Eal) -> Result<Mempool, Error> {
     Ok(Mempool::new(eal, "packets", &options)?)
 }
 
-/// Opens and starts the configured ports, with a transmit queue for each worker.
+/// Opens and starts the configured ports, with a transmit queue for each worker as far as the device has them.
 pub(super) fn open_ports(
     config: &Config,
     eal: &Eal,
@@ -106,6 +106,8 @@ pub(super) fn open_ports(
                 // What the device has goes round among the workers, unless a number was asked for.
                 fewer_rx_queues: wanted.rx_queues.is_none(),
                 tx_queues: workers,
+                // Workers without one send by another's.
+                fewer_tx_queues: true,
                 rx_descriptors: wanted.rx_descriptors,
                 tx_descriptors: wanted.tx_descriptors,
                 mtu: wanted.mtu,
@@ -118,7 +120,7 @@ pub(super) fn open_ports(
         )?;
         let mac = wanted.mac.unwrap_or(MacAddr(port.info().mac));
         let (receive, transmit) = port.start()?;
-        let rx_queues = receive.len() as u16;
+        let (rx_queues, tx_queues) = (receive.len() as u16, transmit.len() as u16);
         let sites = || config.provider.sites.iter().filter(|site| site.port.index() == number);
         let facts = Facts {
             asked: wanted.rss,
@@ -139,11 +141,11 @@ pub(super) fn open_ports(
             %mac,
             mtu = wanted.mtu,
             rx_queues,
-            tx_queues = workers,
+            tx_queues,
             "port started"
         );
         info!(port = wanted.name, rx_queues, workers, rss = scaling.name(), "{scaling}");
-        ports.push(OpenPort { port, mac, rx_queues, tx_queues: workers, scaling });
+        ports.push(OpenPort { port, mac, rx_queues, tx_queues, scaling });
         queues.push(Queues { receive, transmit });
     }
     Ok((ports, queues))

@@ -3,6 +3,7 @@
 mod backend;
 mod datapath;
 mod devices;
+mod exits;
 mod gateway;
 mod nat;
 mod punts;

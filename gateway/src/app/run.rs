@@ -19,6 +19,7 @@ use tracing::info;
 
 use super::datapath;
 use super::devices::{Queues, open_ports, pool, start_dpdk};
+use super::exits::{self, Exits};
 use super::gateway::{Books, Gateway, Injector, Origin, WorkerHandle};
 use super::punts;
 use super::scaling;
@@ -248,15 +249,13 @@ impl Setup<'_> {
         let count = self.config.system.worker_cores.len();
         let mut injects = Some(injects);
         let mut receive: Vec<_> = (0..count).map(|_| Vec::new()).collect();
-        let mut transmit: Vec<_> = (0..count).map(|_| Vec::new()).collect();
+        let mut transmit = Vec::new();
         let mut round = (0..count).cycle();
         for ((number, queues), &spread) in ports.into_iter().enumerate().zip(software) {
             for (queue, worker) in queues.receive.into_iter().zip(&mut round) {
                 receive[worker].push(Received { port: PortId(number as u16), queue, spread });
             }
-            for (to, queue) in transmit.iter_mut().zip(queues.transmit) {
-                to.push(queue);
-            }
+            transmit.push(queues.transmit);
         }
         let rings = (0..count).map(|number| ring::mpsc(self.eal, &format!("handed-{number}"), HANDED));
         let (peers, handed): (Vec<_>, Vec<_>) = rings.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
@@ -266,8 +265,9 @@ impl Setup<'_> {
         let ends = scaling::ways(self.eal, &self.readers, plan, &receivers)?;
         let (mut workers, mut handles) = (Vec::new(), Vec::new());
         let cores = self.config.system.worker_cores.iter().enumerate();
-        let all = cores.zip(translators).zip(handed).zip(ends);
-        for ((((number, &core), (translator, nat)), handed), ends) in all {
+        let exits = exits::divide(self.eal, transmit, count)?;
+        let all = cores.zip(translators).zip(handed).zip(ends).zip(exits);
+        for (((((number, &core), (translator, nat)), handed), ends), Exits { exits, relays }) in all {
             let counters = Arc::new(Counters::new(self.config.ports.len(), self.sizes.vrfs));
             let (nat_orders, orders) = ring::spsc(self.eal, &format!("nat-orders-{number}"), NAT_ORDERS)?;
             let (answers, nat_answers) = ring::spsc(self.eal, &format!("nat-answers-{number}"), NAT_ANSWERS)?;
@@ -286,7 +286,8 @@ impl Setup<'_> {
             });
             workers.push(Worker {
                 receive,
-                transmit: mem::take(&mut transmit[number]),
+                transmit: exits,
+                relays,
                 pipeline: Pipeline::new(
                     self.readers.clone(),
                     Arc::clone(&counters),

@@ -1,6 +1,9 @@
 //! Receive-side scaling: who spreads what a port receives over the workers, and the ways between them where one of
 //! them does.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use dpdk_bindings::ring::{self, Consumer, Producer};
@@ -263,79 +266,5 @@ impl Taking {
             drop(burst.push(mbuf));
         }
         Some(port)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use nvgw_config::Rss;
-
-    const NOTHING: Capabilities = Capabilities {
-        rx_ipv4_checksum: false,
-        rx_transport_checksum: false,
-        tx_ipv4_checksum: false,
-        tx_transport_checksum: false,
-        tx_segments: false,
-        rss: false,
-        rss_innermost: false,
-    };
-
-    /// A card with as many queues as there are workers, which hashes outer headers, on the provider network.
-    const CARD: Facts = Facts {
-        asked: Rss::Auto,
-        workers: 4,
-        queues: 4,
-        carries_nvgre: true,
-        is_virtual: false,
-        capabilities: Capabilities { rss: true, ..NOTHING },
-    };
-
-    fn decide(facts: Facts, rules: bool) -> Scaling {
-        Scaling::decide(&facts, || rules)
-    }
-
-    #[test]
-    fn the_device_spreads_what_it_can_tell_apart() {
-        let innermost = Capabilities { rss_innermost: true, ..CARD.capabilities };
-        assert_eq!(decide(Facts { capabilities: innermost, ..CARD }, false), Scaling::InnerHash);
-        assert_eq!(decide(CARD, true), Scaling::FlowRules);
-        assert_eq!(decide(Facts { carries_nvgre: false, ..CARD }, false), Scaling::OuterHash);
-    }
-
-    #[test]
-    fn software_spreads_what_the_device_cannot() {
-        assert_eq!(decide(CARD, false), Scaling::Software(Why::OuterOnly));
-        assert_eq!(decide(Facts { queues: 3, ..CARD }, true), Scaling::Software(Why::FewQueues));
-        assert_eq!(decide(Facts { capabilities: NOTHING, ..CARD }, true), Scaling::Software(Why::NoHash));
-        let external = Facts { queues: 1, carries_nvgre: false, ..CARD };
-        assert_eq!(decide(external, true), Scaling::Software(Why::FewQueues));
-    }
-
-    #[test]
-    fn the_queues_of_virtual_devices_are_chosen_by_whoever_is_behind_them() {
-        let tap = Facts { is_virtual: true, capabilities: NOTHING, ..CARD };
-        assert_eq!(decide(tap, false), Scaling::Peer);
-        assert_eq!(decide(Facts { queues: 1, ..tap }, false), Scaling::Software(Why::FewQueues));
-    }
-
-    #[test]
-    fn the_configuration_has_its_way() {
-        let innermost = Capabilities { rss_innermost: true, ..CARD.capabilities };
-        let software = Facts { asked: Rss::Software, capabilities: innermost, ..CARD };
-        assert_eq!(decide(software, true), Scaling::Software(Why::Asked));
-        let device = Facts { asked: Rss::Device, ..CARD };
-        assert_eq!(decide(device, false), Scaling::OuterHash);
-        assert_eq!(decide(Facts { queues: 1, ..device }, false), Scaling::OuterHash);
-        assert_eq!(decide(Facts { capabilities: NOTHING, ..device }, false), Scaling::Peer);
-    }
-
-    #[test]
-    fn one_worker_gets_everything_whatever_is_asked() {
-        for asked in [Rss::Auto, Rss::Device, Rss::Software] {
-            let facts = Facts { asked, workers: 1, queues: 1, ..CARD };
-            let never = || unreachable!("nothing is asked of the device");
-            assert_eq!(Scaling::decide(&facts, never), Scaling::Alone);
-        }
     }
 }

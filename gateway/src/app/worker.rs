@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrayvec::ArrayVec;
 use dpdk_bindings::ring::{Consumer, Producer, SharedProducer};
-use dpdk_bindings::{BURST, Burst, Mbuf, RxQueue, TxQueue, clock};
+use dpdk_bindings::{BURST, Burst, Mbuf, RxQueue, clock};
 use nvgw_types::PortId;
 
+use super::exits::Exit;
 use super::punts::PuntSender;
 use super::scaling::{Giving, Taking};
 use crate::datapath::{Handed, Outputs, Pipeline, QsbrReaders};
@@ -16,7 +17,7 @@ use crate::tables::set::TableLimits;
 use crate::telemetry::counters::Counters;
 use crate::telemetry::{DropReason, Stage};
 
-/// A finished frame that the control thread gives a worker to send.
+/// A finished frame that the control thread, or a worker without a transmit queue, gives a worker to send.
 #[derive(Debug)]
 pub(super) struct Inject {
     pub(super) port: PortId,
@@ -36,7 +37,9 @@ pub(super) struct Received {
 pub(super) struct Worker {
     pub(super) receive: Vec<Received>,
     /// By port.
-    pub(super) transmit: Vec<TxQueue>,
+    pub(super) transmit: Vec<Exit>,
+    /// Finished frames of workers that have no transmit queue of a port of which this one has.
+    pub(super) relays: Vec<Consumer<Inject>>,
     pub(super) pipeline: Pipeline,
     pub(super) limits: TableLimits,
     pub(super) punts: PuntSender,
@@ -138,7 +141,10 @@ impl Worker {
             }
             worked |= self.tend(&mut out);
             if let Some(ring) = &mut self.injects {
-                worked |= inject(ring, &mut self.transmit, &mut out, &self.counters);
+                worked |= inject(ring, &mut self.transmit, &mut out, &self.counters, Flush::Injected);
+            }
+            for ring in &mut self.relays {
+                worked |= inject(ring, &mut self.transmit, &mut out, &self.counters, Flush::Forwarded);
             }
             self.readers.quiescent();
             if !worked {
@@ -148,7 +154,7 @@ impl Worker {
         }
         // What the control thread handed over before it stopped leaves too; it makes no more.
         if let Some(ring) = &mut self.injects {
-            while inject(ring, &mut self.transmit, &mut out, &self.counters) {}
+            while inject(ring, &mut self.transmit, &mut out, &self.counters, Flush::Injected) {}
         }
     }
 
@@ -208,7 +214,7 @@ enum Flush {
 
 /// Gives each port its frames. Returns how many were taken.
 #[inline(always)]
-fn flush(queues: &mut [TxQueue], out: &mut Outputs, counters: &Counters, kind: Flush) -> u64 {
+fn flush(queues: &mut [Exit], out: &mut Outputs, counters: &Counters, kind: Flush) -> u64 {
     let mut total = 0;
     for (number, (queue, batch)) in queues.iter_mut().zip(&mut out.transmit).enumerate() {
         if batch.is_empty() {
@@ -230,13 +236,14 @@ fn flush(queues: &mut [TxQueue], out: &mut Outputs, counters: &Counters, kind: F
     total
 }
 
-/// Sends what the control thread made.
+/// Sends what the control thread, or a worker without a queue, has finished.
 #[inline(always)]
 fn inject(
     ring: &mut Consumer<Inject>,
-    queues: &mut [TxQueue],
+    queues: &mut [Exit],
     out: &mut Outputs,
     counters: &Counters,
+    kind: Flush,
 ) -> bool {
     let mut items = ArrayVec::<Inject, BURST>::new();
     if ring.pop_into(&mut items) == 0 {
@@ -249,6 +256,6 @@ fn inject(
             counters.drop(DropReason::TransmitFull);
         }
     }
-    flush(queues, out, counters, Flush::Injected);
+    flush(queues, out, counters, kind);
     true
 }

@@ -63,6 +63,9 @@ pub struct PortOptions {
     pub mac: Option<[u8; 6]>,
     /// How packets spread over the receive queues.
     pub rss: Rss,
+    /// Whether to set the device up to check and to fill in checksums, as far as it can, which costs
+    /// some drivers their fastest way to send.
+    pub checksums: bool,
     /// Whether to ask the device to send packets of several segments, which costs some drivers
     /// their fastest way to send. Where it does not, such packets are copied together first, and
     /// dropped if they do not fit their first buffer.
@@ -83,6 +86,7 @@ impl Default for PortOptions {
             promiscuous: false,
             mac: None,
             rss: Rss::default(),
+            checksums: true,
             tx_segments: true,
         }
     }

@@ -115,6 +115,8 @@ pub(super) fn open_ports(
                 promiscuous: false,
                 mac: wanted.mac.map(|mac| mac.0),
                 rss: Rss::Innermost,
+                // To sum what is in registers costs less than to ask for it: docs/workers.md.
+                checksums: false,
                 tx_segments: false,
             },
         )?;

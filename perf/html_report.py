@@ -13,15 +13,15 @@ NAMES = {"nvgw": "nvgw", "nvgw-nat": "nvgw, translating", "nvgw-flood": "nvgw, a
          "nvgw-flood-against": "the other build, amid the flood"}
 REFERENCES = ("testpmd-io", "testpmd-csum", "least", "ovs")
 # None so pale that a figure in it cannot be read.
-STAGE_COLOURS = ("c1", "c2", "c3", "c4", "c7", "c8", "c5")
+STAGE_COLOURS = ("c1", "c2", "c3", "c4", "c7", "c8", "c9", "c5")
 QUANTILES = ("p50", "p99", "p99.9")
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6675; --rule: #dfe4ea; --paper: #fff; --good: #19733c;
   --bad: #b3261e; --c1: #1f6feb; --c2: #7a4fd0; --c3: #1a9e8f; --c4: #d9822b; --c5: #8a94a3; --c6: #c3cad3;
-  --c7: #d0487e; --c8: #93661f; --inside: #fff; }
+  --c7: #d0487e; --c8: #93661f; --c9: #4d7c0f; --inside: #fff; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e7ebf0; --soft: #9fabb9; --rule: #333c48; --paper: #14181e;
   --good: #5ccf86; --bad: #ff8a80; --c1: #5a9bff; --c2: #a98bf0; --c3: #3fc4b4; --c4: #eaa25a; --c5: #8a94a3;
-  --c6: #56606d; --c7: #f07aa6; --c8: #c79a54; --inside: #10141a; } }
+  --c6: #56606d; --c7: #f07aa6; --c8: #c79a54; --c9: #9ccc4f; --inside: #10141a; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1000px;
   margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem; }
@@ -36,7 +36,7 @@ th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--rule); text-align
 th { color: var(--soft); font-weight: 500; } th:first-child, td:first-child { text-align: left; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 """ + "".join(f"i.c{n} {{ background: var(--c{n}); }} rect.c{n}, circle.c{n} {{ fill: var(--c{n}); }} "
-              f"polyline.c{n} {{ stroke: var(--c{n}); }}\n" for n in range(1, 9))
+              f"polyline.c{n} {{ stroke: var(--c{n}); }}\n" for n in range(1, 10))
 
 
 def page(report):
@@ -89,13 +89,14 @@ def _bars(title, rows, note):
                             for name, colour in COLOURS.items() if name in row["programs"]]) for row in rows]
     if not groups:
         return None
-    shown = {colour: NAMES[name] for name, colour in COLOURS.items() if any(name in row["programs"] for row in rows)}
+    shown = [(colour, NAMES[name]) for name, colour in COLOURS.items() if any(name in row["programs"] for row in rows)]
     return _section(title, note, svg.legend(shown) + svg.bars(title, groups, "Mpps"))
 
 
 def _rates(rows):
     return _bars("The ladder", [row for row in rows if _usual(row)],
-                 "Millions of packets per second and worker; inner frames of 64 bytes, IPv4 in IPv4.")
+                 "Millions of packets per second, of new-sessions sessions made; inner frames of 64 bytes, IPv4 in "
+                 "IPv4, one worker.")
 
 
 def _shapes(rows):
@@ -112,7 +113,7 @@ def _stages(rows):
     colour = {name: STAGE_COLOURS[number % len(STAGE_COLOURS)] for number, name in enumerate(names)}
     bars = [(label(row), [(colour[name], name, cycles) for name, cycles in stages.items()]) for row, stages in staged]
     return _section("Cycles per packet by stage", "TSC cycles per packet that passes the stage; not every packet "
-                    "passes every stage.", svg.legend({colour[name]: name for name in names})
+                    "passes every stage.", svg.legend([(colour[name], name) for name in names])
                     + svg.stacks("Cycles per packet by stage", bars, "cycles"))
 
 
@@ -128,8 +129,9 @@ def _scaling(rows):
                                          / alone["programs"][name]["pps"]) for name in names]))
     if not groups:
         return None
+    shown = dict.fromkeys((colour, name) for _, bars in groups for colour, name, _ in bars)
     return _section("Scaling", "Times the rate of one worker. Where workers share a queue, testpmd has one worker.",
-                    svg.bars("Scaling", groups, "× one worker"))
+                    svg.legend(shown) + svg.bars("Scaling", groups, "× one worker"))
 
 
 def _latency(loads):

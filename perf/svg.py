@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-WIDTH, LABELS, VALUES = 960, 260, 90
+WIDTH, LABELS, VALUES = 960, 290, 110
 BAR, GAP, GROUP_GAP = 14, 2, 14
 AXIS = 26
 
@@ -28,8 +28,8 @@ def number(value):
 
 
 def legend(names):
-    """`names`: text by colour class."""
-    items = "".join(f'<span><i class="{colour}"></i>{escape(name)}</span>' for colour, name in names.items())
+    """`names`: (colour class, text)."""
+    items = "".join(f'<span><i class="{colour}"></i>{escape(name)}</span>' for colour, name in names)
     return f'<p class="legend">{items}</p>'
 
 
@@ -104,7 +104,7 @@ def lines(title, series, x_unit, y_unit):
         parts.append(f'<line class="grid" x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>'
                      f'<text class="tick" x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{number(mark)}</text>')
     parts.append(f'<text class="tick" x="{left - 8}" y="12" text-anchor="end">{escape(y_unit)}</text>'
-                 f'<text class="tick" x="{right + 12}" y="{bottom + 18}">{escape(x_unit)}</text>')
+                 f'<text class="tick" x="{right + 26}" y="{bottom + 18}">{escape(x_unit)}</text>')
     lowest = bottom + 14
     for colour, name, points in sorted(series, key=lambda one: one[2][-1][1]):
         placed = [place(x, y) for x, y in points]

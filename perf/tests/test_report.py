@@ -56,6 +56,16 @@ class Plots(unittest.TestCase):
         self.assertIsNone(re.search(r"(src|href)=|url\(", page))
         self.assertIn("b &lt;c&gt;", page)
 
+    def test_every_stage_has_a_colour_of_its_own(self):
+        row = reports.row()
+        names = ["receive", "parse", "decapsulate", "route", "translate", "resolve", "rewrite", "transmit"]
+        row["programs"]["nvgw"]["stages"] = {name: 10.0 for name in names}
+        (legend,) = [its for its in re.findall('<p class="legend">.*?</p>', html_report.page(reports.document(row)))
+                     if "receive" in its]
+        colours = re.findall(r'<i class="(c\d)"></i>(\w+)', legend)
+        self.assertEqual([name for _, name in colours], names)
+        self.assertEqual(len({colour for colour, _ in colours}), len(names))
+
     def test_a_bar_is_as_long_as_its_value(self):
         drawing = ElementTree.fromstring(svg.bars("t", [("a", [("c1", "x", 50), ("c2", "y", 100)])], "Mpps"))
         widths = [float(bar.get("width")) for bar in drawing.iter("rect")]

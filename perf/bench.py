@@ -172,7 +172,7 @@ def measured(row, options, tools, directory):
         program["cycles"] = tsc_hz * row.workers / program["pps"]
         program["ratios"] = {name: figures.paired_ratio(program, other) for name, other in programs.items()}
     return {**result, "programs": programs, "tsc_hz": tsc_hz,
-            "subject": taking_part.subject if tools.binary else "testpmd-io"}
+            "subject": taking_part.subject if tools.binary else None}
 
 
 def flood_ratio(row):

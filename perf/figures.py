@@ -68,10 +68,10 @@ def _change(row, change, tolerated):
 
 def changes(rows, baseline=None):
     """All changes that can be told: from the other build of the same run, or from a baseline's rows of the same name."""
-    former = {row["id"]: row for row in baseline or () if "failed" not in row}
+    former = {row["id"]: row for row in baseline or () if row.get("subject")}
     result = []
     for row in rows:
-        if "failed" in row:
+        if not row.get("subject"):
             continue
         result.append(against(row))
         if row["id"] in former:

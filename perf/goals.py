@@ -32,7 +32,7 @@ def _goals():
 
 def judged(rows):
     """Every goal that the rows tell of: what was reached, what is asked, whether it is met."""
-    by_id = {measured["id"]: measured for measured in rows if "failed" not in measured}
+    by_id = {measured["id"]: measured for measured in rows if measured.get("subject")}
     result = []
     for name, least, beside in _goals():
         if name not in by_id:

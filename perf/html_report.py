@@ -105,7 +105,7 @@ def _shapes(rows):
 
 
 def _stages(rows):
-    staged = [(row, row["programs"][row["subject"]].get("stages")) for row in rows]
+    staged = [(row, row["programs"][row["subject"]].get("stages")) for row in rows if row["subject"]]
     staged = [(row, stages) for row, stages in staged if stages]
     if not staged:
         return None

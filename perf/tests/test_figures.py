@@ -75,6 +75,9 @@ class Goals(unittest.TestCase):
         goal = self._of(one, two)[two["id"], one["id"]]
         self.assertEqual((goal["figure"], goal["goal"], goal["met"]), (1.95, 1.9, True))
 
+    def test_references_alone_meet_no_goal(self):
+        self.assertEqual(self._of({**reports.row(nvgw=(90e6,) * 3), "subject": None}), {})
+
     def test_a_goal_without_its_other_row_is_not_judged(self):
         million = reports.row(rung="million")
         self.assertEqual(self._of(million), {})

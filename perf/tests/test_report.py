@@ -46,6 +46,7 @@ class Plots(unittest.TestCase):
         one, two = reports.row(rung="65536"), reports.row(rung="65536", workers=2)
         one["programs"]["nvgw"]["stages"] = {"parse": 40.0, "route": 25.0}
         page = html_report.page(reports.document(one, two, reports.row(size="imix"),
+                                                 {**reports.row("encapsulate"), "subject": None},
                                                  {**reports.row("encapsulate"), "failed": "no packet"}))
         titles = re.findall("<h2>(.*?)</h2>", page)
         self.assertEqual(titles, ["Goals", "The ladder", "Frame sizes and address families", "Cycles per packet by stage",

@@ -96,7 +96,7 @@ def arguments():
     rows.add_argument("--captures", type=pathlib.Path, default=pathlib.Path("bench-captures"), metavar="FOLDER",
                       help="where the captures go that such a generator is to send (default bench-captures)")
     how.add_argument("--rounds", type=int, default=3, help="turns of every program; the median counts (default 3)")
-    how.add_argument("--seconds", type=float, default=4.0, help="length of one measurement (default 4)")
+    how.add_argument("--seconds", type=float, help="length of one measurement (default 4, of --quick 2)")
     how.add_argument("--warm-up", type=float, default=1.0, help="seconds before it (default 1)")
     how.add_argument("--seed", type=int, default=1, help="of the order of packets (default 1)")
     how.add_argument("--cores", metavar="CONTROL,WORKER[,WORKER]", help="default: the first, and from the last down")
@@ -118,6 +118,8 @@ def checked(parser, options):
     """Completes the options, or ends with what is wrong about them."""
     if options.smoke:
         options.rounds, options.seconds, options.warm_up = 3, 0.8, 0.3
+    if options.seconds is None:
+        options.seconds = 2.0 if options.profile == "quick" else 4.0
     options.size = options.size and [size if size == ladder.IMIX else int(size) for size in options.size]
     usable = sorted(os.sched_getaffinity(0))
     if options.cores:

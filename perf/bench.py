@@ -71,7 +71,7 @@ class Report:
                 "latency": self.latency, "instructions": self.instructions, "cards": self.cards}
 
 
-def arguments():
+def command_line():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     profile = parser.add_mutually_exclusive_group()
@@ -80,7 +80,7 @@ def arguments():
             profile.add_argument(f"--{name}", dest="profile", action="store_const", const=name, help=function.__doc__)
     profile.add_argument("--smoke", action="store_true",
                          help=f"a short sanity check: fails where the ratio to io is below {SANE_RATIO}, or a flood for "
-                              f"the control thread costs more than {FLOOD_COST + NOISE:.0%} of the forwarding rate")
+                              f"the control thread costs more than {FLOOD_COST + NOISE:.0%}% of the forwarding rate")
     rows = parser.add_argument_group("rows, all combinations of what is named (each may be repeated)")
     rows.add_argument("--direction", choices=ladder.DIRECTIONS, action="append")
     rows.add_argument("--rung", choices=flows.RUNGS, action="append", help="default: 256 and 65536")
@@ -111,7 +111,7 @@ def arguments():
     out.add_argument("--baseline", type=pathlib.Path, metavar="FILE",
                      help="the same against an earlier run's JSON; on a machine with other work, rather --against")
     parser.set_defaults(profile="default")
-    return checked(parser, parser.parse_args())
+    return parser
 
 
 def checked(parser, options):
@@ -240,7 +240,8 @@ def finish(report, options, about):
 
 
 def main():
-    options = arguments()
+    parser = command_line()
+    options = checked(parser, parser.parse_args())
     tools = Tools()
     if not options.references_only:
         tools.binary = pathlib.Path(os.environ.get("NVGW", REPOSITORY / "target/release/nvgw")).resolve()

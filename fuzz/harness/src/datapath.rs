@@ -275,7 +275,11 @@ impl Gateway {
         let came = self.received + counters.fragments.get() + counters.reassembled.get();
         let went = counters.fragmented.get() + counters.reassembled_fragments.get();
         let waiting = self.pipeline.waiting() as u64;
-        assert_eq!(came, went + self.left + counters.dropped_total() + waiting, "packets came or went without a word");
+        assert_eq!(
+            came,
+            went + self.left + counters.dropped_total() + waiting,
+            "packets came or went without a word"
+        );
     }
 
     /// Lets worker and control side do what is due.

@@ -243,8 +243,7 @@ struct TenantChoice {
 }
 
 fn tenant_choice() -> impl Strategy<Value = TenantChoice> {
-    let record =
-        (any::<Index>(), any::<Index>(), 0..12_u32, macs(), hosts(), option::of(any::<bool>()));
+    let record = (any::<Index>(), any::<Index>(), 0..12_u32, macs(), hosts(), option::of(any::<bool>()));
     (
         (1..3_u8, select(vec![Senders::Strict, Senders::Strict, Senders::LogOnly, Senders::Learn])),
         (subsequence(PRIVATE.to_vec(), 1..=PRIVATE.len()), vec(Families::any(), PRIVATE.len() + 1)),
@@ -256,7 +255,16 @@ fn tenant_choice() -> impl Strategy<Value = TenantChoice> {
         0..8_u8,
     )
         .prop_map(
-            |((gateway_mac, senders), (private, families), records, routes, via, hand_off, external, public)| {
+            |(
+                (gateway_mac, senders),
+                (private, families),
+                records,
+                routes,
+                via,
+                hand_off,
+                external,
+                public,
+            )| {
                 TenantChoice {
                     gateway_mac,
                     senders,
@@ -317,10 +325,16 @@ fn tenant(place: usize, choice: TenantChoice, external: usize, first_vsid: u32, 
         let of_family = |address: &IpAddr| address.is_ipv6() == prefix.is_ipv6();
         let mut ways: Vec<IpAddr> = records.iter().map(|record| record.address).filter(of_family).collect();
         let networks = subnets.iter().flat_map(|subnet| &subnet.networks);
-        ways.extend(networks.filter(|(prefix, _)| prefix.length < 122).map(|net| net.0.at(5)).find(of_family));
+        ways.extend(
+            networks.filter(|(prefix, _)| prefix.length < 122).map(|net| net.0.at(5)).find(of_family),
+        );
         (!ways.is_empty()).then(|| (prefix, *via.get(&ways)))
     };
     let routes: Vec<_> = destinations.into_iter().zip(choice.via).filter_map(via).collect();
+    // What is public leads somewhere.
+    let destinations = subnets.iter().flat_map(|subnet| &subnet.networks).map(|network| network.0);
+    let destinations: Vec<_> = destinations.chain(routes.iter().map(|route| route.0)).collect();
+    public.retain(|prefix| destinations.iter().any(|to| prefix.contains(to.first())));
     Tenant {
         gateway_mac: [2, 0, 0x5e, 0, 1, choice.gateway_mac],
         senders: choice.senders,
@@ -338,8 +352,10 @@ type PeerChoice = (Host, Option<bool>, Option<bool>);
 fn peers(choices: Vec<PeerChoice>, sites: &[Site]) -> Vec<Peer> {
     let wants = choices.into_iter().filter(|(_, flow_zero, ecn)| flow_zero.is_some() || ecn.is_some());
     let mut peers: Vec<_> = wants
-        .map(|(host, flow_zero, ecn_compatible)| {
-            Peer { address: host.among(sites), flow_zero, ecn_compatible }
+        .map(|(host, flow_zero, ecn_compatible)| Peer {
+            address: host.among(sites),
+            flow_zero,
+            ecn_compatible,
         })
         .collect();
     peers.sort_by_key(|peer| peer.address);
@@ -374,48 +390,50 @@ pub(crate) fn models() -> impl Strategy<Value = Model> {
         (1..=255_u8, any::<bool>(), option::of(0..64_u8), any::<bool>()),
         (prop::bool::weighted(0.2), vec(peer, 0..4)),
     )
-        .prop_map(|(sites, provider, shared, tenants, known, encapsulation, (allow_reserved, peers_wanted))| {
-            let (outer_ttl, flow_zero, pipe, ecn_compatible) = encapsulation;
-            let first_vsid = if allow_reserved { 0x0f80 } else { 0x1000 };
-            let mut externals: Vec<_> = (shared.iter().zip(SHARED).enumerate())
-                .map(|(place, (choice, own))| external(place, own, None, choice))
-                .collect();
-            let mut model = Model {
-                provider_routes: provider_routes(&sites, provider),
-                peers: peers(peers_wanted, &sites),
-                sites,
-                externals: Vec::new(),
-                tenants: Vec::new(),
-                neighbors: Vec::new(),
-                outer_ttl,
-                flow_zero,
-                allow_reserved,
-                pipe,
-                ecn_compatible,
-            };
-            for (place, choice) in tenants.into_iter().enumerate() {
-                let ways = shared.len() + usize::from(choice.hand_off.is_some());
-                let mut way = choice.external.index(ways);
-                if let Some(hand_off) = &choice.hand_off {
-                    // All hand-offs have the same addresses: they are worlds of their own.
-                    externals.push(external(externals.len(), &HAND_OFF, Some(place), hand_off));
-                    way = if way == shared.len() { externals.len() - 1 } else { way };
+        .prop_map(
+            |(sites, provider, shared, tenants, known, encapsulation, (allow_reserved, peers_wanted))| {
+                let (outer_ttl, flow_zero, pipe, ecn_compatible) = encapsulation;
+                let first_vsid = if allow_reserved { 0x0f80 } else { 0x1000 };
+                let mut externals: Vec<_> = (shared.iter().zip(SHARED).enumerate())
+                    .map(|(place, (choice, own))| external(place, own, None, choice))
+                    .collect();
+                let mut model = Model {
+                    provider_routes: provider_routes(&sites, provider),
+                    peers: peers(peers_wanted, &sites),
+                    sites,
+                    externals: Vec::new(),
+                    tenants: Vec::new(),
+                    neighbors: Vec::new(),
+                    outer_ttl,
+                    flow_zero,
+                    allow_reserved,
+                    pipe,
+                    ecn_compatible,
+                };
+                for (place, choice) in tenants.into_iter().enumerate() {
+                    let ways = shared.len() + usize::from(choice.hand_off.is_some());
+                    let mut way = choice.external.index(ways);
+                    if let Some(hand_off) = &choice.hand_off {
+                        // All hand-offs have the same addresses: they are worlds of their own.
+                        externals.push(external(externals.len(), &HAND_OFF, Some(place), hand_off));
+                        way = if way == shared.len() { externals.len() - 1 } else { way };
+                    }
+                    let mut tenant = tenant(place, choice, way, first_vsid, &model.sites);
+                    if externals[way].tenant.is_some() {
+                        tenant.public.clear();
+                    }
+                    model.tenants.push(tenant);
                 }
-                let mut tenant = tenant(place, choice, way, first_vsid, &model.sites);
-                if externals[way].tenant.is_some() {
-                    tenant.public.clear();
-                }
-                model.tenants.push(tenant);
-            }
-            model.externals = externals;
-            let hops = model.next_hops().into_iter().enumerate();
-            let hops = hops.filter(|(place, _)| known[place % known.len()]);
-            model.neighbors = hops
-                .map(|(n, (network, hop))| (network, hop, [2, 0, 0x5e, 0x10, n as u8, number(hop) as u8]))
-                .collect();
-            let hosts = model.externals[0].own.iter().map(|own| own.at(77));
-            let hosts = hosts.map(|host| (Network::External(0), host, [2, 0, 0x5e, 0x11, 0, 77]));
-            model.neighbors.extend(hosts);
-            model
-        })
+                model.externals = externals;
+                let hops = model.next_hops().into_iter().enumerate();
+                let hops = hops.filter(|(place, _)| known[place % known.len()]);
+                model.neighbors = hops
+                    .map(|(n, (network, hop))| (network, hop, [2, 0, 0x5e, 0x10, n as u8, number(hop) as u8]))
+                    .collect();
+                let hosts = model.externals[0].own.iter().map(|own| own.at(77));
+                let hosts = hosts.map(|host| (Network::External(0), host, [2, 0, 0x5e, 0x11, 0, 77]));
+                model.neighbors.extend(hosts);
+                model
+            },
+        )
 }

@@ -53,8 +53,8 @@ pub(crate) struct Wrapped {
     pub(crate) bytes: Vec<u8>,
     /// Whether it goes into the overlay.
     pub(crate) tunnel: bool,
-    /// Where that FlowID is, and the IP packet whose flow it is of.
-    pub(crate) flow: Option<(usize, Vec<u8>)>,
+    /// Where that FlowID is, over IPv6 also as the flow label (RFC 6438 §3), and the IP packet whose flow it is of.
+    pub(crate) flow: Option<(Vec<usize>, Vec<u8>)>,
 }
 
 /// The side by which a routed packet came in.
@@ -180,9 +180,9 @@ impl Model {
             Some(route::Goal::Via(router)) if routed => tenant.record(router),
             _ => None,
         });
-        if let Some(reason) = vouching.map_or(Some(DropReason::SourceRecordMissing), |record| {
-            fault(record, subnet, provider, &nvgre)
-        }) {
+        if let Some(reason) = vouching
+            .map_or(Some(DropReason::SourceRecordMissing), |record| fault(record, subnet, provider, &nvgre))
+        {
             match tenant.senders {
                 _ if self.is_own(provider) => return Err(DropReason::OwnPacket),
                 Senders::LogOnly => {}
@@ -267,7 +267,9 @@ impl Model {
             let to = station.unwrap_or_default();
             let wrapped = outer.packet(&gre);
             let bytes = wire::ethernet(to, PORTS[site.port], site.vlan, outer.ethertype(), &wrapped);
-            let flow = (!flow_zero).then_some((bytes.len() - inner.len() - 1, packet.forwarded()));
+            let key = bytes.len() - inner.len() - 1;
+            let label = outer.source.is_ipv6().then_some(bytes.len() - wrapped.len() + 3);
+            let flow = (!flow_zero).then(|| ([key].into_iter().chain(label).collect(), packet.forwarded()));
             Wrapped { bytes, tunnel: true, flow }
         };
         Ok(sent(site.port, station, pieces.iter().map(frame).collect()))

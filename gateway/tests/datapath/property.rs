@@ -101,10 +101,12 @@ fn check(
 ) -> Result<&'static str, TestCaseError> {
     let mut compare = |wanted: &Wrapped, bytes: &[u8]| {
         let mut bytes = bytes.to_vec();
-        if let Some((at, packet)) = &wanted.flow {
-            let flow = std::mem::take(&mut bytes[*at]);
-            let first = *flows.entry(flow_of(packet)).or_insert(flow);
-            prop_assert_eq!(first, flow, "the FlowID changes within a flow");
+        if let Some((places, packet)) = &wanted.flow {
+            for &at in places {
+                let flow = std::mem::take(&mut bytes[at]);
+                let first = *flows.entry(flow_of(packet)).or_insert(flow);
+                prop_assert_eq!(first, flow, "the FlowID changes within a flow");
+            }
         }
         prop_assert_eq!(&wanted.bytes, &bytes);
         Ok(())

@@ -276,9 +276,7 @@ impl Choice {
             addresses.iter().copied().filter(|address| address.is_ipv6() == ipv6).collect()
         };
         match self.to {
-            To::Vm(place) => {
-                pick(&of_family(vms), place).unwrap_or(STRANGERS[0][usize::from(ipv6)])
-            }
+            To::Vm(place) => pick(&of_family(vms), place).unwrap_or(STRANGERS[0][usize::from(ipv6)]),
             To::Known(place) => *place.get(&of_family(&known(model))),
             To::Anywhere(number) if ipv6 => Ipv6Addr::from(number).into(),
             To::Anywhere(number) => Ipv4Addr::from(number as u32).into(),

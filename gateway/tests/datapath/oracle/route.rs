@@ -118,8 +118,13 @@ impl Model {
             }
         }
         table.extend(tenant.routes.iter().map(|(prefix, via)| (*prefix, Goal::Via(*via))));
-        if self.externals[tenant.external].tenant.is_none() {
-            table.extend(EVERYWHERE.map(|all| (all, Goal::Table(Vrf::External(tenant.external)))));
+        let external = &self.externals[tenant.external];
+        if external.tenant.is_none() {
+            // There is a way out for the families that the network has.
+            let out = EVERYWHERE
+                .into_iter()
+                .filter(|all| external.own.iter().any(|own| own.is_ipv6() == all.is_ipv6()));
+            table.extend(out.map(|all| (all, Goal::Table(Vrf::External(tenant.external)))));
         }
     }
 

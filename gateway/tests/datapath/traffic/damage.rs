@@ -41,7 +41,10 @@ pub(crate) enum Damage {
     Source(Either),
     Destination(Either),
     /// A message of this type between neighbours, if it is IPv6: the outer packet or the inner one.
-    Discovery { outer: bool, kind: u8 },
+    Discovery {
+        outer: bool,
+        kind: u8,
+    },
     Ttl(u8),
     Options(u8),
     /// Only so much of the inner frame, in an outer packet that says so.
@@ -94,12 +97,8 @@ fn like(either: Either, other: IpAddr) -> IpAddr {
 
 impl Damage {
     pub(super) fn any() -> impl Strategy<Value = Self> {
-        let stations = select(vec![
-            [0xff; 6],
-            [1, 0, 0x5e, 0, 0, 1],
-            [0x33, 0x33, 0, 0, 0, 1],
-            [2, 0, 0, 0, 0, 0x77],
-        ]);
+        let stations =
+            select(vec![[0xff; 6], [1, 0, 0x5e, 0, 0, 1], [0x33, 0x33, 0, 0, 0, 1], [2, 0, 0, 0, 0, 0x77]]);
         let outer = prop_oneof![
             stations.clone().prop_map(Self::To),
             select(vec![None, Some(0), Some(20), Some(21), Some(300), Some(0xe014), Some(999)])

@@ -301,7 +301,7 @@ fn tenant(place: usize, choice: TenantChoice, external: usize, first_vsid: u32, 
         public.extend(behind);
     }
     let network = |place: usize, prefix: &Net| {
-        (*prefix, if place % 2 == 0 { prefix.at(1) } else { prefix.before_last() })
+        (*prefix, if place.is_multiple_of(2) { prefix.at(1) } else { prefix.before_last() })
     };
     let subnet = |((number, prefixes), families): ((usize, &[Net; 2]), Families)| Subnet {
         vsid: first_vsid + place as u32 * 0x3_0001 + number as u32 * 0x0101,

@@ -11,7 +11,7 @@ use proptest::sample::{Index, select};
 use crate::arbitrary::{hosts, macs};
 use crate::harness::PORTS;
 use crate::model::{Model, Net, Record, Tenant};
-use crate::wire::{self, BRIDGED, DF, GRE, Ip, KEY_PRESENT, Mac, UDP};
+use crate::wire::{self, BRIDGED, DF, GRE, Ip, KEY_PRESENT, MORE, Mac, UDP};
 pub(crate) use damage::Damage;
 
 /// Where a packet is to go.
@@ -67,7 +67,7 @@ pub(crate) fn choices() -> impl Strategy<Value = Choice> {
     let header = (
         select(vec![0_u8, 1, 2, 3, 0xb8, 0xba]),
         prop_oneof![6 => 0..3_u8, 1 => Just(3_u8)],
-        select(vec![0, DF, DF, DF, DF, 0x2000, 0x2005, 7]),
+        select(vec![0, 0, DF, DF, DF, DF, DF, DF, MORE, MORE | 5, 7, 0x1fb0]),
         select(vec![2_u8, 3, 64, 128, 255]),
         select(vec![UDP, UDP, 6, 1, 50]),
         0..3_u8,

@@ -166,6 +166,10 @@ impl<'f> Packet<'f> {
             return None;
         }
         let (mut pieces, mut rest) = (Vec::new(), self.payload());
+        // No packet is longer than 65,535 bytes, whatever its fragments say.
+        if 8 * usize::from(self.ip.fragment & 0x1fff) + rest.len() > 65_535 {
+            return None;
+        }
         let mut ip = Ip { tos: self.tos, ttl: self.ip.ttl - 1, ..self.ip.clone() };
         while !rest.is_empty() {
             let room = mtu - 20 - 4 * usize::from(ip.options);

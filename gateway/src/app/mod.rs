@@ -3,6 +3,7 @@
 mod backend;
 mod datapath;
 mod devices;
+mod exits;
 mod gateway;
 mod nat;
 mod punts;
@@ -10,6 +11,7 @@ mod refusals;
 pub mod replay;
 mod rows;
 pub mod run;
+mod scaling;
 mod translation;
 mod work;
 mod worker;

@@ -409,7 +409,8 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         }
         let sender = Behind { external, tenant: packet.tenant, address: packet.source, port };
         let kind = Kind::Around { port: self.port, sender, fragment: None };
-        out.hand_over(self.stages.counters, Handed { to: self.translator.worker, mbuf, kind });
+        let own = self.translator.worker;
+        out.hand_over(self.stages.counters, Handed { from: own, to: own, mbuf, kind });
     }
 
     /// Routes a packet to the customer that was found for it.

@@ -11,7 +11,7 @@ use crate::tables::fib::{Address, RoutesReader};
 use crate::tables::grace::{LocalGrace, LocalReader};
 use crate::tables::storm::{patiently, storm};
 
-const ROUNDS: usize = if cfg!(miri) { 2 } else { 300 };
+const ROUNDS: usize = if cfg!(miri) { 2 } else { 100 };
 
 /// Routes, each with its place in the list, from 1, as its value.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 
 pub mod counters;
 mod drop_reason;
+pub mod latency;
 pub mod nat;
 pub mod nat_totals;
 pub mod prometheus;

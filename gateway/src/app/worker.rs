@@ -89,6 +89,7 @@ impl Worker {
                 let polled = clock::tsc();
                 self.counters.stage(Stage::Receive).add(received as u64, polled.wrapping_sub(since));
                 worked = true;
+                out.polled = polled;
                 let now = self.clock.at(polled);
                 self.pipeline.process(&self.readers.section(), now, port, &mut burst, &mut out);
                 since = self.flush(&mut out, since);
@@ -96,7 +97,10 @@ impl Worker {
             // What other workers, or an earlier turn, left to this one.
             if self.handed.pop_into(&mut handed) > 0 {
                 worked = true;
-                let now = self.clock.at(clock::tsc());
+                let tsc = clock::tsc();
+                // They came by several polls; one of them, chosen by chance, tells for all.
+                out.polled = handed[tsc as usize % handed.len()].polled;
+                let now = self.clock.at(tsc);
                 self.pipeline.resume(&self.readers.section(), now, &mut handed, &mut burst, &mut out);
                 since = self.flush(&mut out, since);
             }
@@ -129,6 +133,7 @@ impl Worker {
         }
         let flushed = clock::tsc();
         self.counters.stage(Stage::Transmit).add(sent, flushed.wrapping_sub(processed));
+        self.counters.add_latency(out.take_directions(), flushed.saturating_sub(out.polled));
         self.counters.bursts.add(1);
         self.counters.busy_cycles.add(flushed.wrapping_sub(since));
         flushed

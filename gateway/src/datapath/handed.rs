@@ -8,6 +8,8 @@ use nvgw_types::{PortId, VrfId, WorkerId};
 pub struct Handed {
     /// Who goes on with it.
     pub to: WorkerId,
+    /// When the poll returned that brought it, by the time-stamp counter.
+    pub polled: u64,
     /// The packet.
     pub mbuf: Mbuf,
     /// What it is.

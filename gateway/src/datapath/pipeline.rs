@@ -21,6 +21,7 @@ use crate::tables::ReadSection;
 use crate::tables::exchange::Millis;
 use crate::tables::set::TableReaders;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::latency::Direction;
 use crate::telemetry::{DropReason, Stage};
 
 /// What the operator chose for the datapath as a whole.
@@ -321,6 +322,7 @@ fn forward<'s, A: AddressFamily, S: ReadSection>(
     decide(stages, section, packets, burst, routed, &mut ways, out);
     lap.end(Stage::Route, routed.len());
 
+    let mut frames = out.frames();
     let translated = ways.outbound.len() + ways.inbound.len();
     if translated > 0 {
         A::translate(translation, packets, burst, &mut ways, out);
@@ -331,9 +333,13 @@ fn forward<'s, A: AddressFamily, S: ReadSection>(
         locate(stages, section, packets, &ways.overlay, &mut candidates);
         resolve(stages, section, packets, burst, (&ways.overlay, &candidates), &mut wrapped, out);
         lap.end(Stage::Resolve, ways.overlay.len());
+        // One packet, chosen by chance, tells where those of the burst come from that go to VMs.
+        let chosen = ways.overlay[lap.since as usize % ways.overlay.len()];
         rewrite_wrapped(stages, section, packets, burst, &wrapped, out);
+        frames = out.count(packets[chosen].origin.to_tenant(), frames);
     }
     rewrite_plain(stages, section, packets, burst, &ways.plain, out);
+    out.count(Direction::TenantToOutside, frames);
     lap.end(Stage::Rewrite, ways.overlay.len() + ways.plain.len());
 }
 

@@ -278,6 +278,16 @@ impl Counters {
         &self.latencies[direction as usize]
     }
 
+    /// Counts frames of each direction that stayed in the box for so many cycles.
+    #[inline(always)]
+    pub fn add_latency(&self, frames: [u64; Direction::COUNT], cycles: u64) {
+        for (histogram, frames) in self.latencies.iter().zip(frames) {
+            if frames > 0 {
+                histogram.add(cycles, frames);
+            }
+        }
+    }
+
     /// Counts a dropped packet.
     #[inline(always)]
     pub fn drop(&self, reason: DropReason) {

@@ -4,6 +4,7 @@ mod backend;
 mod datapath;
 mod devices;
 mod gateway;
+mod idle;
 mod nat;
 mod punts;
 mod refusals;

@@ -10,7 +10,7 @@ use std::{io, mem};
 use core_affinity::CoreId;
 use crossbeam::channel::{self, RecvTimeoutError};
 use dpdk_bindings::ring;
-use dpdk_bindings::{Eal, Qsbr};
+use dpdk_bindings::{Eal, Qsbr, clock};
 use nvgw_config::Config;
 use nvgw_types::PortId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -20,6 +20,7 @@ use tracing::info;
 use super::datapath;
 use super::devices::{Queues, open_ports, pool, start_dpdk};
 use super::gateway::{Books, Gateway, Injector, Origin, WorkerHandle};
+use super::idle::Idle;
 use super::punts;
 use super::translation::{Sizes, translators};
 use super::worker::{Clock, Inject, NatDesk, Worker};
@@ -285,6 +286,7 @@ impl Setup<'_> {
                 )
                 .with_reassembly(datapath::reassembly(self.config, self.eal)?),
                 clock: Clock::new(self.started_tsc),
+                idle: Idle::new(self.config.system.worker_idle, clock::tsc_hz()),
                 peers: peers.clone(),
                 handed,
                 desk: NatDesk { orders, answers, events },

@@ -43,6 +43,8 @@ pub struct Outputs {
     pub answers: ArrayVec<NatAnswer, { nat::BATCH }>,
     /// When the poll returned that brought the packets that are worked on, by the time-stamp counter.
     pub polled: u64,
+    /// For how many bursts the times of this one stand, see [`timing_weight`](crate::telemetry::timing_weight).
+    pub weight: u64,
     /// Frames handed to ports.
     directions: [u64; Direction::COUNT],
     police: Police,
@@ -66,6 +68,7 @@ impl Outputs {
             events: Events::new(),
             answers: ArrayVec::new(),
             polled: 0,
+            weight: 0,
             directions: [0; Direction::COUNT],
             police: Police::new(limits),
             now: Millis::default(),

@@ -164,7 +164,7 @@ pub struct StageCounters {
     pub calls: Counter,
     /// Packets it was given.
     pub packets: Counter,
-    /// Time-stamp counter cycles it took.
+    /// Time-stamp counter cycles it took, those of [bursts that were not timed](super::timing_weight) estimated.
     pub cycles: Counter,
 }
 

@@ -14,4 +14,4 @@ pub mod view;
 
 pub use drop_reason::DropReason;
 pub use punt_class::PuntClass;
-pub use stage::Stage;
+pub use stage::{Stage, timing_weight};

@@ -196,14 +196,7 @@ impl<S: ReadSection> Translation<'_, '_, S> {
     }
 
     /// Lets a fragment wait for the first one of its packet.
-    fn wait(
-        &mut self,
-        packets: &Packets,
-        burst: &mut Burst,
-        place: u8,
-        key: Key,
-        out: &Outputs,
-    ) -> Step {
+    fn wait(&mut self, packets: &Packets, burst: &mut Burst, place: u8, key: Key, out: &Outputs) -> Step {
         let Some(handed) = self.handed(packets, burst, place, (self.translator.worker, None), out) else {
             return Step::Gone;
         };

@@ -120,6 +120,20 @@ pub struct Port {
     pub tx_descriptors: u16,
     /// Receive queues where given; else one for each worker, as far as the device goes.
     pub rx_queues: Option<u16>,
+    /// Who spreads received packets over the workers.
+    pub rss: Rss,
+}
+
+/// Who spreads the packets of a port over the workers (receive-side scaling).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rss {
+    /// The device where it can tell flows apart and has a queue for each worker, else software.
+    #[default]
+    Auto,
+    /// The device, however it does it.
+    Device,
+    /// The worker that receives them, by the headers of the innermost packet.
+    Software,
 }
 
 /// A DPDK device.

@@ -60,8 +60,10 @@ pub use burst::{BURST, Burst, Drain, TX_BATCH, TxBatch, free_bulk};
 pub use eal::{Eal, EalOptions, Hugepages, LogLevel, ThreadRegistration};
 pub use error::{Errno, Error, Result};
 pub use mbuf::{Checksum, Mbuf, Network, Segments, Transport, TxChecksum};
-pub use mempool::{Mempool, MempoolOptions, buffers_in};
-pub use port::{Capabilities, Link, Port, PortInfo, PortOptions, PortStats, Rss, RxQueue, Sent, TxQueue};
+pub use mempool::{Mempool, MempoolOptions, Reuse, buffers_in};
+pub use port::{
+    Capabilities, Link, Outer, Port, PortInfo, PortOptions, PortStats, Rss, RxQueue, Sent, TxQueue,
+};
 pub use qsbr::{Qsbr, QsbrReader};
 pub use reassembly::{FRAGMENTS, Reassembled, ReassemblyOptions, ReassemblyTable};
 

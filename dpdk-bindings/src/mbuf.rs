@@ -1,5 +1,6 @@
 //! Packet buffers.
 
+mod near;
 mod offload;
 mod raw;
 

@@ -22,11 +22,26 @@ pub struct MempoolOptions {
     pub data_room: u16,
     /// The NUMA node of the memory; any by default.
     pub socket: Option<u32>,
+    /// Which free buffers are used first.
+    pub reuse: Reuse,
+}
+
+/// Which of a pool's free buffers are used first, beside those that a thread keeps for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reuse {
+    /// Those that have been free for the longest time. All of the pool's memory is used in turn.
+    #[default]
+    OldestFirst,
+    /// Those that came back last, which are still in some cache: where one thread takes buffers and
+    /// another one returns them, as many buffers are used as are on their way. A thread that finds
+    /// too few or too many with itself takes a lock while it copies some hundred pointers. Where the
+    /// driver for it is missing, the oldest ones are used first.
+    NewestFirst,
 }
 
 impl Default for MempoolOptions {
     fn default() -> Self {
-        Self { mbufs: 16_383, cache: 256, data_room: 2048, socket: None }
+        Self { mbufs: 16_383, cache: 256, data_room: 2048, socket: None, reuse: Reuse::default() }
     }
 }
 
@@ -97,11 +112,31 @@ impl Memory {
             ),
         })?;
         let socket = shape.socket.and_then(|node| i32::try_from(node).ok()).unwrap_or(ANY_SOCKET);
-        // SAFETY: EAL is up, the name is NUL-terminated and copied.
-        let raw = unsafe {
-            dpdk_sys::rte_pktmbuf_pool_create(unique.as_ptr(), shape.mbufs, shape.cache, 0, room, socket)
+        let newest_first = || {
+            // SAFETY: EAL is up, the names are NUL-terminated and copied.
+            NonNull::new(unsafe {
+                dpdk_sys::rte_pktmbuf_pool_create_by_ops(
+                    unique.as_ptr(),
+                    shape.mbufs,
+                    shape.cache,
+                    0,
+                    room,
+                    socket,
+                    c"stack".as_ptr(),
+                )
+            })
         };
-        let raw = NonNull::new(raw).ok_or_else(|| {
+        let oldest_first = || {
+            // SAFETY: EAL is up, the name is NUL-terminated and copied.
+            NonNull::new(unsafe {
+                dpdk_sys::rte_pktmbuf_pool_create(unique.as_ptr(), shape.mbufs, shape.cache, 0, room, socket)
+            })
+        };
+        let raw = match shape.reuse {
+            Reuse::OldestFirst => oldest_first(),
+            Reuse::NewestFirst => newest_first().or_else(oldest_first),
+        };
+        let raw = raw.ok_or_else(|| {
             let reason = Errno::last();
             Error::Mempool {
                 pool: name.to_owned(),

@@ -27,6 +27,15 @@ pub enum Rss {
     Innermost,
 }
 
+/// The IP version of the packets around a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outer {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
 /// How to set a port up.
 #[derive(Debug, Clone)]
 pub struct PortOptions {
@@ -36,6 +45,8 @@ pub struct PortOptions {
     pub fewer_rx_queues: bool,
     /// Transmit queues.
     pub tx_queues: u16,
+    /// Whether fewer transmit queues do where the device has fewer.
+    pub fewer_tx_queues: bool,
     /// Packets that a receive queue holds; moved to what the device takes.
     pub rx_descriptors: u16,
     /// Packets that a transmit queue holds; moved to what the device takes.
@@ -52,6 +63,9 @@ pub struct PortOptions {
     pub mac: Option<[u8; 6]>,
     /// How packets spread over the receive queues.
     pub rss: Rss,
+    /// Whether to set the device up to check and to fill in checksums, as far as it can, which costs
+    /// some drivers their fastest way to send.
+    pub checksums: bool,
     /// Whether to ask the device to send packets of several segments, which costs some drivers
     /// their fastest way to send. Where it does not, such packets are copied together first, and
     /// dropped if they do not fit their first buffer.
@@ -64,6 +78,7 @@ impl Default for PortOptions {
             rx_queues: 1,
             fewer_rx_queues: false,
             tx_queues: 1,
+            fewer_tx_queues: false,
             rx_descriptors: 1024,
             tx_descriptors: 1024,
             mtu: 1500,
@@ -71,6 +86,7 @@ impl Default for PortOptions {
             promiscuous: false,
             mac: None,
             rss: Rss::default(),
+            checksums: true,
             tx_segments: true,
         }
     }
@@ -108,7 +124,10 @@ impl Port {
         let device = Device::claim(eal, name)?;
         let mut options = options.clone();
         if options.fewer_rx_queues {
-            options.rx_queues = options.rx_queues.min(device.read_info()?.max_rx_queues);
+            options.rx_queues = options.rx_queues.min(device.read_info()?.max_rx_queues.max(1));
+        }
+        if options.fewer_tx_queues {
+            options.tx_queues = options.tx_queues.min(device.read_info()?.max_tx_queues.max(1));
         }
         let configured = configure::configure(&device, &options)?;
         let info = info::read(&device, &configured)?;
@@ -147,6 +166,22 @@ impl Port {
         let rx = (0..self.rx_queues).map(|queue| RxQueue::new(&self.shared, queue)).collect();
         let tx = (0..self.tx_queues).map(|queue| TxQueue::new(&self.shared, queue)).collect();
         Ok((rx, tx))
+    }
+
+    /// Has the device spread NVGRE over all receive queues by a hash of the headers inside, where it
+    /// does not offer that for [all tunnels](Rss::Innermost): one flow rule, which is there until the
+    /// port is closed. The port must be started.
+    ///
+    /// # Errors
+    ///
+    /// The device cannot, or is not started; nothing has changed then.
+    pub fn hash_inside_nvgre(&self, outer: Outer) -> Result<()> {
+        let ipv6 = i32::from(outer == Outer::Ipv6);
+        // SAFETY: the device is claimed.
+        let status = unsafe { dpdk_sys::shim_flow_hash_inside_nvgre(self.index(), ipv6, self.rx_queues) };
+        Errno::check(status).map(drop).map_err(|reason| {
+            self.shared.device.error("spread NVGRE by a flow rule", reason, "software can do it instead")
+        })
     }
 
     /// The device's name.

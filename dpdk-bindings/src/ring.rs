@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::{self, MaybeUninit};
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,9 +17,6 @@ use dpdk_sys::{RING_F_EXACT_SZ, RING_F_MP_RTS_ENQ, RING_F_SC_DEQ, RING_F_SP_ENQ,
 use crate::Eal;
 use crate::eal::c_string;
 use crate::error::{Errno, Error, Result};
-
-/// Items that a bulk operation moves at once.
-const BULK: usize = 32;
 
 /// Items that a ring holds at most. DPDK computes with sizes beyond that in numbers too small for
 /// them, and makes a ring that is shorter than it says.
@@ -50,10 +47,6 @@ pub fn mpsc<T: Send>(eal: &Eal, name: &str, capacity: u32) -> Result<(SharedProd
     Ok((SharedProducer { ring: Arc::clone(&ring) }, Consumer { ring, _not_sync: PhantomData }))
 }
 
-/// An item as the ring holds it: DPDK copies items in units of four bytes.
-#[repr(C, align(4))]
-struct Slot<T>(T);
-
 struct Ring<T> {
     raw: NonNull<rte_ring>,
     _items: PhantomData<T>,
@@ -66,11 +59,12 @@ unsafe impl<T: Send> Send for Ring<T> {}
 unsafe impl<T: Send> Sync for Ring<T> {}
 
 impl<T> Ring<T> {
-    /// Bytes of an item in the ring, a multiple of four.
+    /// Bytes of an item. DPDK copies items in units of four bytes, from and to where they lie.
     const SIZE: u32 = {
         assert!(size_of::<T>() > 0, "a ring of nothing");
-        assert!(size_of::<Slot<T>>() <= 4096, "items this big are to be boxed");
-        size_of::<Slot<T>>() as u32
+        assert!(align_of::<T>() >= 4, "items are to be aligned to four bytes");
+        assert!(size_of::<T>() <= 4096, "items this big are to be boxed");
+        size_of::<T>() as u32
     };
 
     fn new(_: &Eal, name: &str, capacity: u32, producers: u32) -> Result<Self> {
@@ -92,87 +86,55 @@ impl<T> Ring<T> {
 
     #[inline]
     fn push(&self, item: T) -> std::result::Result<(), T> {
-        let slot = Slot(item);
+        let item = ManuallyDrop::new(item);
         // SAFETY: one item of the ring's size, which the ring owns once it has copied it.
         let pushed = unsafe {
-            dpdk_sys::shim_ring_enqueue_burst(self.raw.as_ptr(), (&raw const slot).cast(), Self::SIZE, 1)
+            dpdk_sys::shim_ring_enqueue_burst(self.raw.as_ptr(), (&raw const item).cast(), Self::SIZE, 1)
         };
-        if pushed == 0 {
-            return Err(slot.0);
-        }
-        mem::forget(slot);
-        Ok(())
+        if pushed == 0 { Err(ManuallyDrop::into_inner(item)) } else { Ok(()) }
     }
 
     #[inline]
     fn push_bulk<const N: usize>(&self, items: &mut ArrayVec<T, N>) -> usize {
-        let len = items.len();
-        let mut pushed = 0;
-        while pushed < len {
-            let mut slots = [const { MaybeUninit::<Slot<T>>::uninit() }; BULK];
-            let wanted = (len - pushed).min(BULK);
-            for (slot, item) in slots.iter_mut().zip(&items[pushed..]) {
-                // SAFETY: a copy of the item, of which only one is used: the ring's if it takes
-                // it, the one in `items` otherwise.
-                slot.write(Slot(unsafe { ptr::read(item) }));
-            }
-            // SAFETY: so many items of the ring's size.
-            let taken = unsafe {
-                dpdk_sys::shim_ring_enqueue_burst(
-                    self.raw.as_ptr(),
-                    slots.as_ptr().cast(),
-                    Self::SIZE,
-                    wanted as u32,
-                )
-            } as usize;
-            pushed += taken;
-            if taken < wanted {
-                break;
-            }
-        }
-        // SAFETY: the ring owns the first `pushed` items; the others move to the front.
+        let (first, len) = (items.as_mut_ptr(), items.len());
+        // SAFETY: so many items of the ring's size, of which it owns those that it has copied: the
+        // first ones. No vector is longer than an `u32`. The others move to the front.
         unsafe {
+            let pushed =
+                dpdk_sys::shim_ring_enqueue_burst(self.raw.as_ptr(), first.cast(), Self::SIZE, len as u32)
+                    as usize;
             items.set_len(0);
-            let first = items.as_mut_ptr();
-            ptr::copy(first.add(pushed), first, len - pushed);
-            items.set_len(len - pushed);
+            if pushed < len {
+                ptr::copy(first.add(pushed), first, len - pushed);
+                items.set_len(len - pushed);
+            }
+            pushed
         }
-        pushed
     }
 
     #[inline]
     fn pop(&self) -> Option<T> {
-        let mut slot = MaybeUninit::<Slot<T>>::uninit();
+        let mut item = MaybeUninit::<T>::uninit();
         // SAFETY: there is room for one item of the ring's size.
         let popped = unsafe {
-            dpdk_sys::shim_ring_dequeue_burst(self.raw.as_ptr(), slot.as_mut_ptr().cast(), Self::SIZE, 1)
+            dpdk_sys::shim_ring_dequeue_burst(self.raw.as_ptr(), item.as_mut_ptr().cast(), Self::SIZE, 1)
         };
         // SAFETY: the ring wrote the item and no longer owns it.
-        (popped == 1).then(|| unsafe { slot.assume_init() }.0)
+        (popped == 1).then(|| unsafe { item.assume_init() })
     }
 
     #[inline]
     fn pop_into<const N: usize>(&self, items: &mut ArrayVec<T, N>) -> usize {
-        let before = items.len();
-        loop {
-            let mut slots = [const { MaybeUninit::<Slot<T>>::uninit() }; BULK];
-            let room = items.remaining_capacity().min(BULK);
-            // SAFETY: there is room for so many items of the ring's size.
-            let popped = unsafe {
-                dpdk_sys::shim_ring_dequeue_burst(
-                    self.raw.as_ptr(),
-                    slots.as_mut_ptr().cast(),
-                    Self::SIZE,
-                    room as u32,
-                )
-            } as usize;
-            for slot in slots.into_iter().take(popped) {
-                // SAFETY: the ring wrote so many items and no longer owns them.
-                items.push(unsafe { slot.assume_init() }.0);
-            }
-            if popped < BULK {
-                return items.len() - before;
-            }
+        let (len, room) = (items.len(), items.remaining_capacity());
+        // SAFETY: there is room for so many items of the ring's size behind those that are there,
+        // and the ring no longer owns what it says it wrote. No vector is longer than an `u32`.
+        unsafe {
+            let free = items.as_mut_ptr().add(len);
+            let popped =
+                dpdk_sys::shim_ring_dequeue_burst(self.raw.as_ptr(), free.cast(), Self::SIZE, room as u32)
+                    as usize;
+            items.set_len(len + popped);
+            popped
         }
     }
 

@@ -28,7 +28,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_get_tsc_hz",
     "rte_ip_frag_table_(create|destroy)",
     "rte_mempool_(avail_count|in_use_count)",
-    "rte_pktmbuf_(free_bulk|pool_create)",
+    "rte_pktmbuf_(free_bulk|pool_create|pool_create_by_ops)",
     "rte_rcu_qsbr_(get_memsize|init|thread_register|thread_unregister)",
     "rte_ring_(create_elem|free)",
     "rte_strerror",

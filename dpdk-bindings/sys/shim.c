@@ -4,7 +4,10 @@
  */
 /* rte_ip_frag_table_del_expired_entries is experimental in 22.11, and stable since. */
 #define ALLOW_EXPERIMENTAL_API
+#include <errno.h>
 #include <stdio.h>
+
+#include <rte_flow.h>
 
 #include "wrapper.h"
 
@@ -45,6 +48,41 @@ int shim_eth_link(uint16_t port, struct shim_link *out)
 	out->up = link.link_status == RTE_ETH_LINK_UP;
 	out->full_duplex = link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX;
 	return 0;
+}
+
+int shim_flow_hash_inside_nvgre(uint16_t port, int ipv6, uint16_t queues)
+{
+	uint16_t numbers[RTE_MAX_QUEUES_PER_PORT];
+	const struct rte_flow_attr attributes = { .ingress = 1 };
+	const struct rte_flow_item pattern[] = {
+		{ .type = RTE_FLOW_ITEM_TYPE_ETH },
+		{ .type = ipv6 ? RTE_FLOW_ITEM_TYPE_IPV6 : RTE_FLOW_ITEM_TYPE_IPV4 },
+		{ .type = RTE_FLOW_ITEM_TYPE_NVGRE },
+		{ .type = RTE_FLOW_ITEM_TYPE_END },
+	};
+	const struct rte_flow_action_rss rss = {
+		.func = RTE_ETH_HASH_FUNCTION_DEFAULT,
+		/* 1 is the outermost encapsulation level, 2 the one inside it. */
+		.level = 2,
+		.types = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP,
+		.queue_num = queues,
+		.queue = numbers,
+	};
+	const struct rte_flow_action actions[] = {
+		{ .type = RTE_FLOW_ACTION_TYPE_RSS, .conf = &rss },
+		{ .type = RTE_FLOW_ACTION_TYPE_END },
+	};
+	struct rte_flow_error error;
+	int status;
+
+	if (queues > RTE_MAX_QUEUES_PER_PORT)
+		return -EINVAL;
+	for (uint16_t queue = 0; queue < queues; queue++)
+		numbers[queue] = queue;
+	status = rte_flow_validate(port, &attributes, pattern, actions, &error);
+	if (status != 0)
+		return status;
+	return rte_flow_create(port, &attributes, pattern, actions, &error) != NULL ? 0 : -rte_errno;
 }
 
 int shim_eth_has_sibling(uint16_t port, const struct rte_device *device)

@@ -98,6 +98,11 @@ void shim_log_to_stderr(void);
 uint16_t shim_eth_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
 uint16_t shim_eth_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
 int shim_eth_link(uint16_t port, struct shim_link *link);
+/*
+ * Has the started port spread NVGRE over its first queues by a hash of the headers inside: one flow
+ * rule for outer IPv4 or IPv6. Returns 0, or a negative errno.
+ */
+int shim_flow_hash_inside_nvgre(uint16_t port, int ipv6, uint16_t queues);
 /* Whether another port than this one belongs to the device. */
 int shim_eth_has_sibling(uint16_t port, const struct rte_device *device);
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::decode::Leaf;
 use crate::model::{
     DscpMode, DuplicateAddressDetection, EcnMode, Filtering, FlowIdMode, ForwardProtocol, Hugepages,
-    RemovedAddresses, UnsolicitedSyn, WorkerIdle,
+    RemovedAddresses, Rss, UnsolicitedSyn, WorkerIdle,
 };
 use crate::rules::Refusal;
 use crate::suggest::did_you_mean;
@@ -54,6 +54,12 @@ impl Choice for Hugepages {
 impl Choice for WorkerIdle {
     const OPTIONS: &'static [(&'static str, Self)] = &[("poll", Self::Poll), ("sleep", Self::Sleep)];
     const WANTED: &'static str = "poll or sleep";
+}
+
+impl Choice for Rss {
+    const OPTIONS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("device", Self::Device), ("software", Self::Software)];
+    const WANTED: &'static str = "auto, device or software";
 }
 
 impl Choice for FlowIdMode {

@@ -21,7 +21,7 @@ pub(crate) use switch::OrOff;
 pub(crate) use text::{AbsolutePath, Guid, Label, Listen, Name};
 
 use crate::decode::object;
-use crate::model::{DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages, WorkerIdle};
+use crate::model::{DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages, Rss, WorkerIdle};
 use crate::reader::List;
 
 /// The biggest IP packet, in bytes. A frame lies in one buffer, whose size, headroom included, has 16 bits.
@@ -109,6 +109,9 @@ object! {
         "mac" => mac: Mac, optional;
         /// Receive queues; left out, one for each worker as far as the device goes.
         "rx-queues" => rx_queues: Int<u16, 1, 1024>, optional;
+        /// Who spreads received packets over the workers by their flows: the device, by its own hash; software, on the
+        /// worker that receives them; auto: software where the device cannot.
+        "rss" => rss: OneOf<Rss>, default("auto");
         /// Receive descriptors of each queue.
         "rx-descriptors" => rx_descriptors: Descriptors, default("1024");
         /// Transmit descriptors of each queue.

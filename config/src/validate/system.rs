@@ -226,5 +226,6 @@ fn build_port(port: &document::Port) -> Option<Port> {
         rx_descriptors: port.rx_descriptors.value()?.0,
         tx_descriptors: port.tx_descriptors.value()?.0,
         rx_queues: port.rx_queues.optional()?.map(|queues| queues.0),
+        rss: port.rss.value()?.0,
     })
 }

@@ -120,7 +120,7 @@ impl Mbuf {
     }
 
     /// Has the device fill in checksums when it sends the packet, which it must be
-    /// [capable](crate::Capabilities) of. `false` changes nothing: the headers are longer than the
+    /// [capable](crate::Capabilities) of and [set up](crate::PortOptions::checksums) for. `false` changes nothing: the headers are longer than the
     /// first segment, or than the device can be told.
     #[inline]
     #[must_use]

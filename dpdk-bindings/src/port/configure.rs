@@ -116,8 +116,11 @@ fn configuration(info: &rte_eth_dev_info, options: &PortOptions, mtu: Option<u16
     let mut conf = rte_eth_conf::default();
     // Zero leaves the device's own.
     conf.rxmode.mtu = mtu.map_or(0, u32::from);
-    let mut rx = ETH_RX_OFFLOAD_IPV4_CKSUM | ETH_RX_OFFLOAD_UDP_CKSUM | ETH_RX_OFFLOAD_TCP_CKSUM;
-    let mut tx = ETH_TX_OFFLOAD_IPV4_CKSUM | ETH_TX_OFFLOAD_UDP_CKSUM | ETH_TX_OFFLOAD_TCP_CKSUM;
+    let (mut rx, mut tx) = (0, 0);
+    if options.checksums {
+        rx |= ETH_RX_OFFLOAD_IPV4_CKSUM | ETH_RX_OFFLOAD_UDP_CKSUM | ETH_RX_OFFLOAD_TCP_CKSUM;
+        tx |= ETH_TX_OFFLOAD_IPV4_CKSUM | ETH_TX_OFFLOAD_UDP_CKSUM | ETH_TX_OFFLOAD_TCP_CKSUM;
+    }
     if options.tx_segments {
         tx |= ETH_TX_OFFLOAD_MULTI_SEGS;
     }

@@ -4,8 +4,8 @@ use std::thread;
 
 use crate::common::{eal, pool};
 use dpdk_bindings::{
-    BURST, Burst, Checksum, HEADROOM, Mbuf, Mempool, MempoolOptions, Network, Transport, TxBatch, TxChecksum,
-    free_bulk,
+    BURST, Burst, Checksum, HEADROOM, Mbuf, Mempool, MempoolOptions, Network, Reuse, Transport, TxBatch,
+    TxChecksum, free_bulk,
 };
 use proptest::prelude::*;
 
@@ -280,9 +280,23 @@ fn a_retired_pool_serves_the_next_of_its_shape_once_it_is_whole() {
 }
 
 #[test]
+fn a_pool_uses_first_what_it_is_asked_to() {
+    let next = |reuse| {
+        let shape = MempoolOptions { mbufs: 63, cache: 0, reuse, ..MempoolOptions::default() };
+        let pool = Mempool::new(eal(), "reuse", &shape).unwrap();
+        let used = pool.alloc().unwrap();
+        let address = used.as_ptr();
+        drop(used);
+        pool.alloc().unwrap().as_ptr() == address
+    };
+    assert!(next(Reuse::NewestFirst));
+    assert!(!next(Reuse::OldestFirst));
+}
+
+#[test]
 fn pools_that_cannot_be_say_what_to_do() {
     let make = |mbufs, cache, data_room| {
-        let options = MempoolOptions { mbufs, cache, data_room, socket: None };
+        let options = MempoolOptions { mbufs, cache, data_room, ..MempoolOptions::default() };
         Mempool::new(eal(), "odd", &options).unwrap_err().to_string()
     };
     let error = make(10_000_000, 0, 2048);

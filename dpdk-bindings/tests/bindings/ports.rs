@@ -6,8 +6,8 @@ use std::thread;
 
 use crate::common::{eal, pool};
 use dpdk_bindings::{
-    BURST, Burst, Error, HEADROOM, Mempool, MempoolOptions, Port, PortOptions, RxQueue, Sent, TX_BATCH,
-    TxBatch, TxQueue,
+    BURST, Burst, Error, HEADROOM, Mempool, MempoolOptions, Outer, Port, PortOptions, RxQueue, Sent,
+    TX_BATCH, TxBatch, TxQueue,
 };
 
 fn options(pool: &Mempool) -> PortOptions {
@@ -308,8 +308,13 @@ fn a_device_with_fewer_queues_gives_what_it_has_or_is_refused() {
     let many = PortOptions { rx_queues: 4096, ..options(&pool) };
     let refused = Port::open(eal(), "net_null8,no-rx=1", &many).expect_err("too many");
     assert!(refused.to_string().contains("4096 receive queues are asked for"), "{refused}");
-    let fewer = PortOptions { fewer_rx_queues: true, ..many };
+    let many = PortOptions { fewer_rx_queues: true, tx_queues: 4096, ..many };
+    let refused = Port::open(eal(), "net_null8,no-rx=1", &many).expect_err("too many");
+    assert!(refused.to_string().contains("4096 transmit queues are asked for"), "{refused}");
+    let fewer = PortOptions { fewer_tx_queues: true, ..many };
     let port = Port::open(eal(), "net_null8,no-rx=1", &fewer).expect("opens");
-    let (rx, _tx) = port.start().expect("starts");
+    let (rx, tx) = port.start().expect("starts");
     assert_eq!(rx.len(), usize::from(port.info().max_rx_queues));
+    assert_eq!(tx.len(), usize::from(port.info().max_tx_queues));
+    assert!(port.hash_inside_nvgre(Outer::Ipv4).is_err(), "it has no flow rules");
 }

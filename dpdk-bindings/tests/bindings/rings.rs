@@ -22,7 +22,7 @@ fn a_full_ring_gives_the_item_back() {
     assert!(consumer.is_empty());
 }
 
-/// Items of sizes that DPDK copies in different ways, or cannot copy as they are.
+/// Items of sizes that DPDK copies in different ways.
 fn keeps_items<T: Send + Clone + PartialEq + std::fmt::Debug>(make: impl Fn(u8) -> T) {
     let (mut producer, mut consumer) = ring::spsc(eal(), "sizes", 100).unwrap();
     for round in 0..3u8 {
@@ -47,8 +47,8 @@ fn keeps_items<T: Send + Clone + PartialEq + std::fmt::Debug>(make: impl Fn(u8) 
 
 #[test]
 fn items_of_every_size() {
-    keeps_items(|item| item);
-    keeps_items(|item| [item; 6]);
+    keeps_items(|item| u32::from(item));
+    keeps_items(|item| [u32::from(item); 3]);
     keeps_items(|item| u64::from(item) << 40);
     keeps_items(|item| u128::from(item) << 90);
     keeps_items(|item| (item, u64::from(item), [item; 3]));

@@ -138,7 +138,7 @@ impl Gateway {
             (0..2).map(|port| PortHardware { mac: MacAddr([2, 0, 0, 0, 0, 0xa0 + port]), check_mac: true });
         let control =
             Control::new(config, hardware.collect(), writers, QsbrGrace::new(qsbr)).expect("it fits");
-        let shape = MempoolOptions { mbufs: 1023, cache: 0, data_room: 4096, socket: None };
+        let shape = MempoolOptions { mbufs: 1023, cache: 0, data_room: 4096, ..MempoolOptions::default() };
         let pool = Mempool::new(eal(), "frames", &shape).expect("a pool");
         let division = Division::new(1, 7);
         let of_nat = Arc::new(NatCounters::new(limits.vrfs, limits.publics));

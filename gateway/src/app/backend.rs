@@ -180,6 +180,7 @@ impl Backend for Gateway {
                 speed_mbps: link.and_then(|link| link.speed_mbps),
                 numa_node: info.socket,
                 rx_queues: open.rx_queues,
+                rss: open.scaling.name().to_owned(),
                 tx_queues: open.tx_queues,
                 rx_packets: rx.packets,
                 rx_bytes: rx.bytes,

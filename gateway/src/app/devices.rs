@@ -1,14 +1,15 @@
 //! From the configuration to started DPDK ports.
 
 use dpdk_bindings::{
-    Eal, EalOptions, Hugepages, LogLevel, Mempool, MempoolOptions, Port, PortOptions, Rss, RxQueue, TxQueue,
-    buffers_in,
+    Eal, EalOptions, Hugepages, LogLevel, Mempool, MempoolOptions, Outer, Port, PortOptions, Reuse, Rss,
+    RxQueue, TxQueue, buffers_in,
 };
-use nvgw_config::{Config, Device};
+use nvgw_config::{Config, Device, Site};
 use nvgw_types::MacAddr;
 use tracing::{info, warn};
 
 use super::run::Error;
+use super::scaling::{Facts, Scaling};
 use crate::control::PortHardware;
 
 /// A port that is up.
@@ -17,6 +18,8 @@ pub(super) struct OpenPort {
     pub(super) mac: MacAddr,
     pub(super) rx_queues: u16,
     pub(super) tx_queues: u16,
+    /// Who spreads what it receives over the workers.
+    pub(super) scaling: Scaling,
 }
 
 impl OpenPort {
@@ -76,12 +79,14 @@ pub(super) fn pool(config: &Config, eal: &Eal) -> Result<Mempool, Error> {
         let needed = (memory_mb..).find(|memory_mb| mbufs(*memory_mb) >= FEWEST).unwrap_or(u32::MAX);
         return Err(Error::Memory { memory_mb, needed });
     }
+    // Where one worker receives what another one sends, buffers would come back by way of the whole pool's memory.
+    let reuse = if config.system.worker_cores.len() > 1 { Reuse::NewestFirst } else { Reuse::OldestFirst };
     let options =
-        MempoolOptions { mbufs: mbufs(memory_mb).min(1 << 20), cache: 256, data_room, socket: None };
+        MempoolOptions { mbufs: mbufs(memory_mb).min(1 << 20), cache: 256, data_room, socket: None, reuse };
     Ok(Mempool::new(eal, "packets", &options)?)
 }
 
-/// Opens and starts the configured ports, with a transmit queue for each worker.
+/// Opens and starts the configured ports, with a transmit queue for each worker as far as the device has them.
 pub(super) fn open_ports(
     config: &Config,
     eal: &Eal,
@@ -89,7 +94,7 @@ pub(super) fn open_ports(
 ) -> Result<(Vec<OpenPort>, Vec<Queues>), Error> {
     let workers = config.system.worker_cores.len() as u16;
     let (mut ports, mut queues) = (Vec::new(), Vec::new());
-    for wanted in &config.ports {
+    for (number, wanted) in config.ports.iter().enumerate() {
         let device = match &wanted.device {
             Device::Pci(name) | Device::Vdev(name) => name,
         };
@@ -101,6 +106,8 @@ pub(super) fn open_ports(
                 // What the device has goes round among the workers, unless a number was asked for.
                 fewer_rx_queues: wanted.rx_queues.is_none(),
                 tx_queues: workers,
+                // Workers without one send by another's.
+                fewer_tx_queues: true,
                 rx_descriptors: wanted.rx_descriptors,
                 tx_descriptors: wanted.tx_descriptors,
                 mtu: wanted.mtu,
@@ -108,23 +115,45 @@ pub(super) fn open_ports(
                 promiscuous: false,
                 mac: wanted.mac.map(|mac| mac.0),
                 rss: Rss::Innermost,
+                // To sum what is in registers costs less than to ask for it: docs/workers.md.
+                checksums: false,
                 tx_segments: false,
             },
         )?;
         let mac = wanted.mac.unwrap_or(MacAddr(port.info().mac));
         let (receive, transmit) = port.start()?;
-        let rx_queues = receive.len() as u16;
+        let (rx_queues, tx_queues) = (receive.len() as u16, transmit.len() as u16);
+        let sites = || config.provider.sites.iter().filter(|site| site.port.index() == number);
+        let facts = Facts {
+            asked: wanted.rss,
+            workers,
+            queues: rx_queues,
+            carries_nvgre: sites().next().is_some(),
+            is_virtual: matches!(wanted.device, Device::Vdev(_)),
+            capabilities: port.info().capabilities,
+        };
+        let mut wanted_rules = [Outer::Ipv4, Outer::Ipv6]
+            .into_iter()
+            .filter(|outer| sites().any(|site| outer_of(site) == *outer));
+        let scaling =
+            Scaling::decide(&facts, || wanted_rules.all(|outer| port.hash_inside_nvgre(outer).is_ok()));
         info!(
             port = wanted.name,
             driver = port.info().driver,
             %mac,
             mtu = wanted.mtu,
             rx_queues,
-            tx_queues = workers,
+            tx_queues,
             "port started"
         );
-        ports.push(OpenPort { port, mac, rx_queues, tx_queues: workers });
+        info!(port = wanted.name, rx_queues, workers, rss = scaling.name(), "{scaling}");
+        ports.push(OpenPort { port, mac, rx_queues, tx_queues, scaling });
         queues.push(Queues { receive, transmit });
     }
     Ok((ports, queues))
+}
+
+/// What NVGRE comes in, on a site.
+fn outer_of(site: &Site) -> Outer {
+    if site.subnet.addr().is_ipv6() { Outer::Ipv6 } else { Outer::Ipv4 }
 }

@@ -192,7 +192,7 @@ impl Gateway {
                 name: configured.name.clone(),
                 refused: self.refusals.lately(now, PortId(number as u16), &counters),
                 rx_queues: open.rx_queues,
-                inner_hash: open.port.info().capabilities.rss_innermost,
+                inner_hash: open.scaling.sees_inner_flows(),
             });
         facts.collect()
     }

@@ -3,6 +3,7 @@
 mod backend;
 mod datapath;
 mod devices;
+mod exits;
 mod gateway;
 mod idle;
 mod nat;
@@ -11,6 +12,7 @@ mod refusals;
 pub mod replay;
 mod rows;
 pub mod run;
+mod scaling;
 mod translation;
 mod work;
 mod worker;

@@ -19,17 +19,19 @@ use tracing::info;
 
 use super::datapath;
 use super::devices::{Queues, open_ports, pool, start_dpdk};
+use super::exits::{self, Exits};
 use super::gateway::{Books, Gateway, Injector, Origin, WorkerHandle};
 use super::idle::Idle;
 use super::punts;
+use super::scaling;
 use super::translation::{Sizes, translators};
-use super::worker::{Clock, Inject, NatDesk, Worker};
+use super::worker::{Clock, Inject, NatDesk, Received, Worker};
 use crate::api::view::VersionView;
 use crate::api::{ApiOptions, ApiServer, StartError};
 use crate::cli::RunOptions;
 use crate::control::model::{Stored, Unreadable};
 use crate::control::{Beginning, Control, ControlError, table_limits};
-use crate::datapath::{Options, Pipeline, QsbrGrace, QsbrReaders, Translator};
+use crate::datapath::{Options, Pipeline, Plan, QsbrGrace, QsbrReaders, Translator};
 use crate::journal::{Journal, JournalError};
 use crate::nat_log::NatLog;
 use crate::tables::OutOfMemory;
@@ -136,7 +138,8 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
         datapath,
         started_tsc: origin.tsc,
     };
-    let (workers, handles) = setup.workers(queues, handed, translators(sizes, &pool)?)?;
+    let software: Vec<_> = ports.iter().map(|port| port.scaling.is_software()).collect();
+    let (workers, handles) = setup.workers(queues, &software, handed, translators(sizes, &pool)?)?;
     let mut control = Control::begin(config, beginning, hardware, writers, QsbrGrace::new(qsbr.clone()))?;
     control.seed_probes(RandomState::new().hash_one(()));
     let out = Injector::new(pool, injects);
@@ -234,31 +237,38 @@ const NAT_ANSWERS: u32 = 1024;
 const NAT_ORDERS: u32 = 16;
 
 impl Setup<'_> {
-    /// The workers, and what the control thread keeps of each. Receive queue q of every port goes to worker q modulo
-    /// their number; frames that the control thread makes leave by the first one.
+    /// The workers, and what the control thread keeps of each. Receive queues go round among the workers, from one port
+    /// to the next; frames that the control thread makes leave by the first one. `software` says of each port whether
+    /// the workers spread what it receives.
     fn workers(
         &self,
         ports: Vec<Queues>,
+        software: &[bool],
         injects: ring::Consumer<Inject>,
         translators: Vec<(Translator, Arc<NatCounters>)>,
     ) -> Result<(Vec<Worker>, Vec<WorkerHandle>), Error> {
         let count = self.config.system.worker_cores.len();
         let mut injects = Some(injects);
         let mut receive: Vec<_> = (0..count).map(|_| Vec::new()).collect();
-        let mut transmit: Vec<_> = (0..count).map(|_| Vec::new()).collect();
-        for (number, queues) in ports.into_iter().enumerate() {
-            for queue in queues.receive {
-                receive[usize::from(queue.index()) % count].push((PortId(number as u16), queue));
+        let mut transmit = Vec::new();
+        let mut round = (0..count).cycle();
+        for ((number, queues), &spread) in ports.into_iter().enumerate().zip(software) {
+            for (queue, worker) in queues.receive.into_iter().zip(&mut round) {
+                receive[worker].push(Received { port: PortId(number as u16), queue, spread });
             }
-            for (to, queue) in transmit.iter_mut().zip(queues.transmit) {
-                to.push(queue);
-            }
+            transmit.push(queues.transmit);
         }
         let rings = (0..count).map(|number| ring::mpsc(self.eal, &format!("handed-{number}"), HANDED));
         let (peers, handed): (Vec<_>, Vec<_>) = rings.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        let spreads = |queues: &Vec<Received>| queues.iter().any(|received| received.spread);
+        let receivers: Vec<_> = receive.iter().map(spreads).collect();
+        let plan = Plan { division: self.sizes.division(), seed: self.sizes.seed.rotate_left(32) };
+        let ends = scaling::ways(self.eal, &self.readers, plan, &receivers)?;
         let (mut workers, mut handles) = (Vec::new(), Vec::new());
         let cores = self.config.system.worker_cores.iter().enumerate();
-        for (((number, &core), (translator, nat)), handed) in cores.zip(translators).zip(handed) {
+        let exits = exits::divide(self.eal, transmit, count)?;
+        let all = cores.zip(translators).zip(handed).zip(ends).zip(exits);
+        for (((((number, &core), (translator, nat)), handed), ends), Exits { exits, relays }) in all {
             let counters = Arc::new(Counters::new(self.config.ports.len(), self.sizes.vrfs));
             let (nat_orders, orders) = ring::spsc(self.eal, &format!("nat-orders-{number}"), NAT_ORDERS)?;
             let (answers, nat_answers) = ring::spsc(self.eal, &format!("nat-answers-{number}"), NAT_ANSWERS)?;
@@ -269,7 +279,7 @@ impl Setup<'_> {
                 core,
                 counters: Arc::clone(&counters),
                 punts: punted,
-                queues: receive.iter().map(|(port, queue)| (*port, queue.index())).collect(),
+                queues: receive.iter().map(|received| (received.port, received.queue.index())).collect(),
                 nat,
                 nat_orders,
                 nat_answers,
@@ -277,7 +287,8 @@ impl Setup<'_> {
             });
             workers.push(Worker {
                 receive,
-                transmit: mem::take(&mut transmit[number]),
+                transmit: exits,
+                relays,
                 pipeline: Pipeline::new(
                     self.readers.clone(),
                     Arc::clone(&counters),
@@ -287,6 +298,8 @@ impl Setup<'_> {
                 .with_reassembly(datapath::reassembly(self.config, self.eal)?),
                 clock: Clock::new(self.started_tsc),
                 idle: Idle::new(self.config.system.worker_idle, clock::tsc_hz()),
+                giving: ends.giving,
+                taking: ends.taking,
                 peers: peers.clone(),
                 handed,
                 desk: NatDesk { orders, answers, events },

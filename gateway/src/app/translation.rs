@@ -26,12 +26,19 @@ pub(super) struct Sizes {
     pub(super) seed: u64,
 }
 
+impl Sizes {
+    /// How customers and ports are divided among the workers.
+    pub(super) fn division(&self) -> Division {
+        Division::new(self.workers as u16, self.seed)
+    }
+}
+
 /// The translation of every worker, and what it counts.
 pub(super) fn translators(
     sizes: Sizes,
     pool: &Mempool,
 ) -> Result<Vec<(Translator, Arc<NatCounters>)>, OutOfMemory> {
-    let division = Division::new(sizes.workers as u16, sizes.seed);
+    let division = sizes.division();
     let all: Arc<[_]> =
         (0..sizes.workers).map(|_| Arc::new(NatCounters::new(sizes.vrfs, sizes.publics))).collect();
     let make = |(number, counters): (usize, &Arc<NatCounters>)| {

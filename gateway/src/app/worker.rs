@@ -6,30 +6,42 @@ use std::thread;
 
 use arrayvec::ArrayVec;
 use dpdk_bindings::ring::{Consumer, Producer, SharedProducer};
-use dpdk_bindings::{BURST, Burst, Mbuf, RxQueue, TxQueue, clock};
+use dpdk_bindings::{BURST, Burst, Mbuf, RxQueue, clock};
 use nvgw_types::PortId;
 
+use super::exits::Exit;
 use super::idle::Idle;
 use super::punts::PuntSender;
+use super::scaling::{Giving, Taking};
 use crate::datapath::{Handed, Outputs, Pipeline, QsbrReaders};
 use crate::tables::exchange::{Millis, NatAnswer, NatEvent, NatOrder};
 use crate::tables::set::TableLimits;
 use crate::telemetry::counters::Counters;
 use crate::telemetry::{DropReason, Stage, timing_weight};
 
-/// A finished frame that the control thread gives a worker to send.
+/// A finished frame that the control thread, or a worker without a transmit queue, gives a worker to send.
 #[derive(Debug)]
 pub(super) struct Inject {
     pub(super) port: PortId,
     pub(super) mbuf: Mbuf,
 }
 
+/// A receive queue that a worker polls.
+pub(super) struct Received {
+    pub(super) port: PortId,
+    pub(super) queue: RxQueue,
+    /// Whether the worker spreads what comes in by it over all workers.
+    pub(super) spread: bool,
+}
+
 /// All that a worker owns. It shares counters and tables, which it reads, and rings, with nobody but the control
 /// thread.
 pub(super) struct Worker {
-    pub(super) receive: Vec<(PortId, RxQueue)>,
+    pub(super) receive: Vec<Received>,
     /// By port.
-    pub(super) transmit: Vec<TxQueue>,
+    pub(super) transmit: Vec<Exit>,
+    /// Finished frames of workers that have no transmit queue of a port of which this one has.
+    pub(super) relays: Vec<Consumer<Inject>>,
     pub(super) pipeline: Pipeline,
     pub(super) limits: TableLimits,
     pub(super) punts: PuntSender,
@@ -39,6 +51,10 @@ pub(super) struct Worker {
     pub(super) counters: Arc<Counters>,
     pub(super) clock: Clock,
     pub(super) idle: Idle,
+    /// Where it gives away what it receives for others, if it spreads that.
+    pub(super) giving: Option<Giving>,
+    /// Where it gets what others receive for it.
+    pub(super) taking: Taking,
     /// The ways to all workers, by number.
     pub(super) peers: Vec<SharedProducer<Handed>>,
     /// What other workers hand over.
@@ -83,23 +99,50 @@ impl Worker {
         while !stop.load(Ordering::Relaxed) {
             let mut worked = false;
             for at in 0..self.receive.len() {
-                let (port, queue) = &mut self.receive[at];
+                let Received { port, ref mut queue, spread } = self.receive[at];
                 let received = queue.poll(&mut burst);
                 if received == 0 {
                     continue;
                 }
-                let port = *port;
                 let polled = clock::tsc();
+                self.counters.received.add(received as u64);
                 self.counters.stage(Stage::Receive).add(received as u64, polled.wrapping_sub(since));
                 worked = true;
                 (out.polled, out.weight) = (polled, timing_weight(received, polled));
                 let now = self.clock.at(polled);
-                self.pipeline.process(&self.readers.section(), now, port, &mut burst, &mut out);
+                let section = self.readers.section();
+                let own = match &mut self.giving {
+                    Some(giving) if spread => {
+                        giving.give(&section, (port, polled), &mut burst, &self.counters)
+                    }
+                    _ => &mut burst,
+                };
+                if !own.is_empty() {
+                    self.pipeline.process(&section, now, port, own, &mut out);
+                }
                 since = self.flush(&mut out, since);
+            }
+            for _ in 0..self.taking.sources() {
+                let taken = self.taking.fetch(&self.counters);
+                let fetched = clock::tsc();
+                if taken == 0 {
+                    break;
+                }
+                worked = true;
+                self.counters.stage(Stage::Receive).add(taken as u64, fetched.wrapping_sub(since));
+                out.weight = timing_weight(taken, fetched);
+                while let Some((port, polled)) = self.taking.take(fetched, &mut burst) {
+                    out.polled = polled;
+                    let now = self.clock.at(fetched);
+                    self.pipeline.process(&self.readers.section(), now, port, &mut burst, &mut out);
+                    since = self.flush(&mut out, since);
+                }
             }
             // What other workers, or an earlier turn, left to this one.
             if self.handed.pop_into(&mut handed) > 0 {
                 worked = true;
+                let others = handed.iter().filter(|handed| handed.from != handed.to).count();
+                self.counters.taken_over.add(others as u64);
                 let tsc = clock::tsc();
                 // They came by several polls; one of them, chosen by chance, tells for all.
                 out.polled = handed[tsc as usize % handed.len()].polled;
@@ -111,7 +154,10 @@ impl Worker {
             let now = if worked { since } else { clock::tsc() };
             worked |= self.tend(now, &mut out);
             if let Some(ring) = &mut self.injects {
-                worked |= inject(ring, &mut self.transmit, &mut out, &self.counters);
+                worked |= inject(ring, &mut self.transmit, &mut out, &self.counters, Flush::Injected);
+            }
+            for ring in &mut self.relays {
+                worked |= inject(ring, &mut self.transmit, &mut out, &self.counters, Flush::Forwarded);
             }
             self.readers.quiescent();
             if worked {
@@ -127,7 +173,7 @@ impl Worker {
         }
         // What the control thread handed over before it stopped leaves too; it makes no more.
         if let Some(ring) = &mut self.injects {
-            while inject(ring, &mut self.transmit, &mut out, &self.counters) {}
+            while inject(ring, &mut self.transmit, &mut out, &self.counters, Flush::Injected) {}
         }
     }
 
@@ -138,8 +184,10 @@ impl Worker {
         let sent = flush(&mut self.transmit, out, &self.counters, Flush::Forwarded);
         self.punts.hand_over(out, &self.counters);
         for handed in out.handed.drain(..) {
-            if self.peers[handed.to.index()].push(handed).is_err() {
-                Counters::drop(&self.counters, DropReason::HandOverFull);
+            let is_others = handed.from != handed.to;
+            match self.peers[handed.to.index()].push(handed) {
+                Ok(()) => self.counters.handed_out.add(is_others.into()),
+                Err(_) => Counters::drop(&self.counters, DropReason::HandOverFull),
             }
         }
         let flushed = clock::tsc();
@@ -187,7 +235,7 @@ enum Flush {
 
 /// Gives each port its frames. Returns how many were taken.
 #[inline(always)]
-fn flush(queues: &mut [TxQueue], out: &mut Outputs, counters: &Counters, kind: Flush) -> u64 {
+fn flush(queues: &mut [Exit], out: &mut Outputs, counters: &Counters, kind: Flush) -> u64 {
     let mut total = 0;
     for (number, (queue, batch)) in queues.iter_mut().zip(&mut out.transmit).enumerate() {
         if batch.is_empty() {
@@ -209,13 +257,14 @@ fn flush(queues: &mut [TxQueue], out: &mut Outputs, counters: &Counters, kind: F
     total
 }
 
-/// Sends what the control thread made.
+/// Sends what the control thread, or a worker without a queue, has finished.
 #[inline(always)]
 fn inject(
     ring: &mut Consumer<Inject>,
-    queues: &mut [TxQueue],
+    queues: &mut [Exit],
     out: &mut Outputs,
     counters: &Counters,
+    kind: Flush,
 ) -> bool {
     let mut items = ArrayVec::<Inject, BURST>::new();
     if ring.pop_into(&mut items) == 0 {
@@ -228,6 +277,6 @@ fn inject(
             counters.drop(DropReason::TransmitFull);
         }
     }
-    flush(queues, out, counters, Flush::Injected);
+    flush(queues, out, counters, kind);
     true
 }

@@ -34,6 +34,7 @@ impl Printed for PortView {
         Column::number("RX ERRORS", |p| grouped(p.rx_errors)),
         Column::number("NO BUFFER", |p| grouped(p.rx_no_buffer)),
         Column::number("NUMA", |p| or_dash(p.numa_node)),
+        Column::text("RSS", |p| p.rss.clone()),
         Column::text("DRIVER", |p| p.driver.clone()),
         Column::text("DEVICE", |p| p.device.clone()),
     ];
@@ -45,7 +46,9 @@ impl Printed for WorkerView {
         Column::number("WORKER", |w| w.worker.to_string()),
         Column::number("CORE", |w| w.core.to_string()),
         Column::number("BUSY %", |w| decimal(w.busy_percent)),
-        Column::number("RX PACKETS", |w| grouped(w.rx_packets)),
+        Column::number("RECEIVED", |w| grouped(w.received)),
+        Column::number("HANDED OUT", |w| grouped(w.handed_out)),
+        Column::number("TAKEN OVER", |w| grouped(w.taken_over)),
         Column::number("TX PACKETS", |w| grouped(w.tx_packets)),
         Column::number("PACKETS/BURST", |w| decimal(w.packets_per_burst)),
         Column::number("BURSTS", |w| grouped(w.bursts)),

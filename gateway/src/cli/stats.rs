@@ -108,6 +108,9 @@ fn worker_since(now: &WorkerStats, before: &WorkerStats) -> WorkerStats {
     WorkerStats {
         worker: now.worker,
         core: now.core,
+        received: now.received.saturating_sub(before.received),
+        handed_out: now.handed_out.saturating_sub(before.handed_out),
+        taken_over: now.taken_over.saturating_sub(before.taken_over),
         rx_packets: now.rx_packets.saturating_sub(before.rx_packets),
         tx_packets: now.tx_packets.saturating_sub(before.tx_packets),
         busy_cycles: now.busy_cycles.saturating_sub(before.busy_cycles),
@@ -281,6 +284,9 @@ mod tests {
             workers: vec![WorkerStats {
                 worker: 0,
                 core: 1,
+                received: packets,
+                handed_out: 0,
+                taken_over: 0,
                 rx_packets: packets,
                 tx_packets: packets,
                 busy_cycles: packets * 10,

@@ -36,8 +36,8 @@ fn ask(running: &Running, line: &str) -> String {
 #[test]
 fn ports_are_a_table() {
     let expected = "\
-PORT   LINK   MBIT/S  MAC                 MTU  RX PACKETS  RX BYTES  TX PACKETS  TX BYTES  TX DROPPED  RX MISSED  RX ERRORS  NO BUFFER  NUMA  DRIVER   DEVICE
-wire0  up    100,000  02:00:00:00:00:01  1600       1,500   150,000       1,407   196,420           0         12          0          0     -  net_ice  0000:3b:00.0
+PORT   LINK   MBIT/S  MAC                 MTU  RX PACKETS  RX BYTES  TX PACKETS  TX BYTES  TX DROPPED  RX MISSED  RX ERRORS  NO BUFFER  NUMA  RSS       DRIVER   DEVICE
+wire0  up    100,000  02:00:00:00:00:01  1600       1,500   150,000       1,407   196,420           0         12          0          0     -  software  net_ice  0000:3b:00.0
 ";
     assert_eq!(ask(&Running::start(Fixture::new()), "nvgw show ports"), expected);
 }
@@ -46,8 +46,8 @@ wire0  up    100,000  02:00:00:00:00:01  1600       1,500   150,000       1,407 
 fn workers_vrfs_routes_and_alarms_are_tables() {
     let running = Running::start(Fixture::new());
     let workers = "\
-WORKER  CORE  BUSY %  RX PACKETS  TX PACKETS  PACKETS/BURST  BURSTS  IDLE POLLS  NAT ENTRIES         OF  QUEUES
-     0     1    25.0       1,500       1,400           15.0     100         300            5  1,000,000  wire0/0
+WORKER  CORE  BUSY %  RECEIVED  HANDED OUT  TAKEN OVER  TX PACKETS  PACKETS/BURST  BURSTS  IDLE POLLS  NAT ENTRIES         OF  QUEUES
+     0     1    25.0     1,600         300         200       1,400           15.0     100         300            5  1,000,000  wire0/0
 ";
     assert_eq!(ask(&running, "nvgw show workers"), workers);
     let vrfs = "\
@@ -167,6 +167,7 @@ WORKER  CORE  RX PACKETS  RX/SECOND  TX PACKETS  CYCLES/PACKET  PACKETS/BURST  B
 
 WORKER  STAGE        PACKETS  CYCLES/PACKET  PACKETS/BURST
      0  receive        1,500           20.0           15.0
+     0  spread             0            0.0            0.0
      0  parse              0            0.0            0.0
      0  decapsulate    1,000           20.0           10.0
      0  route              0            0.0            0.0

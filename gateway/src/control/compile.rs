@@ -59,7 +59,9 @@ pub(super) fn compile(model: &Model) -> Compiled {
         compiler.site(SiteIndex(site));
     }
     compiler.external_networks();
-    compiler.draft.settings = Some(nat::settings(&model.frame.nat));
+    let mut translated = model.tenants.values().filter_map(|tenant| tenant.value.nat.as_ref());
+    let has_sessions = translated.any(|nat| !nat.pools.is_empty());
+    compiler.draft.settings = Some(nat::settings(&model.frame.nat, has_sessions));
     for (name, tenant) in &model.tenants {
         compiler.tenant(name, &tenant.value, Side::Comes);
     }

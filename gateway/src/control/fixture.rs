@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use nvgw_config::{
     Config, CustomerRoute, Device, DscpMode, DuplicateAddressDetection, EcnMode, Encapsulation,
     ExternalIndex, ExternalNetwork, ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NatFiltering,
-    NatLimits, NatPool, NetworkRef, Port, Provider, ProviderRoute, SenderCheck, Site, SiteIndex,
+    NatLimits, NatPool, NetworkRef, Port, Provider, ProviderRoute, Rss, SenderCheck, Site, SiteIndex,
     StaticNeighbor, Subnet, SubnetPrefix, System, Tenant, TenantIndex, TenantNat, WorkerIdle,
 };
 use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, VrfId, Vsid};
@@ -131,6 +131,7 @@ fn port(name: &str, mtu: u16) -> Port {
         rx_descriptors: 1024,
         tx_descriptors: 1024,
         rx_queues: None,
+        rss: Rss::default(),
     }
 }
 

@@ -6,6 +6,8 @@ use nvgw_types::{PortId, VrfId, WorkerId};
 /// A packet on its way to the worker that owns its sessions.
 #[derive(Debug)]
 pub struct Handed {
+    /// Who hands it over.
+    pub from: WorkerId,
     /// Who goes on with it.
     pub to: WorkerId,
     /// When the poll returned that brought it, by the time-stamp counter.

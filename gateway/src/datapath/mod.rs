@@ -18,6 +18,7 @@ mod refuse;
 mod resolve;
 mod rewrite;
 mod route;
+mod spread;
 mod translate;
 
 pub use handed::Handed;
@@ -25,4 +26,5 @@ pub use output::{Outputs, Punted};
 pub use pipeline::{Options, Pipeline};
 pub use quiescence::{QsbrGrace, QsbrReaders, Section};
 pub use reassemble::Reassembly;
+pub use spread::{Batch, Plan, Spread, Spreader};
 pub use translate::Translator;

@@ -110,20 +110,24 @@ pub(super) fn parse<'s, S: ReadSection>(
         }
         let Some(mbuf) = burst.get(usize::from(place)) else { continue };
         bytes += u64::from(mbuf.pkt_len());
-        if let Some(origin) = parser.usual(mbuf.data(), mbuf.pkt_len() as usize, place) {
-            lanes.0.take_in(stages, section, parser.ipv4, place, origin);
-            continue;
-        }
-        match parser.unusual(burst, place) {
-            Some(Ok(Way::Lane(Family::V4, origin))) => {
-                lanes.0.take_in(stages, section, parser.ipv4, place, origin);
-            }
-            Some(Ok(Way::Lane(Family::V6, origin))) => {
-                lanes.1.take_in(stages, section, parser.ipv6, place, origin);
-            }
-            Some(Ok(Way::Punt(punt))) => out.punt(stages.counters, burst, place, 0, punt),
-            Some(Err(reason)) => stages.counters.drop(reason),
-            None => {}
+        let lane = match parser.usual(mbuf.data(), mbuf.pkt_len() as usize, place) {
+            Some(lane) => lane,
+            None => match parser.unusual(burst, place) {
+                Some(Ok(Way::Lane(family, origin))) => (family, origin),
+                Some(Ok(Way::Punt(punt))) => {
+                    out.punt(stages.counters, burst, place, 0, punt);
+                    continue;
+                }
+                Some(Err(reason)) => {
+                    stages.counters.drop(reason);
+                    continue;
+                }
+                None => continue,
+            },
+        };
+        match lane {
+            (Family::V4, origin) => lanes.0.take_in(stages, section, parser.ipv4, place, origin),
+            (Family::V6, origin) => lanes.1.take_in(stages, section, parser.ipv6, place, origin),
         }
     }
     if stages.fresh {

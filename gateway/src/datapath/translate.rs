@@ -409,10 +409,9 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         }
         let sender = Behind { external, tenant: packet.tenant, address: packet.source, port };
         let kind = Kind::Around { port: self.port, sender, fragment: None };
-        out.hand_over(
-            self.stages.counters,
-            Handed { to: self.translator.worker, polled: out.polled, mbuf, kind },
-        );
+        let own = self.translator.worker;
+        let handed = Handed { from: own, to: own, polled: out.polled, mbuf, kind };
+        out.hand_over(self.stages.counters, handed);
     }
 
     /// Routes a packet to the customer that was found for it.

@@ -6,6 +6,7 @@
 pub mod arp;
 pub mod checksum;
 pub mod ethernet;
+pub mod flow;
 pub mod fragment;
 pub mod gre;
 pub mod icmp;

@@ -12,6 +12,10 @@
 //!   subnet is one node and one access, wherever its subnet is, and 65,536 such tenants fit a second-level cache.
 //! - An **external** table starts at an array of the first 24 bits: most of the internet is one access.
 //!
+//! IPv6 prefixes of one subnet agree in many bits before they part. A run of four bits and more in which all prefixes
+//! behind an entry agree is one node of another kind, which holds the bits to be compared, the answer for addresses that
+//! do not have them, and the node behind: the host of a /64 beside the gateway's own /128 is found in four accesses.
+//!
 //! The default route, of length 0, is kept beside the root and taken where the trie says nothing. Memory is reserved
 //! for the worst case but touched only by use: parts of the address space without routes cost none.
 //!
@@ -21,7 +25,8 @@
 //! the one that is. New nodes are complete before the entry that leads to them is stored, with release ordering, and
 //! say for every address what that entry said before, but for the new prefix. A node that has come to say one thing
 //! is replaced by that thing in the entry that led there; the same goes for roots that skip more or less bits than
-//! before. So a lookup gets what held before or after the change for its address, and never a miss between two
+//! before, and for a run of bits in which a prefix comes to part, or no prefix does any more: it is replaced by others,
+//! which say the same. So a lookup gets what held before or after the change for its address, and never a miss between two
 //! covering prefixes. Nodes that were unlinked are used again after a grace period.
 
 mod address;

@@ -7,8 +7,9 @@
 //!
 //! A process has one domain: tables are read in sections of the very [`Grace`] that their writers are given.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
+
+use super::sync::{AtomicU64, Mutex, Ordering, fence};
 
 /// A source of grace periods.
 ///

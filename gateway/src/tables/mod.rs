@@ -9,16 +9,25 @@ mod arena;
 mod pool;
 mod prefetch;
 mod slab;
+#[cfg(not(loom))]
+mod sync;
+// Models seal and forget what they touched.
+#[cfg(loom)]
+pub mod sync;
 
 #[cfg(test)]
 mod storm;
 
+#[cfg(not(loom))]
 pub mod entries;
+#[cfg(not(loom))]
 pub mod exchange;
 pub mod fib;
 pub mod grace;
 pub mod hash;
+#[cfg(not(loom))]
 pub mod interfaces;
+#[cfg(not(loom))]
 pub mod set;
 pub mod stable;
 pub mod vsids;

@@ -1,11 +1,11 @@
 //! Which places of a table are free, and which only will be once no reader looks at them any more.
 
 use std::collections::VecDeque;
-use std::{hint, thread};
 
 use thiserror::Error;
 
 use super::grace::Grace;
+use super::sync::{spin_loop, yield_now};
 
 /// Retired entries could not be used again: some reader has not come to the end of its section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -17,7 +17,13 @@ const BATCH: usize = 64;
 
 /// How often [`IndexPool::reserve`] asks whether a grace period is over: for some tens of milliseconds. Workers report
 /// at every burst, within microseconds, but may have lost their core for a while.
-const POLLS: u32 = if cfg!(miri) { 1 << 8 } else { 1 << 20 };
+const POLLS: u32 = if cfg!(loom) {
+    1
+} else if cfg!(miri) {
+    1 << 8
+} else {
+    1 << 20
+};
 
 /// Polls between offers of this core to whoever waits for it: maybe the very worker that is waited for.
 const POLLS_PER_YIELD: u32 = 64;
@@ -69,9 +75,9 @@ impl IndexPool {
                 break;
             }
             if poll.is_multiple_of(POLLS_PER_YIELD) {
-                thread::yield_now();
+                yield_now();
             } else {
-                hint::spin_loop();
+                spin_loop();
             }
         }
         Err(ReadersStalled)
@@ -133,8 +139,14 @@ impl IndexPool {
     }
 }
 
-/// Miri comes around to using places again only if there are few.
-const LEAST_SLACK: usize = if cfg!(miri) { 16 } else { 1024 };
+/// Miri and loom come around to using places again only if there are few.
+const LEAST_SLACK: usize = if cfg!(loom) {
+    1
+} else if cfg!(miri) {
+    16
+} else {
+    1024
+};
 
 /// Places to have beyond a promised `capacity`, so that retired ones can wait without holding up a writer.
 pub(super) const fn slack(capacity: usize) -> usize {

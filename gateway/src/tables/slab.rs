@@ -1,6 +1,5 @@
 //! Values that never change once they are published, in places that are used again after a grace period.
 
-use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 
 use zerocopy::FromZeros;
@@ -8,6 +7,7 @@ use zerocopy::FromZeros;
 use super::arena::{HugeArc, OutOfMemory};
 use super::grace::{Grace, ReadSection};
 use super::pool::{IndexPool, ReadersStalled, slack};
+use super::sync::UnsafeCell;
 
 /// The index of no value: what tables that refer to a slab hold in their empty places.
 pub(crate) const NONE: u32 = 0;
@@ -44,7 +44,7 @@ impl<T: Send + Sync> SlabWriter<T> {
     pub(super) fn with_none(capacity: usize, value: T) -> Result<Self, OutOfMemory> {
         let slab = Self::new(capacity)?;
         // SAFETY: no reader has been made, and the pool never gives out this index.
-        unsafe { (*slab.slots[NONE as usize].0.get()).write(value) };
+        slab.slots[NONE as usize].0.with_mut(|slot| unsafe { (*slot).write(value) });
         Ok(slab)
     }
 
@@ -63,7 +63,7 @@ impl<T: Send + Sync> SlabWriter<T> {
         let index = self.pool.take().ok_or(ReadersStalled)?;
         // SAFETY: a free index is known to no reader: it never was, or a grace period has passed since it was
         // unpublished. `&mut self` keeps the writer's own references away.
-        unsafe { (*self.slots[index as usize].0.get()).write(value) };
+        self.slots[index as usize].0.with_mut(|slot| unsafe { (*slot).write(value) });
         Ok(index)
     }
 
@@ -83,7 +83,7 @@ impl<T: Send + Sync> SlabWriter<T> {
     /// `index` came from [`insert`](Self::insert) and has not been retired.
     pub(super) unsafe fn get(&self, index: u32) -> &T {
         // SAFETY: the caller says that the place holds a value; only `&mut self` could write there again.
-        unsafe { (*self.slots[index as usize].0.get()).assume_init_ref() }
+        self.slots[index as usize].0.with(|slot| unsafe { (*slot).assume_init_ref() })
     }
 }
 
@@ -98,10 +98,11 @@ impl<T> SlabReader<T> {
     /// section's domain.
     #[inline(always)]
     pub(super) unsafe fn get<'s>(&'s self, index: u32, _section: &'s impl ReadSection) -> &'s T {
-        // SAFETY: every index of the writer is within the array. The value was written before the index was
-        // published, and its place is not written again until a grace period that began after this section has
-        // elapsed, which is after `'s`.
-        unsafe { (*self.slots.at(index as usize).0.get()).assume_init_ref() }
+        // SAFETY: every index of the writer is within the array.
+        let slot = unsafe { self.slots.at(index as usize) };
+        // SAFETY: the value was written before the index was published, and its place is not written again until a
+        // grace period that began after this section has elapsed, which is after `'s`.
+        slot.0.with(|slot| unsafe { (*slot).assume_init_ref() })
     }
 }
 

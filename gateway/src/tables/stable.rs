@@ -1,13 +1,12 @@
 //! Values with stable identifiers, such as ways out that many routes share: who knows the identifier sees the current
 //! version, and an update, however large the value, is one store.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use super::TableError;
 use super::arena::{HugeArc, OutOfMemory};
 use super::grace::{Grace, ReadSection};
 use super::pool::{IndexPool, ReadersStalled};
 use super::slab::{NONE, SlabReader, SlabWriter};
+use super::sync::{AtomicU32, Ordering};
 
 /// A table for `capacity` values at a time. An identifier of no value, such as 0, reads as `absent`.
 ///

@@ -11,7 +11,6 @@
 //! before or as it is after, and may refer to it until its section ends.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use nvgw_types::Vsid;
 
@@ -19,6 +18,7 @@ use super::arena::{HugeArc, OutOfMemory};
 use super::grace::{Grace, ReadSection};
 use super::hash::{Keyed, Upserted};
 use super::slab::{NONE, SlabReader, SlabWriter};
+use super::sync::{AtomicU32, Ordering};
 use super::{TableError, prefetch};
 
 /// One place for each VSID.

@@ -207,6 +207,12 @@ pub struct Counters {
     pub icmp_errors_suppressed: Counter,
     /// Packets whose sender no lookup record vouches for, forwarded because the check only logs.
     pub sender_unverified: Counter,
+    /// Packets that it took from its queues.
+    pub received: Counter,
+    /// Packets that it gave to other workers: what it received for them, and what has its sessions there.
+    pub handed_out: Counter,
+    /// Packets that other workers gave it.
+    pub taken_over: Counter,
     /// Polls that found packets.
     pub bursts: Counter,
     /// Polls that found none.
@@ -235,6 +241,9 @@ impl Counters {
             icmp_errors_sent: Counter::default(),
             icmp_errors_suppressed: Counter::default(),
             sender_unverified: Counter::default(),
+            received: Counter::default(),
+            handed_out: Counter::default(),
+            taken_over: Counter::default(),
             bursts: Counter::default(),
             idle_polls: Counter::default(),
             busy_cycles: Counter::default(),

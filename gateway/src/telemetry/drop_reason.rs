@@ -100,7 +100,7 @@ drop_reasons! {
     NatFragment = "nat-fragment", None, "A fragment whose first one did not come in time, or more fragments than may wait.";
     NatIcmpError = "nat-icmp-error", None, "An ICMP error about a packet that no NAT session sent.";
     NatLogFull = "nat-log-full", None, "A port block cannot be handed out, since the log of the ones before is not written yet.";
-    HandOverFull = "hand-over-full", None, "The queue to the worker that owns the packet's sessions is full.";
+    HandOverFull = "hand-over-full", None, "The queue to the worker that the packet is for is full.";
     // Neighbours.
     NeighborUnresolved = "neighbor-unresolved", Some("Neighbour unresolved"), "The next hop did not answer ARP or neighbour discovery.";
     HoldQueueFull = "hold-queue-full", None, "Too many packets already wait for the next hop's answer.";

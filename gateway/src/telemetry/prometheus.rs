@@ -258,8 +258,21 @@ fn vrfs(to: &mut Vec<MetricFamily>, vrfs: &VrfMetrics) {
 
 fn workers(to: &mut Vec<MetricFamily>, workers: &[WorkerStats]) {
     let label = |worker: &WorkerStats| vec![("worker", worker.worker.to_string())];
-    let columns: [Column<WorkerStats>; 3] = [
-        ("nvgw_worker_receive_packets_total", "Packets that the worker took from ports.", |w| w.rx_packets),
+    let columns: [Column<WorkerStats>; 6] = [
+        (
+            "nvgw_worker_receive_packets_total",
+            "Packets that the worker received and kept, or that others received for it.",
+            |w| w.rx_packets,
+        ),
+        ("nvgw_worker_queue_packets_total", "Packets that the worker received by its queues.", |w| {
+            w.received
+        }),
+        ("nvgw_worker_handed_out_packets_total", "Packets that the worker gave to other workers.", |w| {
+            w.handed_out
+        }),
+        ("nvgw_worker_taken_over_packets_total", "Packets that other workers gave the worker.", |w| {
+            w.taken_over
+        }),
         ("nvgw_worker_transmit_packets_total", "Packets that the worker gave to ports.", |w| w.tx_packets),
         (
             "nvgw_worker_busy_cycles_total",

@@ -6,6 +6,8 @@
 pub enum Stage {
     /// Taking packets from a queue.
     Receive,
+    /// Choosing workers for what was received, where the device does not, and giving it to them.
+    Spread,
     /// Outer headers, and the split into lanes.
     Parse,
     /// VSID, sender check, decapsulation.
@@ -26,6 +28,7 @@ impl Stage {
     /// All stages, in the order a packet meets them.
     pub const ALL: &'static [Self] = &[
         Self::Receive,
+        Self::Spread,
         Self::Parse,
         Self::Decapsulate,
         Self::Route,
@@ -42,6 +45,7 @@ impl Stage {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Receive => "receive",
+            Self::Spread => "spread",
             Self::Parse => "parse",
             Self::Decapsulate => "decapsulate",
             Self::Route => "route",

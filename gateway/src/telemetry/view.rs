@@ -111,6 +111,9 @@ pub struct PortView {
     pub numa_node: Option<u32>,
     /// Its receive queues.
     pub rx_queues: u16,
+    /// Who spreads what it receives over the workers: `one-worker`, `inner-hash`, `flow-rules` and `outer-hash` of the
+    /// device, the `peer` behind a virtual one, or `software`.
+    pub rss: String,
     /// Its transmit queues.
     pub tx_queues: u16,
     /// Packets taken from it.
@@ -149,7 +152,13 @@ pub struct WorkerView {
     pub core: usize,
     /// The queues it polls.
     pub queues: Vec<QueueView>,
-    /// Packets that it took from ports.
+    /// Packets that it received by its queues.
+    pub received: u64,
+    /// Packets that it gave to other workers: what it received for them, and what has its sessions there.
+    pub handed_out: u64,
+    /// Packets that other workers gave it.
+    pub taken_over: u64,
+    /// Packets that it took in: what it received and kept, and what others received for it.
     pub rx_packets: u64,
     /// Packets that it gave to ports.
     pub tx_packets: u64,
@@ -177,6 +186,9 @@ impl WorkerView {
             worker: stats.worker,
             core: stats.core,
             queues,
+            received: stats.received,
+            handed_out: stats.handed_out,
+            taken_over: stats.taken_over,
             rx_packets: stats.rx_packets,
             tx_packets: stats.tx_packets,
             bursts: stats.bursts,
@@ -230,7 +242,13 @@ pub struct WorkerStats {
     pub worker: u16,
     /// The core it is pinned to.
     pub core: usize,
-    /// Packets that it took from ports.
+    /// Packets that it received by its queues.
+    pub received: u64,
+    /// Packets that it gave to other workers: what it received for them, and what has its sessions there.
+    pub handed_out: u64,
+    /// Packets that other workers gave it.
+    pub taken_over: u64,
+    /// Packets that it took in: what it received and kept, and what others received for it.
     pub rx_packets: u64,
     /// Packets that it gave to ports.
     pub tx_packets: u64,
@@ -265,6 +283,9 @@ impl WorkerStats {
         Self {
             worker: worker.0,
             core,
+            received: counters.received.get(),
+            handed_out: counters.handed_out.get(),
+            taken_over: counters.taken_over.get(),
             rx_packets,
             tx_packets,
             busy_cycles: counters.busy_cycles.get(),

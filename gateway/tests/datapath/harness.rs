@@ -85,7 +85,7 @@ impl Gateway {
         let reader = qsbr.register(0).expect("a reader");
         let hardware = PORTS.map(|mac| PortHardware { mac: MacAddr(mac), check_mac: true });
         let control = Control::new(config, hardware.to_vec(), writers, QsbrGrace::new(qsbr))?;
-        let shape = MempoolOptions { mbufs: 255, cache: 0, data_room: 4096, socket: None };
+        let shape = MempoolOptions { mbufs: 255, cache: 0, data_room: 4096, ..MempoolOptions::default() };
         let pool = Mempool::new(eal(), "frames", &shape).expect("a pool");
         let worker = Worker {
             pipeline: Pipeline::new(

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use dpdk_bindings::{BURST, Burst, Eal, Mempool, Qsbr};
-use nvgw_config::Config;
-use nvgw_types::{MacAddr, PortId};
+use nvgw_config::{Config, Rss};
+use nvgw_types::{MacAddr, PortId, WorkerId};
 
 use super::capture::{Frame, Writer};
 use super::changes::{Answer, Scheduled};
@@ -17,7 +17,7 @@ use crate::app::datapath;
 use crate::app::refusals::Refusals;
 use crate::app::translation::{Sizes, translators};
 use crate::control::{Beginning, Control, Egress, Nanos, PortHardware, table_limits};
-use crate::datapath::{Handed, Outputs, Pipeline, QsbrGrace, QsbrReaders};
+use crate::datapath::{Batch, Handed, Outputs, Pipeline, Plan, QsbrGrace, QsbrReaders, Spreader};
 use crate::nat_log::ReplayLog;
 use crate::packet::ipv4::Ipv4;
 use crate::tables::exchange::{Millis, NatEvent, NatOrder};
@@ -38,6 +38,8 @@ pub(super) struct Engine {
     wires: Wires,
     /// The longest frame that a port takes, by port: its MTU, Ethernet header and one tag.
     longest: Vec<usize>,
+    /// Whether software spreads what a port receives, by port; else a device does.
+    software: Vec<bool>,
     burst: Burst,
     out: Outputs,
     /// Packets that workers have handed over, oldest first.
@@ -66,6 +68,7 @@ fn nanos(time: Millis) -> Nanos {
 /// A worker that shares the one thread.
 struct VirtualWorker {
     pipeline: Pipeline,
+    spreader: Spreader,
     readers: QsbrReaders,
     counters: Arc<Counters>,
     nat: Arc<NatCounters>,
@@ -134,9 +137,14 @@ impl Engine {
             sessions: config.system.limits.nat_sessions,
             seed: SEED,
         };
+        let software: Vec<_> = config.ports.iter().map(|port| port.rss == Rss::Software).collect();
+        let spreads = |worker| software.iter().skip(worker).step_by(sizes.workers).any(|software| *software);
+        let receivers: Vec<_> = (0..sizes.workers).map(spreads).collect();
+        let plan = Plan { division: sizes.division(), seed: SEED };
         for (number, (translator, nat)) in translators(sizes, &pool)?.into_iter().enumerate() {
             let counters = Arc::new(Counters::new(ports, limits.vrfs));
             workers.push(VirtualWorker {
+                spreader: Spreader::new(table_readers.clone(), plan, WorkerId(number as u16), &receivers),
                 pipeline: Pipeline::new(table_readers.clone(), Arc::clone(&counters), options, translator)
                     .with_reassembly(datapath::reassembly(&config, eal)?),
                 readers: QsbrReaders::new(qsbr.register(number as u32)?),
@@ -152,6 +160,7 @@ impl Engine {
             pool,
             wires: Wires { writers, now: Nanos(0), sent: vec![(0, 0); ports], failed: None },
             longest,
+            software,
             burst: Burst::new(),
             out: Outputs::new(&limits),
             handed: VecDeque::new(),
@@ -275,11 +284,14 @@ impl Engine {
         self.control.nat_swept(wanted, blocks);
     }
 
-    /// The worker whose queue a NIC would choose: by addresses and what follows them, the same for all packets of a
-    /// flow; fragments have only addresses in common.
+    /// The worker whose queue a device would choose: by addresses and what follows them, the same for all packets of a
+    /// flow; fragments have only addresses in common. Where software spreads them, the device has one queue.
     fn worker_of(&self, frame: &Frame) -> usize {
         if self.workers.len() == 1 {
             return 0;
+        }
+        if self.software[frame.port.index()] {
+            return frame.port.index() % self.workers.len();
         }
         let tagged = usize::from(frame.bytes.get(12..14) == Some(&[0x81, 0x00])) * 4;
         let addresses = frame.bytes.get(26 + tagged..42 + tagged).unwrap_or_default();
@@ -305,6 +317,30 @@ impl Engine {
                 return Err(Error::OutOfBuffers);
             }
         }
+        let others = if self.software[port.index()] { self.spread(port, worker) } else { Vec::new() };
+        self.process(port, worker);
+        for (other, frames) in others {
+            // There is room for a part of a burst.
+            frames.into_iter().for_each(|frame| drop(self.burst.push(frame.mbuf)));
+            self.process(port, other.index());
+        }
+        // What the packets brought about right now, such as an answer's held packets, is due now.
+        self.let_pass(self.now);
+        Ok(())
+    }
+
+    /// Leaves of the burst what is the worker's own; the rest is returned, by worker.
+    fn spread(&mut self, port: PortId, worker: usize) -> Vec<(WorkerId, Batch)> {
+        let mut own = Burst::new();
+        let VirtualWorker { spreader, readers, .. } = &mut self.workers[worker];
+        spreader.spread(&readers.section(), (port, 0), &mut self.burst, &mut own);
+        readers.rest();
+        self.burst = own;
+        spreader.away().map(|(other, batch)| (other, mem::take(batch))).collect()
+    }
+
+    /// Takes the burst through a worker's stages, and what it hands over through others'.
+    fn process(&mut self, port: PortId, worker: usize) {
         let now = millis(self.now);
         let VirtualWorker { pipeline, readers, .. } = &mut self.workers[worker];
         pipeline.process(&readers.section(), now, port, &mut self.burst, &mut self.out);
@@ -319,9 +355,6 @@ impl Engine {
             readers.rest();
             self.deliver(worker);
         }
-        // What the packets brought about right now, such as an answer's held packets, is due now.
-        self.let_pass(self.now);
-        Ok(())
     }
 
     /// Gives everybody what a worker's burst became.

@@ -136,7 +136,10 @@ fn buffers(config: &Config) -> Result<(Eal, Mempool), Error> {
         ..EalOptions::default()
     })?;
     let data_room = mtu + 64;
-    let pool =
-        Mempool::new(&eal, "replay", &MempoolOptions { mbufs: BUFFERS, cache: 0, data_room, socket: None })?;
+    let pool = Mempool::new(
+        &eal,
+        "replay",
+        &MempoolOptions { mbufs: BUFFERS, cache: 0, data_room, ..MempoolOptions::default() },
+    )?;
     Ok((eal, pool))
 }

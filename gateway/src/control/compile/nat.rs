@@ -160,8 +160,8 @@ fn policy(vrf: VrfId, external: VrfId, nat: &TenantNat) -> NatPolicy {
     }
 }
 
-/// What all translation has in common.
-pub(super) fn settings(nat: &Nat) -> Settings {
+/// What all translation has in common. `has_sessions`: some tenant has pools.
+pub(super) fn settings(nat: &Nat, has_sessions: bool) -> Settings {
     let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
     let times = &nat.timeouts;
     let table = NatSettings {
@@ -174,6 +174,7 @@ pub(super) fn settings(nat: &Nat) -> Settings {
         quarantine: milliseconds(times.port_quarantine),
         reject_unsolicited: nat.unsolicited_syn == UnsolicitedSyn::Reject,
         log_sessions: nat.log.sessions,
+        has_sessions,
     };
     Settings { table, removed: nat.removed_addresses }
 }

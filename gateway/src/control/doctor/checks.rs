@@ -233,7 +233,7 @@ impl<G: Grace> Control<G> {
                  end at one worker",
                 port.rx_queues
             ),
-            cure: "use a NIC and driver with RSS on the inner headers of NVGRE, or count on more hosts"
+            cure: "set the port's rss to software, or use a NIC and driver with RSS on the inner headers of NVGRE"
                 .to_owned(),
         });
         findings.check("inner-hash", "ports", faults, || {

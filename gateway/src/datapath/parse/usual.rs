@@ -1,21 +1,22 @@
-//! The shapes that nearly every frame has, read a word at a time: IPv4 without options on an external network, and
-//! NVGRE over IPv4 around IPv4, whole and without options, on the provider network.
+//! The shapes that nearly every frame has, read a word at a time: IP without options or extension headers on an external
+//! network, and NVGRE around it, whole, over the like on the provider network.
 //!
 //! Here is only said what such a frame looks like. Whatever looks different, be it rare or wrong, is left to
-//! [`Parser::way`], which reads any frame and knows what is wrong with it. A frame of the usual shape is read the same by
-//! both, which a test holds against each other.
+//! [`Parser::way`], which reads any frame and knows what is wrong with it. A frame of a usual shape is read the same by
+//! both: the first of a burst is always left to it, and tests hold bursts against the same frames one by one.
 
-use nvgw_types::Vsid;
+use nvgw_types::{Family, Vsid};
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::Parser;
 use super::nvgre::decapsulated;
-use crate::datapath::lane::{Kind, Origin};
+use crate::datapath::lane::{Kind, Origin, Packet};
 use crate::packet::checksum::words_are_right;
 use crate::packet::ethernet::{self, Ethernet};
 use crate::packet::gre::{self, Gre};
 use crate::packet::ipv4;
+use crate::packet::ipv6::{self, Ipv6};
 use crate::tables::ReadSection;
 use crate::tables::entries::{InterfaceKind, ipv4_mapped};
 
@@ -23,8 +24,6 @@ use crate::tables::entries::{InterfaceKind, ipv4_mapped};
 const SHAPE: u64 = 0xff3f_0000_0000_00ff;
 /// Version 4, five words of header, no fragment.
 const WHOLE: u64 = 0x45;
-/// What comes before the inner IPv4 header in a provider packet.
-const OVERHEAD: usize = size_of::<Outer>();
 
 /// How a frame begins.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
@@ -43,25 +42,16 @@ struct Words {
     third: U32,
 }
 
-/// What a provider packet has before its inner IPv4 header.
+/// What a provider packet has between its IP header and the inner one.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
-struct Outer {
-    ip: Words,
+struct Tunnel {
     gre: Gre,
     ethernet: Ethernet,
 }
 
-/// A provider packet, up to the end of its inner IPv4 header.
-#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct Nvgre {
-    outer: Outer,
-    inner: Words,
-}
-
 const _: () = assert!(size_of::<Words>() == ipv4::HEADER);
-const _: () = assert!(OVERHEAD == ipv4::HEADER + gre::HEADER + ethernet::HEADER);
+const _: () = assert!(size_of::<Tunnel>() == gre::HEADER + ethernet::HEADER);
 
 /// An IPv4 header without options, in registers.
 #[derive(Clone, Copy)]
@@ -128,87 +118,191 @@ impl Header {
     }
 }
 
+/// What an outer header says that is for us and has a usual shape.
+struct Outside<'b> {
+    source: u128,
+    tos: u8,
+    /// Bytes of the packet behind the header.
+    length: usize,
+    /// Where these begin, in bytes from the start of the frame.
+    at: usize,
+    /// As many of them as are in the first segment, padding included.
+    bytes: &'b [u8],
+}
+
 impl<S: ReadSection> Parser<'_, '_, S> {
-    /// Reads a frame of one of the usual shapes on the interface that the frame before came by, and says where its
-    /// packet is from. `data` is its first segment, `length` the whole frame's length. `None`, and nothing is noted,
-    /// where it has another shape, or is wrong.
+    /// Reads a frame of one of the usual shapes on the interface that the frame before came by, and says of which family
+    /// its packet is and where from. `data` is its first segment, `length` the whole frame's length. `None`, and nothing
+    /// is noted, where it has another shape, or is wrong.
     #[inline(always)]
-    pub(super) fn usual(&mut self, data: &[u8], length: usize, place: u8) -> Option<Origin> {
+    pub(super) fn usual(&mut self, data: &[u8], length: usize, place: u8) -> Option<(Family, Origin)> {
         let (frame, _) = Frame::ref_from_prefix(data).ok()?;
-        let (vlan, l3) = match frame.ethernet.ethertype() {
-            ethernet::IPV4 => (0, ethernet::HEADER),
-            ethernet::VLAN if frame.tag.ethertype() == ethernet::IPV4 => {
-                (frame.tag.vlan(), size_of::<Frame>())
-            }
-            _ => return None,
+        let (vlan, l3, ethertype) = match frame.ethernet.ethertype() {
+            ethernet::VLAN => (frame.tag.vlan(), size_of::<Frame>(), frame.tag.ethertype()),
+            ethertype => (0, ethernet::HEADER, ethertype),
         };
         let interface = self.of?;
         if vlan != self.vlan || frame.ethernet.destination() != interface.mac {
             return None;
         }
-        let packet = data.get(l3..)?;
-        match interface.kind {
-            InterfaceKind::Provider => {
-                let (packet, _) = Nvgre::ref_from_prefix(packet).ok()?;
-                self.usual_nvgre(packet, l3, length, place)
+        let (bytes, length) = (data.get(l3..)?, length - l3);
+        match (ethertype, interface.kind) {
+            (ethernet::IPV4, InterfaceKind::Provider) => {
+                let outer = self.outer_ipv4(bytes, l3, length)?;
+                self.nvgre_around(outer, place)
             }
-            InterfaceKind::External(vrf) => {
-                let ip = Header::from(*Words::ref_from_prefix(packet).ok()?.0);
-                let total = usize::from(ip.length());
-                if !ip.is_plain()
-                    || !ip.is_right()
-                    || ipv4::is_multicast_or_reserved(ip.destination())
-                    || total < ipv4::HEADER
-                    || l3 + total > length
-                {
-                    return None;
-                }
-                let noted = &mut self.ipv4[place];
-                noted.came_from_outside(vrf, self.interface, l3);
-                noted.source = ip.source();
-                noted.destination = ip.destination();
-                noted.length = ip.length();
-                noted.tos = ip.tos();
-                noted.ttl = ip.ttl();
-                Some(Origin::Outside)
+            (ethernet::IPV6, InterfaceKind::Provider) => {
+                let outer = self.outer_ipv6(bytes, l3, length)?;
+                self.nvgre_around(outer, place)
             }
+            (ethernet::IPV4, InterfaceKind::External(vrf)) => {
+                let ip = usual_ipv4(bytes, length)?;
+                let packet = &mut self.ipv4[place];
+                packet.came_from_outside(vrf, self.interface, l3);
+                ip.note(packet, ip.tos());
+                Some((Family::V4, Origin::Outside))
+            }
+            (ethernet::IPV6, InterfaceKind::External(vrf)) => {
+                let ip = usual_ipv6(bytes, length)?;
+                let packet = &mut self.ipv6[place];
+                packet.came_from_outside(vrf, self.interface, l3);
+                note_ipv6(ip, packet, ip.traffic_class());
+                Some((Family::V6, Origin::Outside))
+            }
+            _ => None,
         }
     }
 
     #[inline(always)]
-    fn usual_nvgre(&mut self, packet: &Nvgre, l3: usize, length: usize, place: u8) -> Option<Origin> {
-        let Outer { ip, gre, ethernet } = &packet.outer;
-        let (outer, inner) = (Header::from(*ip), Header::from(packet.inner));
-        let (total, inner_total) = (usize::from(outer.length()), usize::from(inner.length()));
-        let vsid = gre.vsid();
-        if !outer.is_whole()
-            || outer.protocol() != ipv4::GRE
-            || u64::from(outer.destination()) != self.ours_ipv4
-            || !gre.is_nvgre()
-            || ethernet.ethertype() != ethernet::IPV4
-            || !inner.is_plain()
-            || !outer.is_right()
-            || !inner.is_right()
-            || ipv4::is_multicast_or_reserved(inner.destination())
-            || inner_total < ipv4::HEADER
-            || OVERHEAD + inner_total > total
-            || l3 + total > length
-            || vsid.get().wrapping_sub(self.first_vsid) >= Vsid::VENDOR.get() - self.first_vsid
+    fn outer_ipv4<'b>(&self, bytes: &'b [u8], l3: usize, length: usize) -> Option<Outside<'b>> {
+        let (words, bytes) = Words::ref_from_prefix(bytes).ok()?;
+        let ip = Header::from(*words);
+        let total = usize::from(ip.length());
+        if !ip.is_whole()
+            || ip.protocol() != ipv4::GRE
+            || u64::from(ip.destination()) != self.ours_ipv4
+            || !ip.is_right()
+            || total > length
         {
             return None;
         }
-        let tos = decapsulated(inner.tos(), outer.tos()).ok()?;
-        self.ipv4.came_from(place, ipv4_mapped(outer.source()));
-        let noted = &mut self.ipv4[place];
-        noted.came_from_tenant(vsid, self.interface, l3 + OVERHEAD);
-        noted.source_mac = ethernet.source();
-        noted.destination_mac = ethernet.destination();
-        noted.source = inner.source();
-        noted.destination = inner.destination();
-        noted.length = inner.length();
-        noted.tos = tos;
-        noted.ttl = inner.ttl();
-        noted.kind = Kind::Routed;
-        Some(Origin::Tenant)
+        Some(Outside {
+            source: ipv4_mapped(ip.source()),
+            tos: ip.tos(),
+            length: total.checked_sub(ipv4::HEADER)?,
+            at: l3 + ipv4::HEADER,
+            bytes,
+        })
     }
+
+    #[inline(always)]
+    fn outer_ipv6<'b>(&self, bytes: &'b [u8], l3: usize, length: usize) -> Option<Outside<'b>> {
+        let ip = Ipv6::checked(bytes, length)?;
+        let (source, destination) = (ip.source(), ip.destination());
+        // What is known to be ours is a number of either family, or none.
+        if ip.next_header() != ipv4::GRE
+            || destination != self.ours
+            || !ipv6::may_receive(destination)
+            || !ipv6::may_send(source)
+        {
+            return None;
+        }
+        Some(Outside {
+            source,
+            tos: ip.traffic_class(),
+            length: ip.total_length() - ipv6::HEADER,
+            at: l3 + ipv6::HEADER,
+            bytes: bytes.get(ipv6::HEADER..)?,
+        })
+    }
+
+    /// Reads GRE, inner Ethernet and inner IP.
+    #[inline(always)]
+    fn nvgre_around(&mut self, outer: Outside<'_>, place: u8) -> Option<(Family, Origin)> {
+        let (Tunnel { gre, ethernet }, bytes) = Tunnel::ref_from_prefix(outer.bytes).ok()?;
+        let length = outer.length.checked_sub(size_of::<Tunnel>())?;
+        let l3 = outer.at + size_of::<Tunnel>();
+        let vsid = gre.vsid();
+        if !gre.is_nvgre() || vsid.get().wrapping_sub(self.first_vsid) >= Vsid::VENDOR.get() - self.first_vsid
+        {
+            return None;
+        }
+        match ethernet.ethertype() {
+            ethernet::IPV4 => {
+                let ip = usual_ipv4(bytes, length)?;
+                let tos = decapsulated(ip.tos(), outer.tos).ok()?;
+                self.ipv4.came_from(place, outer.source);
+                let packet = &mut self.ipv4[place];
+                packet.came_from_tenant(vsid, self.interface, l3);
+                note_stations(ethernet, packet);
+                ip.note(packet, tos);
+                Some((Family::V4, Origin::Tenant))
+            }
+            ethernet::IPV6 => {
+                let ip = usual_ipv6(bytes, length)?;
+                let tos = decapsulated(ip.traffic_class(), outer.tos).ok()?;
+                self.ipv6.came_from(place, outer.source);
+                let packet = &mut self.ipv6[place];
+                packet.came_from_tenant(vsid, self.interface, l3);
+                note_stations(ethernet, packet);
+                note_ipv6(ip, packet, tos);
+                Some((Family::V6, Origin::Tenant))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A packet to be routed, in so many bytes.
+#[inline(always)]
+fn usual_ipv4(bytes: &[u8], length: usize) -> Option<Header> {
+    let ip = Header::from(*Words::ref_from_prefix(bytes).ok()?.0);
+    let total = usize::from(ip.length());
+    let usual = ip.is_plain()
+        && ip.is_right()
+        && !ipv4::is_multicast_or_reserved(ip.destination())
+        && total >= ipv4::HEADER
+        && total <= length;
+    usual.then_some(ip)
+}
+
+/// A packet to be routed, in so many bytes. ICMP is left to those who know whether it is about neighbours, extension
+/// headers to those who walk them.
+#[inline(always)]
+fn usual_ipv6(bytes: &[u8], length: usize) -> Option<&Ipv6> {
+    let ip = Ipv6::checked(bytes, length)?;
+    let (source, destination) = (ip.source(), ip.destination());
+    let usual = ip.next_header() != ipv6::ICMP
+        && ipv6::may_send(source)
+        && ipv6::may_receive(destination)
+        && !ipv6::is_link_local(destination);
+    usual.then_some(ip)
+}
+
+impl Header {
+    #[inline(always)]
+    fn note(self, packet: &mut Packet, tos: u8) {
+        packet.source = self.source();
+        packet.destination = self.destination();
+        packet.length = self.length();
+        packet.tos = tos;
+        packet.ttl = self.ttl();
+        packet.kind = Kind::Routed;
+    }
+}
+
+#[inline(always)]
+fn note_ipv6(ip: &Ipv6, packet: &mut Packet<u128>, tos: u8) {
+    packet.source = ip.source();
+    packet.destination = ip.destination();
+    packet.length = ip.total_length().min(usize::from(u16::MAX)) as u16;
+    packet.tos = tos;
+    packet.ttl = ip.hop_limit;
+    packet.kind = Kind::Routed;
+}
+
+#[inline(always)]
+fn note_stations<A>(ethernet: &Ethernet, packet: &mut Packet<A>) {
+    packet.source_mac = ethernet.source();
+    packet.destination_mac = ethernet.destination();
 }

@@ -251,7 +251,8 @@ impl<S: ReadSection> Translation<'_, '_, S> {
             Some(sender) if packets[place].around => Kind::Around { port: self.port, sender, fragment },
             _ => Kind::Frame { port: self.port, fragment },
         };
-        Some(Handed { to, polled: out.polled, mbuf: burst.take(usize::from(place))?, kind })
+        let from = self.translator.worker;
+        Some(Handed { from, to, polled: out.polled, mbuf: burst.take(usize::from(place))?, kind })
     }
 }
 

@@ -299,6 +299,8 @@ pub struct NatSettings {
     pub reject_unsolicited: bool,
     /// Whether every session is logged, not only port blocks.
     pub log_sessions: bool,
+    /// Whether some tenant has pools: only then there are sessions, which belong to one worker each.
+    pub has_sessions: bool,
 }
 
 impl Default for NatSettings {
@@ -313,6 +315,7 @@ impl Default for NatSettings {
             quarantine: 120_000,
             reject_unsolicited: true,
             log_sessions: false,
+            has_sessions: false,
         }
     }
 }

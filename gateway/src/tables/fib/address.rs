@@ -3,10 +3,17 @@ use std::fmt::Debug;
 /// Bits of an address that one node stands for.
 pub(super) const STRIDE: u8 = 4;
 
+/// Words that hold an address of either family.
+pub(super) const WORDS: usize = 4;
+
 /// An address of a family, as a number whose highest bit is the first: `u32` for IPv4, `u128` for IPv6.
 pub trait Address: Copy + Ord + Debug + Default + Send + Sync + 'static {
     /// Its length in bits.
     const BITS: u8;
+
+    /// Whether tries skip runs of bits in which prefixes do not part. It pays where addresses are long: a lookup looks at
+    /// one more bit of each entry.
+    const SKIPS: bool;
 
     /// The first 32 bits.
     fn top(self) -> u32;
@@ -20,12 +27,23 @@ pub trait Address: Copy + Ord + Debug + Default + Send + Sync + 'static {
 
     /// How many bits two addresses have in common, from the first.
     fn common_bits(self, other: Self) -> u8;
+
+    /// The address with four bits, which are zero, from bit `bit` on set to those of `digit`.
+    #[must_use]
+    fn with_digit(self, bit: u8, digit: usize) -> Self;
+
+    /// The address as words, the first bits first.
+    fn words(self) -> [u32; WORDS];
+
+    /// The address that such words make.
+    fn of_words(words: [u32; WORDS]) -> Self;
 }
 
 macro_rules! address {
-    ($number:ty) => {
+    ($number:ty, skips: $skips:literal) => {
         impl Address for $number {
             const BITS: u8 = <$number>::BITS as u8;
+            const SKIPS: bool = $skips;
 
             #[inline(always)]
             fn top(self) -> u32 {
@@ -44,15 +62,33 @@ macro_rules! address {
                 self & <$number>::MAX.checked_shl(u32::from(cleared)).unwrap_or(0)
             }
 
+            #[inline(always)]
             fn common_bits(self, other: Self) -> u8 {
                 (self ^ other).leading_zeros() as u8
+            }
+
+            fn with_digit(self, bit: u8, digit: usize) -> Self {
+                self | (digit as Self) << (<Self as Address>::BITS - STRIDE - bit)
+            }
+
+            #[inline(always)]
+            fn words(self) -> [u32; WORDS] {
+                let number = self as u128;
+                [96, 64, 32, 0].map(|shift| (number >> shift) as u32)
+            }
+
+            #[inline(always)]
+            fn of_words([a, b, c, d]: [u32; WORDS]) -> Self {
+                let high = u64::from(a) << 32 | u64::from(b);
+                let low = u64::from(c) << 32 | u64::from(d);
+                (u128::from(high) << 64 | u128::from(low)) as Self
             }
         }
     };
 }
 
-address!(u32);
-address!(u128);
+address!(u32, skips: false);
+address!(u128, skips: true);
 
 #[cfg(test)]
 mod tests {

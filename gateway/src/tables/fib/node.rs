@@ -1,14 +1,14 @@
 //! Entries and nodes: what readers walk, and what the writer alone knows about it.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use zerocopy::FromZeros;
 
-use super::address::STRIDE;
+use super::address::{Address, STRIDE};
 use crate::tables::arena::{HugeArc, HugeBox, OutOfMemory};
 use crate::tables::grace::Grace;
 use crate::tables::pool::{IndexPool, ReadersStalled, slack};
+use crate::tables::sync::{AtomicU32, Ordering};
 
 /// Entries of a node.
 pub(super) const FANOUT: usize = 1 << STRIDE;
@@ -26,21 +26,74 @@ pub(super) struct Node(pub(super) [AtomicU32; FANOUT]);
 
 const _: () = assert!(size_of::<Node>() == 64);
 
-/// An entry: 0 for no route, a value of 31 bits, or the number of a node with the highest bit set.
+/// A node that is read as a run of bits that lookups skip, since all prefixes behind agree in them: words of the address
+/// that has them, the bit behind the last of them, what is said for addresses without them, and the node for those with
+/// them. But for what is said without, it never changes.
+mod skip {
+    use super::super::address::WORDS;
+
+    pub(super) const END: usize = WORDS;
+    pub(super) const OTHER: usize = WORDS + 1;
+    pub(super) const NODE: usize = WORDS + 2;
+}
+
+impl Node {
+    /// The next entry of a lookup that comes upon this node, a run of bits to be skipped, and the first bit that a node
+    /// behind the entry stands for.
+    #[inline(always)]
+    pub(super) fn pass<A: Address>(&self, address: A) -> (Entry, u8) {
+        // What the entry that led here was stored after.
+        let word = |at: usize| self.0[at].load(Ordering::Relaxed);
+        let common = A::of_words([word(0), word(1), word(2), word(3)]);
+        let end = word(skip::END) as u8;
+        if address.common_bits(common) >= end {
+            (Entry(word(skip::NODE)), end)
+        } else {
+            (Entry(self.0[skip::OTHER].load(Ordering::Acquire)), end)
+        }
+    }
+}
+
+/// A run of bits that lookups skip, as the writer knows it.
+#[derive(Clone, Copy)]
+pub(super) struct Skip<A> {
+    /// An address that has the bits.
+    pub(super) common: A,
+    /// The bit behind the last of them, a multiple of four.
+    pub(super) end: u8,
+    /// The answer for addresses that do not have them.
+    pub(super) other: Leaf,
+    /// The node for those that do.
+    pub(super) node: u32,
+}
+
+/// An entry: 0 for no route, a value of 31 bits, or the number of a node with the highest bit set, and the next one for a
+/// run of bits to be skipped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry(pub(super) u32);
 
 impl Entry {
     const NODE: u32 = 1 << 31;
+    const SKIP: u32 = 1 << 30;
 
     pub(super) const fn to_node(node: u32) -> Self {
         Self(Self::NODE | node)
     }
 
+    const fn to_skip(node: u32) -> Self {
+        Self(Self::NODE | Self::SKIP | node)
+    }
+
     /// The node it leads to, if it does not end the lookup.
     #[inline(always)]
     pub(super) const fn node(self) -> Option<u32> {
-        if self.0 & Self::NODE == 0 { None } else { Some(self.0 & !Self::NODE) }
+        if self.0 & Self::NODE == 0 { None } else { Some(self.0 & !(Self::NODE | Self::SKIP)) }
+    }
+
+    /// Whether the node that it leads to is a run of bits.
+    #[inline(always)]
+    pub(super) const fn is_skip(self) -> bool {
+        self.0 & Self::SKIP != 0
     }
 }
 
@@ -67,6 +120,8 @@ pub(super) struct Table<'t> {
 pub(super) enum Says {
     /// Ask that node.
     Node(u32),
+    /// That node is a run of bits to be skipped.
+    Skip(u32),
     /// This is the answer.
     Leaf(Leaf),
 }
@@ -79,6 +134,7 @@ impl<'t> Table<'t> {
     pub(super) fn get(self, slot: usize) -> Says {
         let entry = Entry(self.entries[slot].load(Ordering::Relaxed));
         match entry.node() {
+            Some(node) if entry.is_skip() => Says::Skip(node),
             Some(node) => Says::Node(node),
             None => Says::Leaf(Leaf { value: entry.0, length: self.lengths[slot].get() }),
         }
@@ -90,7 +146,15 @@ impl<'t> Table<'t> {
     }
 
     pub(super) fn set_node(self, slot: usize, node: u32) {
-        self.entries[slot].store(Entry::to_node(node).0, Ordering::Release);
+        self.set_entry(slot, Entry::to_node(node));
+    }
+
+    pub(super) fn set_skip(self, slot: usize, node: u32) {
+        self.set_entry(slot, Entry::to_skip(node));
+    }
+
+    fn set_entry(self, slot: usize, entry: Entry) {
+        self.entries[slot].store(entry.0, Ordering::Release);
         self.lengths[slot].set(LEADS_ON);
     }
 
@@ -106,7 +170,23 @@ impl<'t> Table<'t> {
         }
         match self.get(0) {
             Says::Leaf(leaf) => Some(leaf),
-            Says::Node(_) => None,
+            Says::Node(_) | Says::Skip(_) => None,
+        }
+    }
+
+    /// The one entry that leads on, if all others say the same, of a prefix of no more than `base` bits; and what they
+    /// say.
+    pub(super) fn only_way(self, base: u8) -> Option<(usize, Leaf)> {
+        let mut ways = (0..self.lengths.len()).filter(|&slot| self.lengths[slot].get() == LEADS_ON);
+        let way = ways.next()?;
+        if ways.next().is_some()
+            || self.lengths.iter().enumerate().any(|(slot, length)| slot != way && length.get() > base)
+        {
+            return None;
+        }
+        match self.get(usize::from(way == 0)) {
+            Says::Leaf(leaf) => Some((way, leaf)),
+            Says::Node(_) | Says::Skip(_) => None,
         }
     }
 
@@ -161,6 +241,37 @@ impl Nodes {
         node
     }
 
+    /// A run of bits to be skipped, from the nodes that are reserved.
+    pub(super) fn create_skip<A: Address>(&mut self, skip: Skip<A>) -> u32 {
+        let node = self.pool.take().expect("nodes are reserved before a change begins");
+        let words = &self.nodes[node as usize].0;
+        let set = |at: usize, value: u32| words[at].store(value, Ordering::Relaxed);
+        for (at, word) in skip.common.masked(skip.end).words().into_iter().enumerate() {
+            set(at, word);
+        }
+        set(skip::END, skip.end.into());
+        set(skip::NODE, Entry::to_node(skip.node).0);
+        self.set_other(node, skip.other);
+        node
+    }
+
+    /// Changes what a run of bits says for addresses that do not have them.
+    pub(super) fn set_other(&self, skip: u32, leaf: Leaf) {
+        self.table(skip).set_leaf(skip::OTHER, leaf);
+    }
+
+    /// What a run of bits says.
+    pub(super) fn skip<A: Address>(&self, skip: u32) -> Skip<A> {
+        let words = &self.nodes[skip as usize].0;
+        let get = |at: usize| words[at].load(Ordering::Relaxed);
+        Skip {
+            common: A::of_words([get(0), get(1), get(2), get(3)]),
+            end: get(skip::END) as u8,
+            other: Leaf { value: get(skip::OTHER), length: self.lengths[skip as usize][skip::OTHER].get() },
+            node: Entry(get(skip::NODE)).node().unwrap_or(EMPTY_NODE),
+        }
+    }
+
     /// Gives up a node that nothing leads to any more.
     pub(super) fn retire(&mut self, node: u32, grace: &impl Grace) {
         self.pool.retire(node, grace);
@@ -169,11 +280,22 @@ impl Nodes {
     /// Gives up a node that nothing leads to any more, and all below.
     pub(super) fn retire_tree(&mut self, node: u32, grace: &impl Grace) {
         for slot in 0..FANOUT {
-            if let Says::Node(child) = self.table(node).get(slot) {
-                self.retire_tree(child, grace);
-            }
+            self.retire_behind(self.table(node).get(slot), grace);
         }
         self.retire(node, grace);
+    }
+
+    /// Gives up all that an entry led to, which says something else now.
+    pub(super) fn retire_behind(&mut self, said: Says, grace: &impl Grace) {
+        match said {
+            Says::Node(node) => self.retire_tree(node, grace),
+            Says::Skip(skip) => {
+                // The node is the same for addresses of either family.
+                self.retire_tree(self.skip::<u128>(skip).node, grace);
+                self.retire(skip, grace);
+            }
+            Says::Leaf(_) => {}
+        }
     }
 
     pub(super) fn reclaim(&mut self, grace: &impl Grace) {

@@ -1,5 +1,3 @@
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use nvgw_types::VrfId;
 
 use super::address::{Address, STRIDE};
@@ -8,6 +6,7 @@ use super::node::{Entry, Node};
 use super::root::{Root, Vrf};
 use crate::tables::arena::HugeArc;
 use crate::tables::prefetch;
+use crate::tables::sync::{AtomicU32, Ordering};
 
 /// A worker's view of all routing tables.
 ///
@@ -60,6 +59,10 @@ impl<A: Address> RoutesReader<A> {
         while let Some(node) = entry.node()
             && bit < A::BITS
         {
+            if A::SKIPS && entry.is_skip() {
+                (entry, bit) = self.node(node).pass(address);
+                continue;
+            }
             entry = Entry(self.entry(node, address, bit).load(Ordering::Acquire));
             bit += STRIDE;
         }
@@ -101,7 +104,13 @@ impl<A: Address> RoutesReader<A> {
         let Some(next) = cursor.next else {
             return false;
         };
-        let entry = Entry(next.load(Ordering::Acquire));
+        let mut entry = Entry(next.load(Ordering::Acquire));
+        if A::SKIPS
+            && entry.is_skip()
+            && let Some(node) = entry.node()
+        {
+            (entry, cursor.bit) = self.node(node).pass(cursor.address);
+        }
         if let Some(node) = entry.node()
             && cursor.bit < A::BITS
         {
@@ -138,8 +147,13 @@ impl<A: Address> RoutesReader<A> {
 
     #[inline(always)]
     fn entry(&self, node: u32, address: A, bit: u8) -> &AtomicU32 {
+        &self.node(node).0[address.digit(bit)]
+    }
+
+    #[inline(always)]
+    fn node(&self, node: u32) -> &Node {
         // SAFETY: roots and entries never lead to anything but a node of this array.
-        unsafe { &self.nodes.at(node as usize).0[address.digit(bit)] }
+        unsafe { self.nodes.at(node as usize) }
     }
 }
 

@@ -1,11 +1,10 @@
 //! Where the lookups of a routing table start.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
 use zerocopy::FromZeros;
 
 use super::address::{Address, STRIDE};
 use super::node::{EMPTY_NODE, MAX_NODES};
+use crate::tables::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// The deepest level that a tenant's root may be at: what three bits can say.
 pub(super) const MAX_LEVEL: u8 = (1 << LEVEL_BITS) - 1;

@@ -39,12 +39,12 @@ pub(super) fn insert<A: Address>(
     let new = RootWord::new(prefix.address.top().masked(level * STRIDE), level, node);
     if old == RootWord::EMPTY {
         // Complete before it is published: one store changes all answers.
-        tries.insert(at(new), prefix, leaf);
+        tries.insert(at(new), prefix, leaf, grace);
         vrf.set_word(new);
     } else {
         // It says what the old root says, and then the prefix changes.
         vrf.set_word(new);
-        tries.insert(at(new), prefix, leaf);
+        tries.insert(at(new), prefix, leaf, grace);
     }
     Ok(())
 }

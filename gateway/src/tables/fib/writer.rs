@@ -124,7 +124,7 @@ impl<A: Address> RoutesWriter<A> {
             let at = At::Array(array);
             let missing = self.tries.missing(at, prefix);
             self.tries.nodes.reserve(missing, grace)?;
-            self.tries.insert(at, prefix, leaf);
+            self.tries.insert(at, prefix, leaf, grace);
         } else {
             tenant::insert(&mut self.tries, record, prefix, leaf, grace)?;
         }

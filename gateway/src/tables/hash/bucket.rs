@@ -1,11 +1,11 @@
 use std::arch::x86_64::{
     _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_packs_epi16, _mm_set_epi64x, _mm_set1_epi16, _mm_setzero_si128,
 };
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use zerocopy::FromZeros;
 
 use crate::tables::slab::NONE;
+use crate::tables::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Entries that one bucket holds.
 pub(crate) const POSITIONS: usize = 8;

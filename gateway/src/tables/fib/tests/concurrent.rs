@@ -4,7 +4,7 @@ use nvgw_types::VrfId;
 
 use super::{EXTERNAL, TENANT, two_tables, value};
 use crate::tables::TableError;
-use crate::tables::fib::{RouteError, RoutesReader, RoutesWriter};
+use crate::tables::fib::{Address, RouteError, RoutesReader, RoutesWriter};
 use crate::tables::grace::{LocalGrace, LocalReader};
 use crate::tables::storm::{patiently, storm};
 
@@ -34,57 +34,89 @@ impl From<RouteError> for TableError {
     }
 }
 
+/// How addresses and lengths of the routes above become those of a family.
+#[derive(Clone, Copy)]
+struct Spread<A> {
+    address: fn(u32) -> A,
+    length: u8,
+}
+
+const IPV4: Spread<u32> = Spread { address: |bits| bits, length: 1 };
+
+/// Each bit is four, so that prefixes part far from each other.
+const IPV6: Spread<u128> =
+    Spread { address: |bits| (0..32).map(|at| u128::from(bits >> at & 1) << (4 * at)).sum(), length: 4 };
+
 #[test]
 fn a_covered_address_never_misses_in_a_tenant_table() {
-    never_misses(TENANT);
+    never_misses(TENANT, IPV4);
+}
+
+#[test]
+fn a_covered_address_never_misses_in_a_tenant_table_of_ipv6() {
+    never_misses(TENANT, IPV6);
 }
 
 #[test]
 #[cfg_attr(miri, ignore = "arrays of 16 million entries")]
 fn a_covered_address_never_misses_in_an_external_table() {
-    never_misses(EXTERNAL);
+    never_misses(EXTERNAL, IPV4);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "arrays of 16 million entries")]
+fn a_covered_address_never_misses_in_an_external_table_of_ipv6() {
+    never_misses(EXTERNAL, IPV6);
 }
 
 /// The value of a prefix is its length: an answer proves that it is of a prefix that covers the address.
-fn never_misses(vrf: VrfId) {
+fn never_misses<A: Address>(vrf: VrfId, spread: Spread<A>) {
     let grace = LocalGrace::new();
     let (mut writer, reader) = two_tables(16, &grace);
-    writer.insert(vrf, BASE.0, BASE.1, value(BASE.1.into()), &grace).expect("room");
+    let base = ((spread.address)(BASE.0), BASE.1 * spread.length);
+    writer.insert(vrf, base.0, base.1, value(BASE.1.into()), &grace).expect("room");
     storm(
         [grace.reader(), grace.reader()],
-        |local| read(&reader, vrf, local),
+        |local| read(&reader, vrf, local, spread),
         || {
             for round in 0..ROUNDS {
-                change(&mut writer, vrf, round, &grace);
+                change(&mut writer, vrf, round, &grace, spread);
             }
         },
     );
     for (address, length) in COVERING.into_iter().chain(ELSEWHERE).chain([BASE]) {
-        writer.remove(vrf, address, length, &grace);
+        writer.remove(vrf, (spread.address)(address), length * spread.length, &grace);
     }
     writer.reclaim(&grace);
     assert_eq!(writer.nodes_in_use(), 0);
 }
 
 /// Inserts and removes the routes in an order of each round's own.
-fn change(writer: &mut RoutesWriter<u32>, vrf: VrfId, round: u32, grace: &LocalGrace) {
+fn change<A: Address>(
+    writer: &mut RoutesWriter<A>,
+    vrf: VrfId,
+    round: u32,
+    grace: &LocalGrace,
+    spread: Spread<A>,
+) {
     let all: Vec<_> = COVERING.into_iter().chain(ELSEWHERE).collect();
     for step in 0..2 * all.len() {
         // Steps that have no common divisor with the number of routes reach all of them.
-        let (address, length) = all[(round as usize + step * [1, 3, 7, 9][round as usize % 4]) % all.len()];
+        let (bits, length) = all[(round as usize + step * [1, 3, 7, 9][round as usize % 4]) % all.len()];
+        let (address, length, number) =
+            ((spread.address)(bits), length * spread.length, value(length.into()));
         if writer.remove(vrf, address, length, grace).is_none() {
-            let number = value(length.into());
             patiently(|| writer.insert(vrf, address, length, number, grace)).expect("room");
         }
     }
 }
 
-fn read(reader: &RoutesReader<u32>, vrf: VrfId, local: &mut LocalReader) {
+fn read<A: Address>(reader: &RoutesReader<A>, vrf: VrfId, local: &mut LocalReader, spread: Spread<A>) {
     let section = local.section();
     let root = reader.root(vrf);
-    let beside = ADDRESS ^ 0x0002_0000;
-    let mut cursors = [reader.begin(root, ADDRESS), reader.begin(root, beside)];
-    let at_once = reader.lookup(vrf, ADDRESS);
+    let [address, beside] = [ADDRESS, ADDRESS ^ 0x0002_0000].map(spread.address);
+    let mut cursors = [reader.begin(root, address), reader.begin(root, beside)];
+    let at_once = reader.lookup(vrf, address);
     reader.finish(&mut cursors);
     drop(section);
 

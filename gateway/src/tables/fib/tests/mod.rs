@@ -2,6 +2,7 @@ mod capacity;
 mod concurrent;
 mod errors;
 mod model;
+mod storms;
 
 use std::num::NonZeroU32;
 

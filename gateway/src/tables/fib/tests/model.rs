@@ -22,7 +22,7 @@ enum Operation<A> {
 }
 
 /// Prefixes that nest, part and meet: few distinct bits, at the places where nodes and arrays end.
-fn prefix<A: Address>(spread: fn(u8) -> A, shortest: u8) -> impl Strategy<Value = (A, u8)> {
+pub(super) fn prefix<A: Address>(spread: fn(u8) -> A, shortest: u8) -> impl Strategy<Value = (A, u8)> {
     (any::<u8>(), shortest..=A::BITS).prop_map(move |(bits, length)| (spread(bits).masked(length), length))
 }
 
@@ -37,11 +37,11 @@ fn operation<A: Address>(spread: fn(u8) -> A, shortest: u8) -> impl Strategy<Val
 }
 
 /// One bit of eight at each of eight places of an IPv4 address.
-fn spread_v4(bits: u8) -> u32 {
+pub(super) fn spread_v4(bits: u8) -> u32 {
     [31, 29, 23, 16, 8, 7, 4, 0].iter().enumerate().map(|(i, at)| u32::from(bits >> i & 1) << at).sum()
 }
 
-fn spread_v6(bits: u8) -> u128 {
+pub(super) fn spread_v6(bits: u8) -> u128 {
     [127, 125, 103, 96, 95, 64, 63, 0].iter().enumerate().map(|(i, at)| u128::from(bits >> i & 1) << at).sum()
 }
 

@@ -6,8 +6,11 @@ import subprocess
 import tempfile
 
 POOL = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
-# Enough for all rungs but those of a million flows, and for these too: every frame stays in a packet buffer.
-PAGES, MANY_PAGES = 768, 2304
+
+
+def pages(memory_mb):
+    """How many are wanted beside so much memory for packet buffers: EAL has needs of its own."""
+    return memory_mb * 5 // 8 + 128
 
 
 def _mounted():
@@ -16,7 +19,7 @@ def _mounted():
 
 
 @contextlib.contextmanager
-def reserved(pages):
+def reserved(wanted):
     """Yields whether so many free pages of 2 MB are there, with hugetlbfs mounted somewhere."""
     count = POOL / "nr_hugepages"
     if not count.exists():
@@ -25,10 +28,10 @@ def reserved(pages):
     former = int(count.read_text())
     free = int((POOL / "free_hugepages").read_text())
     with contextlib.ExitStack() as undo:
-        if free < pages:
+        if free < wanted:
             undo.callback(count.write_text, str(former))
-            count.write_text(str(former + pages - free))
-        enough = int((POOL / "free_hugepages").read_text()) >= pages
+            count.write_text(str(former + wanted - free))
+        enough = int((POOL / "free_hugepages").read_text()) >= wanted
         if enough and not _mounted():
             directory = tempfile.mkdtemp(prefix="nvgw-hugepages-")
             undo.callback(pathlib.Path(directory).rmdir)

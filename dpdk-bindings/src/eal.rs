@@ -7,7 +7,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::iter;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use crate::error::{Errno, Error, Result};
 use crate::mempool::flush_caches;
@@ -89,6 +89,9 @@ impl Default for EalOptions {
 
 /// Set by the first attempt: EAL cannot be started again after a failure either.
 static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// EAL's command line, kept where leak checkers find it.
+static COMMAND_LINE: AtomicPtr<*mut c_char> = AtomicPtr::new(std::ptr::null_mut());
 
 #[derive(Debug)]
 struct Inner {
@@ -234,6 +237,7 @@ fn start(arguments: Vec<CString>) -> std::result::Result<(), Errno> {
     let mut pointers: Vec<*mut c_char> = arguments.into_iter().map(CString::into_raw).collect();
     pointers.push(std::ptr::null_mut());
     let pointers = Vec::leak(pointers);
+    COMMAND_LINE.store(pointers.as_mut_ptr(), Ordering::Relaxed);
     let count = i32::try_from(pointers.len() - 1).map_err(|_| Errno(libc::E2BIG))?;
     // SAFETY: a NULL-terminated vector of NUL-terminated texts, all of them writable and alive
     // until the process ends; the caller made sure that this happens once.

@@ -8,6 +8,7 @@ mod wire;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 
 use gateway::telemetry::DropReason;
 use harness::{Gateway, Output, PORTS, Worker};
@@ -87,24 +88,27 @@ neighbors:
   - { network: internet, address: 198.18.0.1, mac: 02:00:00:00:30:01 }
 ";
 
-const VM: u32 = u32::from_be_bytes([10, 0, 1, 5]);
-const PUBLIC_VM: u32 = u32::from_be_bytes([203, 0, 113, 5]);
-const GATEWAY: u32 = u32::from_be_bytes([10, 0, 1, 1]);
-const WEB: u32 = u32::from_be_bytes([8, 8, 8, 8]);
+const VM: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 5));
+const PUBLIC_VM: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
+const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 1));
+const WEB: IpAddr = IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8));
+/// A compute host, and our provider address.
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(100, 64, 20, 30));
+const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(100, 64, 20, 10));
 
 /// A frame of the VM.
-fn from_vm(destination: u32, vsid: u32, ttl: u8) -> Vec<u8> {
+fn from_vm(destination: IpAddr, vsid: u32, ttl: u8) -> Vec<u8> {
     let inner = Ip { ttl, ..Ip::new(VM, destination, UDP) }.packet(&[7; 40]);
     let inner = ethernet([2, 0, 0x5e, 0, 1, 1], [2, 0x15, 0x5d, 0, 0, 5], None, IPV4, &inner);
-    let outer = Ip::new(u32::from_be_bytes([100, 64, 20, 30]), u32::from_be_bytes([100, 64, 20, 10]), GRE);
+    let outer = Ip::new(HOST, OURS, GRE);
     let outer = outer.packet(&gre(KEY_PRESENT, BRIDGED, vsid, 1, &inner));
     ethernet(PORTS[0], [2, 0, 0, 0, 0x20, 0x1e], Some(20), IPV4, &outer)
 }
 
 /// A frame from the internet.
-fn from_outside(destination: u32) -> Vec<u8> {
-    let packet = Ip::new(WEB, destination, UDP).packet(&[9; 40]);
-    ethernet(PORTS[1], [2, 0, 0, 0, 0x30, 1], None, IPV4, &packet)
+fn from_outside(destination: IpAddr) -> Vec<u8> {
+    let ip = Ip::new(WEB, destination, UDP);
+    ethernet(PORTS[1], [2, 0, 0, 0, 0x30, 1], None, ip.ethertype(), &ip.packet(&[9; 40]))
 }
 
 /// Bursts that take every way through the datapath, with the port they come in by.
@@ -117,7 +121,7 @@ fn bursts() -> [(PortId, Vec<Vec<u8>>); 2] {
         from_vm(VM, 5001, 64),
         // For the gateway itself, and for nobody.
         from_vm(GATEWAY, 5001, 64),
-        from_vm(u32::from_be_bytes([10, 0, 1, 9]), 5001, 64),
+        from_vm(Ipv4Addr::new(10, 0, 1, 9).into(), 5001, 64),
         from_vm(WEB, 5001, 1),
         from_vm(WEB, 7777, 64),
         vec![0xff; 60],
@@ -134,14 +138,13 @@ fn translated() -> Vec<(PortId, Vec<Vec<u8>>)> {
         let payload = [&port.to_be_bytes()[..], &[0, 80, 0, 28, 0, 0], &[7; 20]].concat();
         let inner = Ip::new(VM, WEB, UDP).packet(&payload);
         let inner = ethernet([2, 0, 0x5e, 0, 1, 1], [2, 0x15, 0x5d, 0, 0, 5], None, IPV4, &inner);
-        let outer =
-            Ip::new(u32::from_be_bytes([100, 64, 20, 30]), u32::from_be_bytes([100, 64, 20, 10]), GRE);
+        let outer = Ip::new(HOST, OURS, GRE);
         let outer = outer.packet(&gre(KEY_PRESENT, BRIDGED, 6001, 1, &inner));
         ethernet(PORTS[0], [2, 0, 0, 0, 0x20, 0x1e], Some(20), IPV4, &outer)
     };
     let from_outside = |port: u16| {
         let payload = [&[0, 80][..], &port.to_be_bytes(), &[0, 28, 0, 0], &[7; 20]].concat();
-        let packet = Ip::new(WEB, u32::from_be_bytes([198, 51, 100, 16]), UDP).packet(&payload);
+        let packet = Ip::new(WEB, Ipv4Addr::new(198, 51, 100, 16).into(), UDP).packet(&payload);
         ethernet(PORTS[1], [2, 0, 0, 0, 0x30, 1], None, IPV4, &packet)
     };
     let ports = |from: u16| from..from + 64;

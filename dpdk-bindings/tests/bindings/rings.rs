@@ -47,7 +47,7 @@ fn keeps_items<T: Send + Clone + PartialEq + std::fmt::Debug>(make: impl Fn(u8) 
 
 #[test]
 fn items_of_every_size() {
-    keeps_items(|item| u32::from(item));
+    keeps_items(u32::from);
     keeps_items(|item| [u32::from(item); 3]);
     keeps_items(|item| u64::from(item) << 40);
     keeps_items(|item| u128::from(item) << 90);

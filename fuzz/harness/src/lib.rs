@@ -6,14 +6,16 @@
 
 mod datapath;
 mod documents;
+mod frames;
 mod packets;
+mod plan;
 mod repair;
 
 /// What a target does with an input.
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("ethernet", packets::ethernet),
     ("ipv4", packets::ipv4),
     ("ipv6", packets::ipv6),
@@ -23,6 +25,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("changes", documents::changes),
     ("hyper_v", documents::hyper_v),
     ("nat_log", documents::nat_log),
+    ("journal", documents::journal),
     ("datapath", datapath::run),
 ];
 

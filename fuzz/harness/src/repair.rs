@@ -44,9 +44,20 @@ fn ipv6(packet: &mut [u8]) {
     let (head, payload) = packet.split_at_mut(40);
     let length = payload.len() as u16;
     head[4..6].copy_from_slice(&length.to_be_bytes());
-    match head[6] {
-        47 => gre(payload),
-        58 => put_sum(payload, 2, sum(&head[8..40]) + u64::from(length) + 58),
+    let (mut next, mut rest) = (head[6], payload);
+    // Options, routing.
+    while let (0 | 43 | 60, Some(&[behind, eights])) = (next, rest.first_chunk()) {
+        let length = (usize::from(eights) + 1) * 8;
+        let Some((_, after)) = rest.split_at_mut_checked(length) else { return };
+        (next, rest) = (behind, after);
+    }
+    match next {
+        47 => gre(rest),
+        58 => {
+            let addresses = sum(&head[8..40]);
+            let length = rest.len() as u64;
+            put_sum(rest, 2, addresses + length + 58);
+        }
         _ => {}
     }
 }

@@ -1,5 +1,8 @@
 //! Every committed seed, and variations of them: the same ones in every run.
+//!
+//! `NVGW_FUZZ_ROUNDS` asks for more of them: so many times as many, none twice.
 
+use std::env;
 use std::fs;
 use std::path::Path;
 
@@ -7,8 +10,8 @@ use nvgw_fuzz_harness::TARGETS;
 
 /// Variations of the seeds of each target.
 const VARIATIONS: usize = 20_000;
-/// Those of the whole datapath, each of which builds a gateway.
-const VARIATIONS_OF_DATAPATH: usize = 400;
+/// Those of targets that build a gateway for each.
+const VARIATIONS_OF_GATEWAYS: usize = 1000;
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../seeds").join(target);
@@ -64,15 +67,61 @@ fn vary(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
     bytes
 }
 
-#[test]
-fn seeds_and_their_variations_do_no_harm() {
-    for (name, target) in TARGETS {
-        let seeds = seeds(name);
-        seeds.iter().for_each(|seed| target(seed));
-        let mut numbers = Numbers(0x6e76_6777);
-        let variations = if name == "datapath" { VARIATIONS_OF_DATAPATH } else { VARIATIONS };
-        for _ in 0..variations {
-            target(&vary(&seeds, &mut numbers));
+/// Shows the input that did harm.
+struct Shown<'i>(&'i [u8]);
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the input: {}", self.0.escape_ascii());
         }
     }
+}
+
+/// How many times as many variations there are to be as usual.
+fn rounds() -> usize {
+    let asked = env::var("NVGW_FUZZ_ROUNDS").ok();
+    asked.map_or(1, |number| number.parse().expect("NVGW_FUZZ_ROUNDS is a number"))
+}
+
+/// Runs the seeds of a target, and so many variations of them.
+fn run(name: &str, variations: usize) {
+    let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("a target of that name");
+    let run = |input: &[u8]| {
+        let _shown = Shown(input);
+        target(input);
+    };
+    let seeds = seeds(name);
+    seeds.iter().for_each(|seed| run(seed));
+    let mut numbers = Numbers(0x6e76_6777);
+    (0..variations * rounds()).for_each(|_| run(&vary(&seeds, &mut numbers)));
+}
+
+/// A test for each target, named after it.
+macro_rules! targets {
+    ($($name:ident: $variations:expr,)*) => {
+        $(#[test]
+        fn $name() {
+            run(stringify!($name), $variations);
+        })*
+
+        #[test]
+        fn every_target_is_tested() {
+            assert_eq!(TARGETS.map(|(name, _)| name), [$(stringify!($name)),*]);
+        }
+    };
+}
+
+targets! {
+    ethernet: VARIATIONS,
+    ipv4: VARIATIONS,
+    ipv6: VARIATIONS,
+    icmp: VARIATIONS,
+    transport: VARIATIONS,
+    configuration: VARIATIONS / 10,
+    changes: VARIATIONS / 4,
+    hyper_v: VARIATIONS / 4,
+    nat_log: VARIATIONS,
+    journal: VARIATIONS_OF_GATEWAYS,
+    datapath: VARIATIONS_OF_GATEWAYS,
 }

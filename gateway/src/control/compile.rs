@@ -59,9 +59,7 @@ pub(super) fn compile(model: &Model) -> Compiled {
         compiler.site(SiteIndex(site));
     }
     compiler.external_networks();
-    let mut translated = model.tenants.values().filter_map(|tenant| tenant.value.nat.as_ref());
-    let has_sessions = translated.any(|nat| !nat.pools.is_empty());
-    compiler.draft.settings = Some(nat::settings(&model.frame.nat, has_sessions));
+    compiler.draft.settings = Some(nat::settings(model));
     for (name, tenant) in &model.tenants {
         compiler.tenant(name, &tenant.value, Side::Comes);
     }
@@ -99,6 +97,9 @@ pub(super) fn recompile(
     }
     if rerouted {
         compiler.touch_all_peers();
+    }
+    if edits.iter().any(nat::concerns) {
+        compiler.draft.settings = Some(nat::settings(model));
     }
     (compiler.finish(), other)
 }

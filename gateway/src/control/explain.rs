@@ -81,10 +81,15 @@ impl<G: Grace> Control<G> {
         from: Option<IpAddr>,
         to: IpAddr,
     ) -> Result<Verdict, Obstacle> {
-        if let Some(from) = from {
+        if let Some(from) = from
+            && !(is_link_local(to) && is_link_local(from))
+        {
             may_send(from, DropReason::OuterMartianSource)?;
         }
         unicast(to)?;
+        if is_link_local(to) {
+            return Ok(on_link(to));
+        }
         Ok(self.end(walk.route(Side::Outside, vrf, to)?, to))
     }
 
@@ -155,13 +160,25 @@ fn may_send(address: IpAddr, reason: DropReason) -> Result<(), Obstacle> {
 fn unicast(to: IpAddr) -> Result<(), Obstacle> {
     let one = match to {
         IpAddr::V4(v4) => !ipv4::is_multicast_or_reserved(v4.into()),
-        IpAddr::V6(v6) => ipv6::may_send(v6.into()),
+        IpAddr::V6(v6) => ipv6::may_receive(v6.into()),
     };
     if one {
         return Ok(());
     }
-    let message = format!("{to} is a multicast, reserved, broadcast or link-local address");
+    let message = format!("{to} is a multicast, reserved or broadcast address");
     Err(Obstacle::new(DropReason::MulticastUnsupported, message, "send to a host's address"))
+}
+
+const fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+/// What becomes of a packet to an address of the link that it came by.
+fn on_link(to: IpAddr) -> Verdict {
+    let what = format!(
+        "{to} is of the link alone: the gateway forwards no packet there, and answers ping to its own"
+    );
+    Verdict::Local { what }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ const LONGEST: usize = 60;
 const UNIT: usize = 8;
 /// In the word of flags and offset: more fragments follow.
 const MORE: u16 = 0x2000;
+/// In the same word: the offset, in units.
+const OFFSET: u16 = 0x1fff;
 /// In an option's type: every fragment has the option.
 const COPIED: u8 = 0x80;
 /// The option types of one byte: the end of all options, and one that fills space.
@@ -53,7 +55,8 @@ pub struct Fragments {
 
 impl Fragments {
     /// Cuts the packet that `packet` begins, a valid IPv4 header with its options, into fragments of at most `mtu`
-    /// bytes. `None` where that has no room for the header and a unit of payload.
+    /// bytes. `None` where that has no room for the header and a unit of payload, and of a fragment that reaches
+    /// beyond the longest packet that there is: no offset names places there.
     #[must_use]
     pub fn new(packet: &[u8], mtu: u16) -> Option<Self> {
         let (fixed, _) = Ipv4::ref_from_prefix(packet).ok()?;
@@ -65,6 +68,10 @@ impl Fragments {
             return None;
         }
         let place = u16::from_be_bytes([header[6], header[7]]);
+        let end = usize::from(place & OFFSET) * UNIT + total.checked_sub(length)?;
+        if end > usize::from(u16::MAX) {
+            return None;
+        }
         let later = later(&header);
         Some(Self { header, later, place, mtu, total, start: length, next: length })
     }
@@ -84,7 +91,7 @@ impl Iterator for Fragments {
         let part = if rest <= room { rest } else { room / UNIT * UNIT };
         self.next = at + part;
         let more = if part < rest { MORE } else { 0 };
-        // The packet's length fits 16 bits, and so do its parts' and their places.
+        // The packet's length fits 16 bits, and so do its parts'; their places are within the longest packet.
         let place = (self.place + ((at - self.start) / UNIT) as u16) | more;
         let total = (header.len() + part) as u16;
         header[2..4].copy_from_slice(&total.to_be_bytes());

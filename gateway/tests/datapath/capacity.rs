@@ -80,8 +80,13 @@ impl Vm {
     fn packet(self, to: Self) -> Vec<u8> {
         let inner = self.inner(to, 64);
         let inner = ethernet(GATEWAY_MAC, self.mac(), None, IPV4, &inner);
-        let outer =
-            Ip::new(self.host(), OURS, GRE).packet(&gre(KEY_PRESENT, BRIDGED, self.vsid(), 0, &inner));
+        let outer = Ip::new(ip(self.host()), ip(OURS), GRE).packet(&gre(
+            KEY_PRESENT,
+            BRIDGED,
+            self.vsid(),
+            0,
+            &inner,
+        ));
         ethernet(PORTS[0], NEXT_HOP, None, IPV4, &outer)
     }
 
@@ -89,12 +94,13 @@ impl Vm {
     fn forwarded(self, to: Self) -> Vec<u8> {
         let inner = self.inner(to, 63);
         let inner = ethernet(to.mac(), GATEWAY_MAC, None, IPV4, &inner);
-        let outer = Ip::new(OURS, to.host(), GRE).packet(&gre(KEY_PRESENT, BRIDGED, to.vsid(), 0, &inner));
+        let outer =
+            Ip::new(ip(OURS), ip(to.host()), GRE).packet(&gre(KEY_PRESENT, BRIDGED, to.vsid(), 0, &inner));
         ethernet(NEXT_HOP, PORTS[0], None, IPV4, &outer)
     }
 
     fn inner(self, to: Self, ttl: u8) -> Vec<u8> {
-        Ip { ttl, ..Ip::new(self.address(), to.address(), UDP) }.packet(&self.0.to_be_bytes())
+        Ip { ttl, ..Ip::new(ip(self.address()), ip(to.address()), UDP) }.packet(&self.0.to_be_bytes())
     }
 }
 

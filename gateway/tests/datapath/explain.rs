@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 use gateway::diagnosis::{ExplainRequest, Verdict};
 use gateway::tables::exchange::Punt;
@@ -16,8 +15,7 @@ use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use crate::arbitrary::models;
 use crate::harness::{Gateway, Output, Worker};
 use crate::model::Model;
-use crate::traffic::{Frame, choices};
-use crate::wire::IPV4;
+use crate::traffic::{Flow, Frame, choices};
 
 /// What is no matter of tables, but of the packet itself, which a question says nothing of.
 const OF_THE_PACKET: [DropReason; 3] =
@@ -65,7 +63,7 @@ fn done(worker: &mut Worker, frame: &Frame) -> Option<Done> {
     worker.run(PortId(frame.port as u16), std::slice::from_ref(&frame.bytes), |output, bytes| {
         done = Some(match output {
             Output::Sent(port) => {
-                let tagged = bytes[12..14] != IPV4.to_be_bytes();
+                let tagged = bytes[12..14] == [0x81, 0];
                 Done::Forwarded {
                     port: format!("wire{}", port.0),
                     vlan: tagged.then(|| u16::from_be_bytes([bytes[14], bytes[15]])),
@@ -87,17 +85,13 @@ fn done(worker: &mut Worker, frame: &Frame) -> Option<Done> {
 
 /// The question about an undamaged frame.
 fn question(model: &Model, frame: &Frame) -> Option<ExplainRequest> {
-    let (vlan, vsid, source, destination) = frame.flow?;
-    let ip = |address: u32| Ipv4Addr::from(address).into();
-    let l3 = if vlan.is_some() { 18 } else { 14 };
-    let outer = &frame.bytes[l3 + 12..l3 + 16];
-    let provider_address = vsid.map(|_| Ipv4Addr::new(outer[0], outer[1], outer[2], outer[3]).into());
+    let Flow { vlan, vsid, provider, source, destination } = frame.flow?;
     let network = model.externals.iter().position(|e| (e.port, e.vlan) == (frame.port, vlan));
     Some(ExplainRequest {
         vsid,
-        src: Some(ip(source)),
-        dst: ip(destination),
-        provider_address,
+        src: Some(source),
+        dst: destination,
+        provider_address: provider,
         network: network.map(|number| format!("external{number}")),
         protocol: None,
         src_port: None,

@@ -1,47 +1,78 @@
 //! A gateway's configuration as plain lists, which the oracle scans and which is written out as a document.
 
 use std::fmt::{self, Write};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::wire::Mac;
 
-/// An IPv4 prefix; the address keeps its host bits.
+/// A prefix of either family; the address keeps its host bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Net {
-    pub(crate) address: u32,
+    pub(crate) address: IpAddr,
     pub(crate) length: u8,
 }
 
 impl Net {
     pub(crate) const fn new(a: u8, b: u8, c: u8, d: u8, length: u8) -> Self {
-        Self { address: u32::from_be_bytes([a, b, c, d]), length }
+        Self { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), length }
     }
 
-    fn host_bits(self) -> u32 {
-        u32::MAX.checked_shr(u32::from(self.length)).unwrap_or(0)
+    pub(crate) const fn ipv6(address: Ipv6Addr, length: u8) -> Self {
+        Self { address: IpAddr::V6(address), length }
     }
 
-    pub(crate) fn first(self) -> u32 {
-        self.address & !self.host_bits()
+    pub(crate) const fn is_ipv6(self) -> bool {
+        self.address.is_ipv6()
     }
 
-    pub(crate) fn last(self) -> u32 {
-        self.address | self.host_bits()
+    fn host_bits(self) -> u128 {
+        let bits = if self.is_ipv6() { 128 } else { 32 } - u32::from(self.length);
+        1_u128.checked_shl(bits).map_or(u128::MAX, |size| size - 1)
     }
 
-    pub(crate) fn contains(self, address: u32) -> bool {
-        (self.first()..=self.last()).contains(&address)
+    /// An address by its place in the prefix, from 0 on.
+    pub(crate) fn at(self, place: u128) -> IpAddr {
+        let number = number(self.address) & !self.host_bits() | place;
+        match self.address {
+            IpAddr::V4(_) => Ipv4Addr::from(number as u32).into(),
+            IpAddr::V6(_) => Ipv6Addr::from(number).into(),
+        }
+    }
+
+    pub(crate) fn first(self) -> IpAddr {
+        self.at(0)
+    }
+
+    pub(crate) fn last(self) -> IpAddr {
+        self.at(self.host_bits())
+    }
+
+    /// The last address but one.
+    pub(crate) fn before_last(self) -> IpAddr {
+        self.at(self.host_bits() - 1)
+    }
+
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
+        self.is_ipv6() == address.is_ipv6() && (self.first()..=self.last()).contains(&address)
     }
 
     /// One of its stations' addresses.
-    pub(crate) fn host(self, number: u32) -> u32 {
-        self.first() + 1 + number % (self.host_bits() - 1)
+    pub(crate) fn host(self, number: u32) -> IpAddr {
+        self.at(1 + u128::from(number) % (self.host_bits() - 1))
+    }
+}
+
+/// An address as a number.
+pub(crate) fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => address.into(),
     }
 }
 
 impl fmt::Display for Net {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", Ipv4Addr::from(self.address), self.length)
+        write!(f, "\"{}/{}\"", self.address, self.length)
     }
 }
 
@@ -51,8 +82,8 @@ pub(crate) struct Site {
     pub(crate) port: usize,
     pub(crate) vlan: Option<u16>,
     pub(crate) subnet: Net,
-    pub(crate) own: Vec<u32>,
-    pub(crate) gateway: Option<u32>,
+    pub(crate) own: Vec<IpAddr>,
+    pub(crate) gateway: Option<IpAddr>,
     pub(crate) mtu: u16,
 }
 
@@ -61,7 +92,7 @@ pub(crate) struct Site {
 pub(crate) struct ProviderRoute {
     pub(crate) prefix: Net,
     pub(crate) site: usize,
-    pub(crate) next_hop: u32,
+    pub(crate) next_hop: IpAddr,
     pub(crate) metric: u32,
 }
 
@@ -71,8 +102,9 @@ pub(crate) struct External {
     pub(crate) port: usize,
     pub(crate) vlan: Option<u16>,
     pub(crate) own: Vec<Net>,
-    pub(crate) gateway: Option<u32>,
-    pub(crate) routes: Vec<(Net, u32)>,
+    /// At most one of each family, IPv4's first.
+    pub(crate) gateways: Vec<IpAddr>,
+    pub(crate) routes: Vec<(Net, IpAddr)>,
     /// The tenant whose hand-off it is.
     pub(crate) tenant: Option<usize>,
     pub(crate) mtu: u16,
@@ -82,17 +114,17 @@ pub(crate) struct External {
 #[derive(Debug, Clone)]
 pub(crate) struct Subnet {
     pub(crate) vsid: u32,
-    pub(crate) prefix: Net,
-    pub(crate) gateway: u32,
+    /// Its prefix and the gateway's address in it, of one family or of each, then IPv4's first.
+    pub(crate) networks: Vec<(Net, IpAddr)>,
 }
 
 /// A lookup record.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) vsid: u32,
-    pub(crate) address: u32,
+    pub(crate) address: IpAddr,
     pub(crate) mac: Mac,
-    pub(crate) provider: u32,
+    pub(crate) provider: IpAddr,
     pub(crate) flow_zero: Option<bool>,
 }
 
@@ -112,7 +144,7 @@ pub(crate) struct Tenant {
     pub(crate) subnets: Vec<Subnet>,
     pub(crate) records: Vec<Record>,
     /// Prefixes behind VMs.
-    pub(crate) routes: Vec<(Net, u32)>,
+    pub(crate) routes: Vec<(Net, IpAddr)>,
     pub(crate) external: usize,
     pub(crate) public: Vec<Net>,
 }
@@ -120,7 +152,7 @@ pub(crate) struct Tenant {
 /// What one provider address wants otherwise.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
-    pub(crate) address: u32,
+    pub(crate) address: IpAddr,
     pub(crate) flow_zero: Option<bool>,
     pub(crate) ecn_compatible: Option<bool>,
 }
@@ -139,7 +171,7 @@ pub(crate) struct Model {
     pub(crate) provider_routes: Vec<ProviderRoute>,
     pub(crate) externals: Vec<External>,
     pub(crate) tenants: Vec<Tenant>,
-    pub(crate) neighbors: Vec<(Network, u32, Mac)>,
+    pub(crate) neighbors: Vec<(Network, IpAddr, Mac)>,
     pub(crate) outer_ttl: u8,
     pub(crate) flow_zero: bool,
     pub(crate) allow_reserved: bool,
@@ -150,8 +182,9 @@ pub(crate) struct Model {
     pub(crate) ecn_compatible: bool,
 }
 
-fn ip(address: u32) -> Ipv4Addr {
-    Ipv4Addr::from(address)
+/// An address in YAML, to which a colon at an end means something else.
+fn ip(address: IpAddr) -> String {
+    format!("\"{address}\"")
 }
 
 fn mac(mac: Mac) -> String {
@@ -181,7 +214,7 @@ impl Model {
     pub(crate) fn document(&self) -> String {
         let mut text = String::from(
             "system: { control-core: 0, worker-cores: [1], memory-mb: 64, metrics-listen: off, \
-             limits: { vsids: 64, records: 256, external-routes: 256, nat-sessions: 1 } }\n\
+             limits: { vsids: 64, records: 256, external-routes: 256, external-routes-ipv6: 256, nat-sessions: 1 } }\n\
              ports:\n  - { name: wire0, device: net_null0, mtu: 1600 }\n  \
              - { name: wire1, device: net_null1, mtu: 1600 }\n",
         );
@@ -221,7 +254,7 @@ impl Model {
         for (number, site) in self.sites.iter().enumerate() {
             write!(out, "    - {{ name: site{number}, port: wire{}, subnet: {}", site.port, site.subnet)?;
             write!(out, ", addresses: {}", list(site.own.iter().map(|own| ip(*own))))?;
-            network(out, site.vlan, site.gateway, site.mtu)?;
+            network(out, site.vlan, site.gateway.as_slice(), site.mtu)?;
         }
         writeln!(out, "  routes:{}", none(&self.provider_routes))?;
         for route in &self.provider_routes {
@@ -240,7 +273,7 @@ impl Model {
                 write!(out, ", tenant: tenant{tenant}")?;
             }
             write!(out, ", routes: {}", routes(&external.routes))?;
-            network(out, external.vlan, external.gateway, external.mtu)?;
+            network(out, external.vlan, &external.gateways, external.mtu)?;
         }
         Ok(())
     }
@@ -259,12 +292,11 @@ impl Model {
             writeln!(out, "    routes: {}", routes(&tenant.routes))?;
             writeln!(out, "    public-prefixes: {}\n    subnets:", list(&tenant.public))?;
             for subnet in &tenant.subnets {
-                let gateway = ip(subnet.gateway);
-                writeln!(
-                    out,
-                    "      - {{ vsid: {}, prefix: {}, gateway: {gateway} }}",
-                    subnet.vsid, subnet.prefix
-                )?;
+                write!(out, "      - {{ vsid: {}", subnet.vsid)?;
+                for ((prefix, gateway), also) in subnet.networks.iter().zip(ALSO) {
+                    write!(out, ", prefix{also}: {prefix}, gateway{also}: {}", ip(*gateway))?;
+                }
+                writeln!(out, " }}")?;
             }
             writeln!(out, "    records:")?;
             for record in &tenant.records {
@@ -291,17 +323,20 @@ impl Model {
     }
 }
 
-fn routes(routes: &[(Net, u32)]) -> String {
+/// What the keys of a network end with: of its first prefix or gateway, and of the other family's beside it.
+const ALSO: [&str; 2] = ["", "-ipv6"];
+
+fn routes(routes: &[(Net, IpAddr)]) -> String {
     list(routes.iter().map(|(prefix, hop)| format!("{{ prefix: {prefix}, next-hop: {} }}", ip(*hop))))
 }
 
 /// What sites and external networks have in common, and the end of the line.
-fn network(out: &mut String, vlan: Option<u16>, gateway: Option<u32>, mtu: u16) -> fmt::Result {
+fn network(out: &mut String, vlan: Option<u16>, gateways: &[IpAddr], mtu: u16) -> fmt::Result {
     if let Some(vlan) = vlan {
         write!(out, ", vlan: {vlan}")?;
     }
-    if let Some(gateway) = gateway {
-        write!(out, ", gateway: {}", ip(gateway))?;
+    for (gateway, also) in gateways.iter().zip(ALSO) {
+        write!(out, ", gateway{also}: {}", ip(*gateway))?;
     }
     writeln!(out, ", mtu: {mtu} }}")
 }

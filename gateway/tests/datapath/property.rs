@@ -15,12 +15,13 @@ use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 use crate::arbitrary::models;
 use crate::harness::{Gateway, Output, PORTS, Worker};
-use crate::oracle::{Fate, Lesson, Wrapped};
+use crate::oracle::{Asker, Fate, Flow, Wrapped, flow_of};
 use crate::traffic::{Frame, choices};
+use crate::wire::IPV6;
 
 /// The most bytes of headers that a frame has: outer Ethernet, tag and IP, GRE, inner Ethernet, IP and ports, both IP
-/// headers with all options. Frames in two buffers have them in the first.
-const HEADERS: usize = 14 + 4 + 60 + 8 + 14 + 60 + 4;
+/// headers with all extension headers, of which one is a fragment's. Frames in two buffers have them in the first.
+const HEADERS: usize = 14 + 4 + (40 + 88) + 8 + 14 + (40 + 88) + 4;
 
 /// What a frame became: ways out and bytes, of several where it was split, of none where it was dropped.
 type Outcome = Vec<(Output, Vec<u8>)>;
@@ -70,16 +71,7 @@ impl Counted {
 struct Seen {
     fates: BTreeMap<&'static str, usize>,
     flow_ids: BTreeSet<u8>,
-}
-
-/// The part of a wrapped frame that its FlowID may depend on.
-type Flow = (Vec<u8>, Vec<u8>);
-
-fn flow_of(ip: &[u8]) -> Flow {
-    let header = usize::from(ip[0] & 0x0f) * 4;
-    let fragment = u16::from_be_bytes([ip[6], ip[7]]) & 0x3fff != 0;
-    let ports = if !fragment && matches!(ip[9], 6 | 17) { ip[header..header + 4].to_vec() } else { vec![] };
-    ([&ip[9..10], &ip[12..20]].concat(), ports)
+    families: BTreeSet<[Option<bool>; 3]>,
 }
 
 /// The VRFs of so many tenants.
@@ -89,14 +81,13 @@ fn tenants(control: &Control<QsbrGrace>, count: usize) -> Vec<VrfId> {
     (0..count).map(|number| of(number).expect("a tenant's VRF")).collect()
 }
 
-impl Lesson {
-    fn punt(&self, tenants: &[VrfId]) -> Punt {
-        Punt::Learn {
-            vsid: Vsid::new(self.vsid.into()).expect("24 bits"),
-            vrf: tenants[self.tenant],
-            provider: std::net::Ipv4Addr::from(self.provider).into(),
-            reason: self.reason,
-        }
+impl Asker {
+    fn vsid(&self) -> Vsid {
+        Vsid::new(self.vsid.into()).expect("24 bits")
+    }
+
+    fn vrf(&self, tenants: &[VrfId]) -> VrfId {
+        tenants[self.tenant]
     }
 }
 
@@ -110,10 +101,12 @@ fn check(
 ) -> Result<&'static str, TestCaseError> {
     let mut compare = |wanted: &Wrapped, bytes: &[u8]| {
         let mut bytes = bytes.to_vec();
-        if let Some((at, packet)) = &wanted.flow {
-            let flow = std::mem::take(&mut bytes[*at]);
-            let first = *flows.entry(flow_of(packet)).or_insert(flow);
-            prop_assert_eq!(first, flow, "the FlowID changes within a flow");
+        if let Some((places, packet)) = &wanted.flow {
+            for &at in places {
+                let flow = std::mem::take(&mut bytes[at]);
+                let first = *flows.entry(flow_of(packet)).or_insert(flow);
+                prop_assert_eq!(first, flow, "the FlowID changes within a flow");
+            }
         }
         prop_assert_eq!(&wanted.bytes, &bytes);
         Ok(())
@@ -144,14 +137,22 @@ fn check(
         }
         (Fate::Teaches(at, lesson), [(Output::Punted(punt @ Punt::Learn { .. }), bytes)]) => {
             prop_assert_eq!(&frame.bytes[*at..], bytes);
-            prop_assert_eq!(&lesson.punt(tenants), punt);
-            let arp = bytes[12..14] == [8, 6];
-            return Ok(match lesson.reason {
-                _ if arp => "ARP teaches",
-                DropReason::SourceRecordMissing => "unknown sender teaches",
-                DropReason::SourceCaPaMismatch => "sender elsewhere teaches",
+            let Asker { provider, .. } = lesson.sender;
+            let (vsid, vrf) = (lesson.sender.vsid(), lesson.sender.vrf(tenants));
+            prop_assert_eq!(&Punt::Learn { vsid, vrf, provider, reason: lesson.reason }, punt);
+            return Ok(match (lesson.reason, [bytes[12], bytes[13]]) {
+                (_, [8, 6]) => "ARP teaches",
+                (_, [0x86, 0xdd]) => "IPv6 teaches",
+                (DropReason::SourceRecordMissing, _) => "unknown sender teaches",
+                (DropReason::SourceCaPaMismatch, _) => "sender elsewhere teaches",
                 _ => "another station teaches",
             });
+        }
+        (Fate::Asks(at, asker), [(Output::Punted(punt @ Punt::LinkLocal { .. }), bytes)]) => {
+            prop_assert_eq!(&frame.bytes[*at..], bytes);
+            let (vsid, vrf, provider) = (asker.vsid(), asker.vrf(tenants), asker.provider);
+            prop_assert_eq!(&Punt::LinkLocal { vsid, vrf, provider }, punt);
+            return Ok("link-local");
         }
         _ => return Err(TestCaseError::fail("another fate")),
     }
@@ -161,6 +162,15 @@ fn check(
         (_, true) => "from tenant to outside",
         (_, false) => "from outside to tenant",
     })
+}
+
+/// The families of an undamaged packet that left: of what wrapped it, its own, and of what wraps it now.
+fn families(fate: &Fate, frame: &Frame) -> Option<[Option<bool>; 3]> {
+    let (Fate::Sent(_, wanted), Some(flow)) = (fate, frame.flow) else { return None };
+    let Wrapped { bytes, tunnel, .. } = &wanted[0];
+    let ethertype = if bytes[12..14] == [0x81, 0] { &bytes[16..18] } else { &bytes[12..14] };
+    let outer = tunnel.then_some(ethertype == IPV6.to_be_bytes());
+    Some([flow.provider.map(|address| address.is_ipv6()), Some(flow.source.is_ipv6()), outer])
 }
 
 /// Each frame as a burst of its own.
@@ -278,6 +288,7 @@ fn every_frame_becomes_what_the_model_says() {
             let sort = check(&fate, frame, outcome, &tenants, &mut flows)
                 .map_err(|error| TestCaseError::fail(format!("{error}\n{}", context())))?;
             *seen.fates.entry(sort).or_default() += 1;
+            seen.families.extend(families(&fate, frame));
             punted += outcome.iter().filter(|(output, _)| matches!(output, Output::Punted(_))).count() as u64;
         }
         seen.flow_ids.extend(flows.values());
@@ -299,14 +310,16 @@ fn every_frame_becomes_what_the_model_says() {
     if let Err(error) = result {
         panic!("{error}");
     }
-    let Seen { fates, flow_ids } = seen.into_inner();
+    let Seen { fates, flow_ids, families } = seen.into_inner();
     let missing: Vec<_> = SORTS.iter().filter(|sort| !fates.contains_key(**sort)).collect();
     assert!(missing.is_empty(), "never seen: {missing:?} of {fates:?}");
+    // From VM to VM 2 * 2 * 2, in and out 2 * 2 each.
+    assert_eq!(families.len(), 16, "{families:?}");
     assert!(flow_ids.len() > 200, "{} FlowIDs only", flow_ids.len());
 }
 
 /// What the cases together must have shown, so that the test cannot pass by missing the tables.
-const SORTS: [&str; 48] = [
+const SORTS: [&str; 50] = [
     "in fragments",
     "from VM to VM",
     "from tenant to outside",
@@ -315,6 +328,8 @@ const SORTS: [&str; 48] = [
     "local",
     "overlay",
     "ARP teaches",
+    "IPv6 teaches",
+    "link-local",
     "unknown sender teaches",
     "sender elsewhere teaches",
     "another station teaches",

@@ -1,6 +1,7 @@
 //! A worker that forwards without a pause while the configuration changes under it.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
@@ -22,9 +23,9 @@ const REPEATS: usize = 12;
 const STAYS: usize = 0;
 const MOVES: usize = 1;
 
-const VM: u32 = u32::from_be_bytes([10, 0, 1, 5]);
-const WEB: u32 = u32::from_be_bytes([8, 8, 8, 8]);
-const CLIENT: u32 = u32::from_be_bytes([198, 51, 100, 77]);
+const VM: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 5));
+const WEB: IpAddr = IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8));
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 77));
 
 fn site(number: u8) -> Site {
     let subnet = Net::new(100, 64, number, 0, 24);
@@ -35,7 +36,7 @@ fn public(number: usize) -> Net {
     Net::new(203, 0, 113, number as u8 * 16, 28)
 }
 
-fn tenant(number: usize, provider: u32, last_mac: u8) -> Tenant {
+fn tenant(number: usize, provider: IpAddr, last_mac: u8) -> Tenant {
     let private = Net::new(10, 0, 1, 0, 24);
     let vsid = 5000 + number as u32 * 10;
     let record = |vsid, address| Record {
@@ -49,8 +50,8 @@ fn tenant(number: usize, provider: u32, last_mac: u8) -> Tenant {
         gateway_mac: [2, 0, 0x5e, 0, 1, 1],
         senders: Senders::Strict,
         subnets: vec![
-            Subnet { vsid, prefix: private, gateway: private.host(0) },
-            Subnet { vsid: vsid + 1, prefix: public(number), gateway: public(number).host(0) },
+            Subnet { vsid, networks: vec![(private, private.host(0))] },
+            Subnet { vsid: vsid + 1, networks: vec![(public(number), public(number).host(0))] },
         ],
         records: vec![record(vsid, VM), record(vsid + 1, public(number).host(4))],
         routes: vec![],
@@ -92,7 +93,7 @@ fn model(moved: bool, others: usize) -> Model {
         externals: vec![External {
             port: 1,
             vlan: None,
-            gateway: Some(internet.host(0)),
+            gateways: vec![internet.host(0)],
             own: vec![internet],
             routes,
             tenant: None,
@@ -115,7 +116,7 @@ fn config(model: &Model) -> Config {
 }
 
 /// A packet of a tenant's VM, whose host is where `model` has it.
-fn from_vm(model: &Model, tenant: usize, destination: u32) -> Vec<u8> {
+fn from_vm(model: &Model, tenant: usize, destination: IpAddr) -> Vec<u8> {
     let tenant = &model.tenants[tenant];
     let record = &tenant.records[0];
     let inner = Ip::new(VM, destination, UDP).packet(&[tenant.subnets[0].vsid as u8; 40]);

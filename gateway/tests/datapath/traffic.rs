@@ -2,6 +2,8 @@
 
 mod damage;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -9,7 +11,7 @@ use proptest::sample::{Index, select};
 use crate::arbitrary::{hosts, macs};
 use crate::harness::PORTS;
 use crate::model::{Model, Net, Record, Tenant};
-use crate::wire::{self, BRIDGED, DF, GRE, IPV4, Ip, KEY_PRESENT, Mac, UDP};
+use crate::wire::{self, BRIDGED, DF, GRE, Ip, KEY_PRESENT, MORE, Mac, UDP};
 pub(crate) use damage::Damage;
 
 /// Where a packet is to go.
@@ -20,7 +22,7 @@ enum To {
     /// To an address that the configuration speaks of.
     Known(Index),
     /// Anywhere.
-    Anywhere(u32),
+    Anywhere(u128),
 }
 
 /// A packet, as far as it can be chosen without the configuration.
@@ -35,6 +37,8 @@ pub(crate) struct Choice {
     subnet: Option<Index>,
     /// Which of our provider addresses, or which external network, takes it.
     entry: Index,
+    /// Whether a packet from outside is IPv6; a VM's is what its address is.
+    ipv6: bool,
     to: To,
     tos: u8,
     outer_ecn: u8,
@@ -50,19 +54,20 @@ fn destinations() -> impl Strategy<Value = To> {
     prop_oneof![
         5 => any::<Index>().prop_map(To::Vm),
         4 => any::<Index>().prop_map(To::Known),
-        1 => any::<u32>().prop_map(To::Anywhere),
+        1 => any::<u128>().prop_map(To::Anywhere),
     ]
 }
 
 /// Packets.
 pub(crate) fn choices() -> impl Strategy<Value = Choice> {
     let length = prop_oneof![8 => 0..64_usize, 1 => 500..700_usize, 1 => 1300..1590_usize];
-    let way = (prop::bool::weighted(0.7), any::<Index>(), option::of(any::<Index>()), any::<Index>());
+    let overlay = prop::bool::weighted(0.7);
+    let way = (overlay, any::<Index>(), option::of(any::<Index>()), any::<Index>(), any::<bool>());
     let behind = option::weighted(0.15, any::<Index>());
     let header = (
         select(vec![0_u8, 1, 2, 3, 0xb8, 0xba]),
         prop_oneof![6 => 0..3_u8, 1 => Just(3_u8)],
-        select(vec![0, DF, DF, DF, DF, 0x2000, 0x2005, 7]),
+        select(vec![0, 0, DF, DF, DF, DF, DF, DF, MORE, MORE | 5, 7, 0x1fb0]),
         select(vec![2_u8, 3, 64, 128, 255]),
         select(vec![UDP, UDP, 6, 1, 50]),
         0..3_u8,
@@ -70,7 +75,7 @@ pub(crate) fn choices() -> impl Strategy<Value = Choice> {
     );
     (way, behind, destinations(), header, option::weighted(0.4, Damage::any())).prop_map(
         |(way, behind, to, header, damage)| {
-            let (overlay, sender, subnet, entry) = way;
+            let (overlay, sender, subnet, entry, ipv6) = way;
             let (tos, outer_ecn, fragment, ttl, protocol, ports, length) = header;
             Choice {
                 overlay,
@@ -78,6 +83,7 @@ pub(crate) fn choices() -> impl Strategy<Value = Choice> {
                 behind,
                 subnet,
                 entry,
+                ipv6,
                 to,
                 tos,
                 outer_ecn,
@@ -140,6 +146,12 @@ impl Draft {
         wire::ethernet(self.to, [2, 0, 0, 0, 0xfe, 1], self.vlan, self.ethertype, &packet)
     }
 
+    /// Where the routed packet starts, in a frame that is whole.
+    fn routed_at(&self) -> usize {
+        let tunnel = self.tunnel.as_ref();
+        self.l3() + tunnel.map_or(0, |tunnel| tunnel.ip.length() + 8 + 14)
+    }
+
     /// Where the outer IP header starts.
     fn l3(&self) -> usize {
         if self.vlan.is_some() { 18 } else { 14 }
@@ -153,8 +165,18 @@ pub(crate) struct Frame {
     pub(crate) bytes: Vec<u8>,
     /// Whether it was made as a VM's.
     pub(crate) overlay: bool,
-    /// VLAN, VSID, source and destination: undamaged packets that have these in common keep their order.
-    pub(crate) flow: Option<(Option<u16>, Option<u32>, u32, u32)>,
+    pub(crate) flow: Option<Flow>,
+}
+
+/// Undamaged packets that have this in common keep their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Flow {
+    pub(crate) vlan: Option<u16>,
+    pub(crate) vsid: Option<u32>,
+    /// The host that wrapped it.
+    pub(crate) provider: Option<IpAddr>,
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
 }
 
 impl Choice {
@@ -166,9 +188,15 @@ impl Choice {
             None => draft.bytes(),
             Some(damage) => damage.done_to(&mut draft, model),
         };
-        let vsid = draft.tunnel.as_ref().map(|tunnel| tunnel.vsid);
-        let flow = (draft.vlan, vsid, draft.ip.source, draft.ip.destination);
-        Frame { port, bytes, overlay: vsid.is_some(), flow: self.damage.is_none().then_some(flow) }
+        let flow = Flow {
+            vlan: draft.vlan,
+            vsid: draft.tunnel.as_ref().map(|tunnel| tunnel.vsid),
+            provider: draft.tunnel.as_ref().map(|tunnel| tunnel.ip.source),
+            source: draft.ip.source,
+            destination: draft.ip.destination,
+        };
+        let overlay = draft.tunnel.is_some();
+        Frame { port, bytes, overlay, flow: self.damage.is_none().then_some(flow) }
     }
 
     fn of_vm(&self, model: &Model, number: u32) -> (usize, Draft) {
@@ -177,9 +205,6 @@ impl Choice {
         let Some((tenant, record)) = pick(&senders, self.sender) else {
             return self.of_outside(model, number);
         };
-        let own: Vec<_> =
-            model.sites.iter().flat_map(|site| site.own.iter().map(move |own| (site, *own))).collect();
-        let (site, entry) = own[self.entry.index(own.len())];
         let vsid = self.subnet.and_then(|place| pick(&tenant.subnets, place)).map_or(record.vsid, |s| s.vsid);
         let route = self.behind.and_then(|place| pick(&tenant.routes, place));
         let router = route.and_then(|(_, via)| tenant.records.iter().find(|record| record.address == via));
@@ -187,7 +212,13 @@ impl Choice {
             (Some((prefix, _)), Some(router)) => (router, somewhere_in(prefix)),
             _ => (record, record.address),
         };
-        let vms: Vec<u32> = tenant.records.iter().map(|record| record.address).collect();
+        let own: Vec<_> = (model.sites.iter())
+            .flat_map(|site| site.own.iter().map(move |own| (site, *own)))
+            .filter(|(_, own)| own.is_ipv6() == record.provider.is_ipv6())
+            .collect();
+        let (site, entry) = own[self.entry.index(own.len())];
+        let vms: Vec<IpAddr> = tenant.records.iter().map(|record| record.address).collect();
+        let ip = self.ip(source, self.destination(model, &vms, source.is_ipv6()));
         let tunnel = Tunnel {
             ip: Ip { tos: self.outer_ecn, ..Ip::new(record.provider, entry, GRE) },
             flags: KEY_PRESENT,
@@ -197,15 +228,15 @@ impl Choice {
             to: tenant.gateway_mac,
             from: record.mac,
             tag: None,
-            ethertype: IPV4,
+            ethertype: ip.ethertype(),
             cut: None,
         };
         let draft = Draft {
             to: PORTS[site.port],
             vlan: site.vlan,
-            ethertype: IPV4,
+            ethertype: tunnel.ip.ethertype(),
             tunnel: Some(tunnel),
-            ip: self.ip(source, self.destination(model, &vms)),
+            ip,
             payload: self.payload(number),
         };
         (site.port, draft)
@@ -215,41 +246,44 @@ impl Choice {
         let network = self.entry.index(model.externals.len());
         let external = &model.externals[network];
         let tenants = model.tenants.iter().enumerate();
-        let reached: Vec<u32> = tenants
+        let reached: Vec<IpAddr> = tenants
             .filter(|(number, tenant)| tenant.external == network || external.tenant == Some(*number))
             .flat_map(|(_, tenant)| {
                 let records = tenant.records.iter().map(|record| record.address);
-                let reached = move |address: &u32| {
+                let reached = move |address: &IpAddr| {
                     external.tenant.is_some() || tenant.public.iter().any(|prefix| prefix.contains(*address))
                 };
-                records.filter(reached).chain(tenant.public.iter().map(|prefix| prefix.first() + 3))
+                records.filter(reached).chain(tenant.public.iter().map(|prefix| prefix.at(3)))
             })
             .collect();
-        let source = [Ip::new(0x0808_0808, 0, 0), Ip::new(0xc633_644d, 0, 0)];
-        let source = source[self.sender.index(source.len())].source;
+        let ip = self.ip(
+            self.sender.get(&STRANGERS)[usize::from(self.ipv6)],
+            self.destination(model, &reached, self.ipv6),
+        );
         let draft = Draft {
             to: PORTS[external.port],
             vlan: external.vlan,
-            ethertype: IPV4,
+            ethertype: ip.ethertype(),
             tunnel: None,
-            ip: self.ip(source, self.destination(model, &reached)),
+            ip,
             payload: self.payload(number),
         };
         (external.port, draft)
     }
 
-    fn destination(&self, model: &Model, vms: &[u32]) -> u32 {
+    fn destination(&self, model: &Model, vms: &[IpAddr], ipv6: bool) -> IpAddr {
+        let of_family = |addresses: &[IpAddr]| -> Vec<IpAddr> {
+            addresses.iter().copied().filter(|address| address.is_ipv6() == ipv6).collect()
+        };
         match self.to {
-            To::Vm(place) => pick(vms, place).unwrap_or(0x0808_0808),
-            To::Known(place) => {
-                let known = known(model);
-                known[place.index(known.len())]
-            }
-            To::Anywhere(address) => address,
+            To::Vm(place) => pick(&of_family(vms), place).unwrap_or(STRANGERS[0][usize::from(ipv6)]),
+            To::Known(place) => *place.get(&of_family(&known(model))),
+            To::Anywhere(number) if ipv6 => Ipv6Addr::from(number).into(),
+            To::Anywhere(number) => Ipv4Addr::from(number as u32).into(),
         }
     }
 
-    fn ip(&self, source: u32, destination: u32) -> Ip {
+    fn ip(&self, source: IpAddr, destination: IpAddr) -> Ip {
         Ip {
             tos: self.tos,
             identification: 0x1234,
@@ -268,9 +302,42 @@ impl Choice {
     }
 }
 
+const fn ipv4(octets: [u8; 4]) -> IpAddr {
+    let [a, b, c, d] = octets;
+    IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+}
+
+/// An address by its first three groups and its last.
+const fn ipv6(a: u16, b: u16, c: u16, host: u16) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, host))
+}
+
+/// Hosts outside, by family.
+const STRANGERS: [[IpAddr; 2]; 2] = [
+    [ipv4([8, 8, 8, 8]), ipv6(0x2001, 0xdb8, 8, 8)],
+    [ipv4([198, 51, 100, 77]), ipv6(0x2001, 0xdb8, 0x51, 77)],
+];
+
+/// Addresses of nobody in particular, or of many.
+const ELSEWHERE: [IpAddr; 13] = [
+    ipv4([8, 8, 8, 8]),
+    ipv4([8, 8, 8, 9]),
+    ipv4([198, 18, 0, 77]),
+    ipv4([198, 18, 0, 78]),
+    ipv4([224, 0, 0, 1]),
+    ipv4([255, 255, 255, 255]),
+    ipv6(0x2001, 0xdb8, 8, 8),
+    ipv6(0x2001, 0xdb8, 8, 9),
+    ipv6(0x2001, 0xdb8, 0x18, 77),
+    ipv6(0x2001, 0xdb8, 0x18, 78),
+    ipv6(0xff02, 0, 0, 1),
+    ipv6(0xfe80, 0, 0, 1),
+    ipv6(0, 0, 0, 1),
+];
+
 /// An address behind a customer route.
-fn somewhere_in(prefix: Net) -> u32 {
-    if prefix.length == 0 { 0x0808_0809 } else { prefix.first() + 7 }
+fn somewhere_in(prefix: Net) -> IpAddr {
+    if prefix.length == 0 { ELSEWHERE[if prefix.is_ipv6() { 7 } else { 1 }] } else { prefix.at(7) }
 }
 
 fn pick<T: Clone>(items: &[T], place: Index) -> Option<T> {
@@ -278,21 +345,18 @@ fn pick<T: Clone>(items: &[T], place: Index) -> Option<T> {
 }
 
 /// The addresses that the configuration speaks of, and some around them.
-fn known(model: &Model) -> Vec<u32> {
-    let mut known = vec![0x0808_0808, 0x0808_0809, 0xc612_004d, 0xc612_004e, 0xe000_0001, 0xffff_ffff];
+fn known(model: &Model) -> Vec<IpAddr> {
+    let mut known = ELSEWHERE.to_vec();
     for network in &model.externals {
-        known.extend(
-            network.own.iter().flat_map(|own| [own.address, own.first(), own.last(), own.first() + 3]),
-        );
+        known.extend(network.own.iter().flat_map(|own| [own.address, own.first(), own.last(), own.at(3)]));
         known.extend(network.routes.iter().flat_map(|(prefix, hop)| [prefix.last(), *hop]));
     }
     for tenant in &model.tenants {
-        for subnet in &tenant.subnets {
-            let prefix = subnet.prefix;
-            known.extend([subnet.gateway, prefix.first(), prefix.last(), prefix.host(9)]);
+        for (prefix, gateway) in tenant.subnets.iter().flat_map(|subnet| &subnet.networks) {
+            known.extend([*gateway, prefix.first(), prefix.last(), prefix.host(9)]);
         }
-        known.extend(tenant.routes.iter().map(|(prefix, _)| prefix.first() + 7));
-        known.extend(tenant.public.iter().flat_map(|prefix| [prefix.first() + 3, prefix.last()]));
+        known.extend(tenant.routes.iter().map(|(prefix, _)| prefix.at(7)));
+        known.extend(tenant.public.iter().flat_map(|prefix| [prefix.at(3), prefix.last()]));
         known.extend(tenant.records.iter().map(|record| record.address));
     }
     known

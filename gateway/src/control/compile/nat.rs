@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use ipnet::{Ipv4AddrRange, Ipv4Subnets};
 use nvgw_config::{
-    Filtering, ForwardProtocol, Nat, NatLimits, NatPool, PortForward, StaticNat, TenantNat, UnsolicitedSyn,
+    Filtering, ForwardProtocol, NatLimits, NatPool, PortForward, StaticNat, TenantNat, UnsolicitedSyn,
 };
 use nvgw_types::VrfId;
 
 use super::{Compiler, Side};
 use crate::control::desired::{Customer, Goal, Public, PublicKey, Settings};
+use crate::control::model::{Edit, Model};
 use crate::control::needs::Use;
 use crate::tables::entries::{
     self, BindingKey, Direction, Endpoint, NatPolicy, NatQuota, NatSettings, PortRange, Protocol,
@@ -160,8 +161,16 @@ fn policy(vrf: VrfId, external: VrfId, nat: &TenantNat) -> NatPolicy {
     }
 }
 
-/// What all translation has in common. `has_sessions`: some tenant has pools.
-pub(super) fn settings(nat: &Nat, has_sessions: bool) -> Settings {
+/// Whether an edit is one of a tenant that is translated, or was.
+pub(super) fn concerns(edit: &Edit) -> bool {
+    let Edit::Tenant(swap) = edit else { return false };
+    [&swap.before, &swap.after].into_iter().flatten().any(|tenant| tenant.value.nat.is_some())
+}
+
+/// What all translation has in common.
+pub(super) fn settings(model: &Model) -> Settings {
+    let nat = &model.frame.nat;
+    let mut translated = model.tenants.values().filter_map(|tenant| tenant.value.nat.as_ref());
     let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
     let times = &nat.timeouts;
     let table = NatSettings {
@@ -174,7 +183,7 @@ pub(super) fn settings(nat: &Nat, has_sessions: bool) -> Settings {
         quarantine: milliseconds(times.port_quarantine),
         reject_unsolicited: nat.unsolicited_syn == UnsolicitedSyn::Reject,
         log_sessions: nat.log.sessions,
-        has_sessions,
+        has_sessions: translated.any(|nat| !nat.pools.is_empty()),
     };
     Settings { table, removed: nat.removed_addresses }
 }

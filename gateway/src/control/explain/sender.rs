@@ -6,7 +6,7 @@ use nvgw_types::Vsid;
 
 use super::obstacle::Obstacle;
 use super::walk::{Side, Walk};
-use super::{may_send, no_policy, unicast};
+use super::{is_link_local, may_send, no_policy, on_link, unicast};
 use crate::control::Control;
 use crate::diagnosis::Verdict;
 use crate::tables::Grace;
@@ -48,11 +48,14 @@ impl<G: Grace> Control<G> {
         );
         match from {
             Some(from) => {
-                if let Some(lesson) = self.check_sender(walk, subnet, from, peer)? {
+                if let Some(lesson) = self.check_sender(walk, subnet, (from, to), peer)? {
                     return Ok(Verdict::Local { what: lesson });
                 }
             }
             None => walk.note("sender-check", "left out: no source is given"),
+        }
+        if is_link_local(to) {
+            return Ok(on_link(to));
         }
         Ok(self.end(walk.route(Side::Tenant, subnet.vrf, to)?, to))
     }
@@ -78,11 +81,11 @@ impl<G: Grace> Control<G> {
         &self,
         walk: &mut Walk<'_, G>,
         subnet: &Subnet,
-        from: IpAddr,
+        (from, to): (IpAddr, IpAddr),
         peer: Option<IpAddr>,
     ) -> Result<Option<String>, Obstacle> {
         let missing = || self.no_record(DropReason::SourceRecordMissing, subnet.vrf, from, peer);
-        let (vouches, record) = self.vouching(subnet, from);
+        let (vouches, record) = self.vouching(subnet, from, to);
         let fault = match record {
             None => Some(missing()),
             Some(record) => {
@@ -134,12 +137,13 @@ impl<G: Grace> Control<G> {
     }
 
     /// The customer address whose record vouches for a sender, and that record: its own, or that of the VM that routes
-    /// for it.
-    fn vouching(&self, subnet: &Subnet, from: IpAddr) -> (IpAddr, Option<Record>) {
+    /// for it. What is for the link alone was not routed.
+    fn vouching(&self, subnet: &Subnet, from: IpAddr, to: IpAddr) -> (IpAddr, Option<Record>) {
         if let Some(record) = self.record(subnet.vrf, from_ip(from)) {
             return (from, Some(record));
         }
-        if let Target::Via(via) = self.leads(subnet.vrf, from)
+        if !is_link_local(to)
+            && let Target::Via(via) = self.leads(subnet.vrf, from)
             && let Some(router) = self.fabric.writers.vias.get(via.0).map(|via| to_ip(via.address))
         {
             return (router, self.record(subnet.vrf, from_ip(router)));

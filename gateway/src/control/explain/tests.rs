@@ -262,10 +262,10 @@ fn ipv6_is_explained_as_ipv4_is() {
     let over = "route: network internet: ::/0 leads over 2001:db8:300::1 on network internet (VLAN 300)";
     assert!(steps.iter().any(|step| step == over), "{steps:?}");
     let ends = |dst: &str| explained(&control, &from_vm(5001, "2001:db8::5", dst)).1;
-    for ours in ["2001:db8::1", "2001:db8::"] {
+    for ours in ["2001:db8::1", "2001:db8::", "fe80::1"] {
         assert!(matches!(ends(ours), Verdict::Local { .. }), "{ours}");
     }
-    for nobodys in ["ff02::1", "fe80::1", "::ffff:10.0.1.5"] {
+    for nobodys in ["ff02::1", "::ffff:10.0.1.5"] {
         let Verdict::Dropped { reason, .. } = ends(nobodys) else { panic!("{nobodys}") };
         assert_eq!(reason, "multicast-unsupported", "{nobodys}");
     }

@@ -79,6 +79,22 @@ fn fragments_of_a_fragment_are_those_of_its_packet() {
 }
 
 #[test]
+fn no_fragment_begins_beyond_the_longest_packet() {
+    // 65,535 bytes of payload end 15 bytes behind unit 8,190.
+    for (payload, fits) in [(15, true), (16, false), (100, false)] {
+        let mut packet = PLAIN.to_vec();
+        packet[3] = 20 + payload;
+        packet[6..8].copy_from_slice(&8190_u16.to_be_bytes());
+        let found = Fragments::new(&packet, 28);
+        assert_eq!(found.is_some(), fits, "{payload} bytes");
+        for (units, fragment) in (8190..).zip(found.into_iter().flatten()) {
+            let last = units == 8191;
+            assert_eq!(fragment.header[6..8], (if last { units } else { units | MORE }).to_be_bytes());
+        }
+    }
+}
+
+#[test]
 fn no_room_is_no_fragments() {
     assert!(Fragments::new(&PLAIN, 27).is_none());
     assert!(Fragments::new(&OPTIONS, 39).is_none());

@@ -1,5 +1,7 @@
 //! Routing tables as lists in the order of precedence: the longest prefix wins, and of equal ones the first.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use gateway::telemetry::DropReason;
 
 use super::{From, Vrf};
@@ -15,31 +17,42 @@ pub(super) enum Goal {
     /// To the destination's own record.
     Subnet,
     /// To the record of a VM that routes.
-    Via(u32),
+    Via(IpAddr),
     /// To a next hop of an external network.
-    Hop(usize, u32),
+    Hop(usize, IpAddr),
     /// To a host of an external network's own prefix.
     Connected(usize),
     /// Into another table.
     Table(Vrf),
 }
 
-const EVERYWHERE: Net = Net::new(0, 0, 0, 0, 0);
+const EVERYWHERE: [Net; 2] = [Net::new(0, 0, 0, 0, 0), Net::ipv6(Ipv6Addr::UNSPECIFIED, 0)];
 
-fn host(address: u32) -> Net {
-    Net { address, length: 32 }
+/// All addresses of an address's family.
+fn everywhere(like: IpAddr) -> Net {
+    EVERYWHERE[usize::from(like.is_ipv6())]
 }
 
-/// The network and broadcast addresses of a prefix.
-fn edges(prefix: Net) -> impl Iterator<Item = (Net, Goal)> {
-    let both = (prefix.length < 31).then_some([prefix.first(), prefix.last()]);
-    both.into_iter().flatten().map(|edge| (host(edge), Goal::Discard))
+fn host(address: IpAddr) -> Net {
+    Net { address, length: if address.is_ipv4() { 32 } else { 128 } }
+}
+
+/// The addresses of a prefix that no station has: of IPv4 the first and the last, which are for all of them; of IPv6 the
+/// first, which is any router's (RFC 4291 §2.6.1).
+fn edges(prefix: Net) -> Vec<(Net, Goal)> {
+    match prefix.address {
+        IpAddr::V4(_) if prefix.length < 31 => {
+            [prefix.first(), prefix.last()].map(|edge| (host(edge), Goal::Discard)).to_vec()
+        }
+        IpAddr::V6(_) if prefix.length < 127 => vec![(host(prefix.first()), Goal::Local)],
+        _ => vec![],
+    }
 }
 
 impl Model {
     /// Where a packet ends up, in which table, and after how many steps from table to table: at most two from a
     /// tenant into another one, one from outside.
-    pub(super) fn goal(&self, from: Vrf, to: u32, origin: From) -> Result<(Goal, Vrf, u8), DropReason> {
+    pub(super) fn goal(&self, from: Vrf, to: IpAddr, origin: From) -> Result<(Goal, Vrf, u8), DropReason> {
         let mut vrf = from;
         let most = if origin == From::Tenant { 2 } else { 1 };
         for steps in 0..=most {
@@ -58,7 +71,7 @@ impl Model {
         Err(DropReason::VirtualRouteMissing)
     }
 
-    pub(super) fn best(&self, vrf: Vrf, to: u32) -> Option<Goal> {
+    pub(super) fn best(&self, vrf: Vrf, to: IpAddr) -> Option<Goal> {
         let mut best: Option<(Net, Goal)> = None;
         for (prefix, goal) in self.table(vrf) {
             if prefix.contains(to) && best.is_none_or(|(other, _)| prefix.length > other.length) {
@@ -90,7 +103,7 @@ impl Model {
         for number in networks {
             let network = &self.externals[number];
             table.extend(network.routes.iter().map(|(prefix, hop)| (*prefix, Goal::Hop(number, *hop))));
-            table.extend(network.gateway.map(|hop| (EVERYWHERE, Goal::Hop(number, hop))));
+            table.extend(network.gateways.iter().map(|hop| (everywhere(*hop), Goal::Hop(number, *hop))));
         }
         table
     }
@@ -98,13 +111,20 @@ impl Model {
     fn of_tenant(&self, number: usize, table: &mut Vec<(Net, Goal)>) {
         let tenant = &self.tenants[number];
         for subnet in &tenant.subnets {
-            table.push((host(subnet.gateway), Goal::Local));
-            table.extend(edges(subnet.prefix));
-            table.push((subnet.prefix, Goal::Subnet));
+            for (prefix, gateway) in &subnet.networks {
+                table.push((host(*gateway), Goal::Local));
+                table.extend(edges(*prefix));
+                table.push((*prefix, Goal::Subnet));
+            }
         }
         table.extend(tenant.routes.iter().map(|(prefix, via)| (*prefix, Goal::Via(*via))));
-        if self.externals[tenant.external].tenant.is_none() {
-            table.push((EVERYWHERE, Goal::Table(Vrf::External(tenant.external))));
+        let external = &self.externals[tenant.external];
+        if external.tenant.is_none() {
+            // There is a way out for the families that the network has.
+            let out = EVERYWHERE
+                .into_iter()
+                .filter(|all| external.own.iter().any(|own| own.is_ipv6() == all.is_ipv6()));
+            table.extend(out.map(|all| (all, Goal::Table(Vrf::External(tenant.external)))));
         }
     }
 
@@ -115,25 +135,28 @@ impl Model {
     }
 
     /// The site and the next hop that lead to a provider address.
-    pub(super) fn provider_path(&self, to: u32) -> Option<(usize, u32)> {
+    pub(super) fn provider_path(&self, to: IpAddr) -> Option<(usize, IpAddr)> {
         let sites = self.sites.iter().enumerate();
         let connected = sites.clone().map(|(number, site)| (site.subnet, 0, number, to));
         let routes = self.provider_routes.iter().map(|r| (r.prefix, r.metric, r.site, r.next_hop));
-        let defaults = sites.filter_map(|(number, site)| Some((EVERYWHERE, 0, number, site.gateway?)));
+        let defaults = sites.filter_map(|(number, site)| {
+            let gateway = site.gateway?;
+            Some((everywhere(gateway), 0, number, gateway))
+        });
         let all = connected.chain(routes).chain(defaults).filter(|route| route.0.contains(to));
         // Of equal ones `min_by_key` takes the first.
-        let best = all.min_by_key(|(prefix, metric, ..)| (32 - prefix.length, *metric));
+        let best = all.min_by_key(|(prefix, metric, ..)| (128 - prefix.length, *metric));
         best.map(|(_, _, site, next_hop)| (site, next_hop))
     }
 
     /// The next hops that the configuration names, and the hosts of sites that records name.
-    pub(crate) fn next_hops(&self) -> Vec<(Network, u32)> {
+    pub(crate) fn next_hops(&self) -> Vec<(Network, IpAddr)> {
         let mut hops = Vec::new();
         let records = self.tenants.iter().flat_map(|tenant| &tenant.records);
         let paths = records.filter_map(|record| self.provider_path(record.provider));
         hops.extend(paths.map(|(site, hop)| (Network::Site(site), hop)));
         for (number, network) in self.externals.iter().enumerate() {
-            let via = network.routes.iter().map(|route| route.1).chain(network.gateway);
+            let via = network.routes.iter().map(|route| route.1).chain(network.gateways.iter().copied());
             hops.extend(via.map(|hop| (Network::External(number), hop)));
         }
         hops.sort_by_key(|(network, hop)| match network {

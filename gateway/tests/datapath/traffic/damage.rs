@@ -1,12 +1,21 @@
 //! What may be wrong with a packet, and what is merely odd.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::{Draft, hosts, macs};
+use super::{Draft, hosts, ipv4, ipv6, macs};
+use crate::arbitrary::Host;
 use crate::model::Model;
-use crate::wire::Mac;
+use crate::wire::{IPV4, IPV6, Mac};
+
+/// An address by family.
+type Either = [IpAddr; 2];
+
+/// Protocol number of ICMPv6.
+const ICMPV6: u8 = 58;
 
 /// One thing that is not as it should be, or at least not as usual.
 #[derive(Debug, Clone)]
@@ -14,9 +23,11 @@ pub(crate) enum Damage {
     To(Mac),
     Vlan(Option<u16>),
     Ethertype(u16),
-    OuterSource(u32),
+    OuterSource(Either),
+    /// Another host.
+    Elsewhere(Host),
     OwnSource(Index),
-    OuterDestination(u32),
+    OuterDestination(Either),
     OuterProtocol(u8),
     OuterFragment(u16),
     OuterOptions(u8),
@@ -27,14 +38,20 @@ pub(crate) enum Damage {
     InnerFrom(Mac),
     InnerTag(u16),
     InnerEthertype(u16),
-    Source(u32),
+    Source(Either),
+    Destination(Either),
+    /// A message of this type between neighbours, if it is IPv6: the outer packet or the inner one.
+    Discovery {
+        outer: bool,
+        kind: u8,
+    },
     Ttl(u8),
     Options(u8),
     /// Only so much of the inner frame, in an outer packet that says so.
     Cut(Index),
     /// ARP of the sender instead of an IP packet, from another host if there is one.
     Arp {
-        host: Option<u32>,
+        host: Option<Host>,
         broadcast: bool,
         operation: u8,
     },
@@ -49,32 +66,51 @@ pub(crate) enum Damage {
 
 /// Sources that nobody can have; and of a subnet, addresses that a VM may have, that are behind one, that are the
 /// gateway's, its first and its last.
-const SOURCES: [u32; 10] = [
-    0x7f00_0001,
-    0,
-    0xe000_0001,
-    0xffff_ffff,
-    0x0a00_0005,
-    0x0a00_0009,
-    0x0a00_0046,
-    0x0a00_0001,
-    0x0a00_0000,
-    0x0a00_00ff,
+const SOURCES: [Either; 10] = [
+    [ipv4([127, 0, 0, 1]), ipv6(0, 0, 0, 1)],
+    [ipv4([0; 4]), ipv6(0, 0, 0, 0)],
+    [ipv4([224, 0, 0, 1]), ipv6(0xff02, 0, 0, 1)],
+    [ipv4([255; 4]), LINK_LOCAL],
+    [ipv4([10, 0, 0, 5]), ipv6(0xfd00, 0xa, 0, 5)],
+    [ipv4([10, 0, 0, 9]), ipv6(0xfd00, 0xa, 0, 9)],
+    [ipv4([10, 0, 0, 70]), ipv6(0xfd00, 0xa, 0, 70)],
+    [ipv4([10, 0, 0, 1]), ipv6(0xfd00, 0xa, 0, 1)],
+    [ipv4([10, 0, 0, 0]), ipv6(0xfd00, 0xa, 0, 0)],
+    [ipv4([10, 0, 0, 255]), MAPPED],
 ];
+
+/// Destinations that are everybody's, nobody's, or of one link.
+const DESTINATIONS: [Either; 3] = [
+    [ipv4([224, 0, 0, 1]), ipv6(0xff02, 0, 0, 1)],
+    [ipv4([255; 4]), LINK_LOCAL],
+    [ipv4([10, 0, 0, 255]), MAPPED],
+];
+
+const LINK_LOCAL: IpAddr = ipv6(0xfe80, 0, 0, 5);
+/// 10.0.0.5 as an IPv6 address.
+const MAPPED: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0x0a00, 5));
+
+/// The one of the family of another address.
+fn like(either: Either, other: IpAddr) -> IpAddr {
+    either[usize::from(other.is_ipv6())]
+}
 
 impl Damage {
     pub(super) fn any() -> impl Strategy<Value = Self> {
-        let stations = select(vec![[0xff; 6], [1, 0, 0x5e, 0, 0, 1], [2, 0, 0, 0, 0, 0x77]]);
+        let stations =
+            select(vec![[0xff; 6], [1, 0, 0x5e, 0, 0, 1], [0x33, 0x33, 0, 0, 0, 1], [2, 0, 0, 0, 0, 0x77]]);
         let outer = prop_oneof![
             stations.clone().prop_map(Self::To),
             select(vec![None, Some(0), Some(20), Some(21), Some(300), Some(0xe014), Some(999)])
                 .prop_map(Self::Vlan),
-            select(vec![0x0806_u16, 0x86dd, 0x88cc]).prop_map(Self::Ethertype),
-            prop_oneof![3 => hosts(), 1 => select(vec![0x7f00_0001_u32, 0, 0xe000_0001])]
-                .prop_map(Self::OuterSource),
+            select(vec![0x0806_u16, IPV4, IPV6, 0x88cc]).prop_map(Self::Ethertype),
+            select(SOURCES[..4].to_vec()).prop_map(Self::OuterSource),
+            hosts().prop_map(Self::Elsewhere),
+            hosts().prop_map(Self::Elsewhere),
             any::<Index>().prop_map(Self::OwnSource),
-            prop_oneof![hosts(), Just(0xe000_0001)].prop_map(Self::OuterDestination),
-            select(vec![1_u8, 17, 4]).prop_map(Self::OuterProtocol),
+            select(DESTINATIONS.to_vec()).prop_map(Self::OuterDestination),
+            hosts().prop_map(|host| Self::OuterDestination([false, true].map(|ipv6| host.address(ipv6)))),
+            select(vec![1_u8, 17, 4, 58]).prop_map(Self::OuterProtocol),
             select(vec![0x2000_u16, 0x2001, 9, 0x8000]).prop_map(Self::OuterFragment),
             (1..=10_u8).prop_map(Self::OuterOptions),
         ];
@@ -87,13 +123,15 @@ impl Damage {
             stations.prop_map(Self::InnerTo),
             macs().prop_map(Self::InnerFrom),
             select(vec![0x8100_u16, 0x88a8, 0x9100]).prop_map(Self::InnerTag),
-            select(vec![0x86dd_u16, 0x8847, 0x05dc]).prop_map(Self::InnerEthertype),
+            select(vec![IPV4, IPV6, 0x8847, 0x05dc]).prop_map(Self::InnerEthertype),
             any::<Index>().prop_map(Self::Cut),
             (option::of(hosts()), any::<bool>(), 1..=3_u8)
                 .prop_map(|(host, broadcast, operation)| Self::Arp { host, broadcast, operation }),
         ];
         let any_packet = prop_oneof![
             select(SOURCES.to_vec()).prop_map(Self::Source),
+            select(DESTINATIONS.to_vec()).prop_map(Self::Destination),
+            (any::<bool>(), 132..139_u8).prop_map(|(outer, kind)| Self::Discovery { outer, kind }),
             (0..2_u8).prop_map(Self::Ttl),
             (1..=10_u8).prop_map(Self::Options),
             any::<bool>().prop_map(|outer| Self::Checksum { outer }),
@@ -111,13 +149,22 @@ impl Damage {
             (Self::To(mac), _) => draft.to = *mac,
             (Self::Vlan(vlan), _) => draft.vlan = *vlan,
             (Self::Ethertype(ethertype), _) => draft.ethertype = *ethertype,
-            (Self::OuterSource(address), Some(tunnel)) => tunnel.ip.source = *address,
-            (Self::Arp { host: Some(host), .. }, Some(tunnel)) => tunnel.ip.source = *host,
+            (Self::OuterSource(either), Some(tunnel)) => tunnel.ip.source = like(*either, tunnel.ip.source),
+            (Self::Elsewhere(host) | Self::Arp { host: Some(host), .. }, Some(tunnel)) => {
+                tunnel.ip.source = host.address(tunnel.ip.source.is_ipv6());
+            }
             (Self::OwnSource(place), Some(tunnel)) => {
-                let own: Vec<_> = model.sites.iter().flat_map(|site| &site.own).collect();
+                let own = model.sites.iter().flat_map(|site| &site.own);
+                let own: Vec<_> = own.filter(|own| own.is_ipv6() == tunnel.ip.source.is_ipv6()).collect();
                 tunnel.ip.source = **place.get(&own);
             }
-            (Self::OuterDestination(address), Some(tunnel)) => tunnel.ip.destination = *address,
+            (Self::OuterDestination(either), Some(tunnel)) => {
+                tunnel.ip.destination = like(*either, tunnel.ip.source);
+            }
+            (Self::Discovery { outer: true, .. }, Some(tunnel)) => {
+                (tunnel.ip.protocol, tunnel.ip.ttl) = (ICMPV6, u8::MAX);
+            }
+            (Self::Discovery { .. }, _) => (draft.ip.protocol, draft.ip.ttl) = (ICMPV6, u8::MAX),
             (Self::OuterProtocol(protocol), Some(tunnel)) => tunnel.ip.protocol = *protocol,
             (Self::OuterFragment(fragment), Some(tunnel)) => tunnel.ip.fragment = *fragment,
             (Self::OuterOptions(words), Some(tunnel)) => tunnel.ip.options = *words,
@@ -129,7 +176,8 @@ impl Damage {
             (Self::InnerTag(tag), Some(tunnel)) => tunnel.tag = Some(*tag),
             (Self::InnerEthertype(ethertype), Some(tunnel)) => tunnel.ethertype = *ethertype,
             (Self::Cut(place), Some(tunnel)) => tunnel.cut = Some(*place),
-            (Self::Source(address), _) => draft.ip.source = *address,
+            (Self::Source(either), _) => draft.ip.source = like(*either, draft.ip.source),
+            (Self::Destination(either), _) => draft.ip.destination = like(*either, draft.ip.source),
             (Self::Ttl(ttl), _) => draft.ip.ttl = *ttl,
             (Self::Options(words), _) => draft.ip.options = *words,
             _ => {}
@@ -140,14 +188,21 @@ impl Damage {
                 arp(draft, &mut bytes, *broadcast, *operation);
             }
             Self::Checksum { outer } => {
-                let routed = bytes.len() - draft.payload.len() - 20 - 4 * usize::from(draft.ip.options);
-                let header = if *outer { draft.l3() } else { routed };
+                let header = if *outer { draft.l3() } else { draft.routed_at() };
                 bytes[header + 11] ^= 0x10;
+            }
+            Self::Discovery { outer, kind } => {
+                // Behind an outer header there is GRE, whose first byte becomes the type.
+                let header = match &draft.tunnel {
+                    Some(tunnel) if *outer => draft.l3() + tunnel.ip.length(),
+                    _ => draft.routed_at() + draft.ip.length(),
+                };
+                bytes[header] = *kind;
             }
             Self::Truncate(place) => bytes.truncate(place.index(bytes.len())),
             Self::Padding(length) => bytes.resize(bytes.len() + length, 0xee),
             Self::Flip(place, bits) => {
-                let place = place.index(bytes.len().min(100));
+                let place = place.index(bytes.len().min(140));
                 bytes[place] ^= bits;
             }
             _ => {}
@@ -158,11 +213,11 @@ impl Damage {
 
 /// Writes ARP of the sender over the inner frame; what is longer stays behind it.
 fn arp(draft: &Draft, bytes: &mut [u8], broadcast: bool, operation: u8) {
-    let Some(tunnel) = &draft.tunnel else { return };
-    let inner = draft.l3() + 20 + 8;
+    let (Some(tunnel), IpAddr::V4(sender)) = (&draft.tunnel, draft.ip.source) else { return };
+    let inner = draft.l3() + tunnel.ip.length() + 8;
     let mut request = vec![0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, operation];
     request.extend(tunnel.from);
-    request.extend(draft.ip.source.to_be_bytes());
+    request.extend(sender.octets());
     if broadcast {
         bytes[inner..inner + 6].fill(0xff);
     }

@@ -52,6 +52,15 @@ pub enum Hugepages {
     Off,
 }
 
+/// What a worker does while no packets come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerIdle {
+    /// It polls on.
+    Poll,
+    /// It sleeps, longer and longer up to a bound, and looks for packets in between.
+    Sleep,
+}
+
 /// The process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct System {
@@ -59,6 +68,8 @@ pub struct System {
     pub control_core: usize,
     /// One poll-mode worker per core; never empty, no duplicates.
     pub worker_cores: Vec<usize>,
+    /// What workers do while no packets come.
+    pub worker_idle: WorkerIdle,
     /// Whether memory comes from hugepages.
     pub hugepages: Hugepages,
     /// Memory for packet buffers, in MiB.

@@ -201,6 +201,7 @@ fn schema_says_what_is_needed() {
     assert_eq!(port["properties"]["mtu"]["maximum"], 65000);
     let system = &schema["$defs"]["System"]["properties"];
     assert_eq!(system["worker-cores"]["default"], serde_json::json!([1]));
+    assert_eq!(system["worker-idle"]["default"], "poll");
     assert_eq!(system["state-dir"]["default"], "/var/lib/nvgw");
     assert_eq!(system["hugepages"]["enum"], serde_json::json!(["auto", "required", "off"]));
     let learn = &schema["$defs"]["Learn"]["properties"];

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::decode::Leaf;
 use crate::model::{
     DscpMode, DuplicateAddressDetection, EcnMode, Filtering, FlowIdMode, ForwardProtocol, Hugepages,
-    RemovedAddresses, Rss, UnsolicitedSyn,
+    RemovedAddresses, Rss, UnsolicitedSyn, WorkerIdle,
 };
 use crate::rules::Refusal;
 use crate::suggest::did_you_mean;
@@ -49,6 +49,11 @@ impl Choice for Hugepages {
     const OPTIONS: &'static [(&'static str, Self)] =
         &[("auto", Self::Auto), ("required", Self::Required), ("off", Self::Off)];
     const WANTED: &'static str = "auto, required or off";
+}
+
+impl Choice for WorkerIdle {
+    const OPTIONS: &'static [(&'static str, Self)] = &[("poll", Self::Poll), ("sleep", Self::Sleep)];
+    const WANTED: &'static str = "poll or sleep";
 }
 
 impl Choice for Rss {

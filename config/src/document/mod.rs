@@ -21,7 +21,7 @@ pub(crate) use switch::OrOff;
 pub(crate) use text::{AbsolutePath, Guid, Label, Listen, Name};
 
 use crate::decode::object;
-use crate::model::{DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages, Rss};
+use crate::model::{DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages, Rss, WorkerIdle};
 use crate::reader::List;
 
 /// The biggest IP packet, in bytes. A frame lies in one buffer, whose size, headroom included, has 16 bits.
@@ -62,6 +62,9 @@ object! {
         "control-core" => control_core: Core, default("0");
         /// One poll-mode worker for each core.
         "worker-cores" => worker_cores: WorkerCores, optional;
+        /// What workers do while no packets come: poll on, or sleep a little and look again, which saves power and costs
+        /// latency.
+        "worker-idle" => worker_idle: OneOf<WorkerIdle>, default("poll");
         /// Whether memory comes from hugepages: where the machine has them, always, or never.
         "hugepages" => hugepages: OneOf<Hugepages>, default("auto");
         /// Memory for packet buffers, in MiB.

@@ -37,6 +37,7 @@ pub(super) fn system(reader: &mut Reader<'_>, system: &Field<document::System>) 
         Some(System {
             control_core: system.control_core.value()?.0,
             worker_cores: worker_cores?,
+            worker_idle: system.worker_idle.value()?.0,
             hugepages: system.hugepages.value()?.0,
             memory_mb: system.memory_mb.value()?.0,
             state_dir: system.state_dir.value()?.0.clone(),

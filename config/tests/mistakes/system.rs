@@ -12,8 +12,10 @@ fn cores() {
         ("worker-cores: [1, 2]", "worker-cores: [1, ¦1024]", "system.worker-cores[1]", "out of range", "0 to 1023"),
         ("worker-cores: [1, 2]", "worker-cores: [1, ¦all]", "system.worker-cores[1]", "no whole number", "0 to 1023"),
     ]);
+    check(&[("worker-cores: [1, 2]", "worker-idle: ¦slep", "system.worker-idle", "none of the values", "did you mean sleep?")]);
     // A machine may have one core only.
     check_right(&[("worker-cores: [1, 2]", "worker-cores: [0]")]);
+    check_right(&[("worker-cores: [1, 2]", "worker-idle: sleep")]);
 }
 
 #[test]

@@ -78,6 +78,9 @@ fn lists_are_named_and_hold_the_state() {
     let stats = running.admin("GET", "/v1/stats").json();
     assert_eq!(stats["dropped"], 62);
     assert_eq!(stats["workers"][0]["stages"][0]["cycles"], 30_000);
+    assert_eq!(stats["latency"][1]["direction"], "outside-to-tenant");
+    assert_eq!(stats["latency"][1]["p50_us"], 6.0);
+    assert_eq!(stats["latency"][1]["buckets"], serde_json::json!([{"cycles": 6, "frames": 400}]));
     let version = running.admin("GET", "/v1/version").json();
     assert_eq!(version, serde_json::json!({"nvgw": "1.2.3", "dpdk": "DPDK 22.11.7"}));
 }

@@ -5,6 +5,7 @@ mod datapath;
 mod devices;
 mod exits;
 mod gateway;
+mod idle;
 mod nat;
 mod punts;
 mod refusals;

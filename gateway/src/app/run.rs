@@ -10,7 +10,7 @@ use std::{io, mem};
 use core_affinity::CoreId;
 use crossbeam::channel::{self, RecvTimeoutError};
 use dpdk_bindings::ring;
-use dpdk_bindings::{Eal, Qsbr};
+use dpdk_bindings::{Eal, Qsbr, clock};
 use nvgw_config::Config;
 use nvgw_types::PortId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -21,6 +21,7 @@ use super::datapath;
 use super::devices::{Queues, open_ports, pool, start_dpdk};
 use super::exits::{self, Exits};
 use super::gateway::{Books, Gateway, Injector, Origin, WorkerHandle};
+use super::idle::Idle;
 use super::punts;
 use super::scaling;
 use super::translation::{Sizes, translators};
@@ -296,6 +297,7 @@ impl Setup<'_> {
                 )
                 .with_reassembly(datapath::reassembly(self.config, self.eal)?),
                 clock: Clock::new(self.started_tsc),
+                idle: Idle::new(self.config.system.worker_idle, clock::tsc_hz()),
                 giving: ends.giving,
                 taking: ends.taking,
                 peers: peers.clone(),

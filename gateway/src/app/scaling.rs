@@ -193,17 +193,18 @@ pub(super) struct Giving {
 }
 
 impl Giving {
-    /// Gives away what of a burst is others', and returns the rest.
+    /// Gives away what of a burst is others', and returns the rest. Its port and the time-stamp counter at the return of
+    /// the poll that brought it are given.
     #[inline(always)]
     pub(super) fn give<S: ReadSection>(
         &mut self,
         section: &S,
-        port: PortId,
+        (port, polled): (PortId, u64),
         burst: &mut Burst,
         counters: &Counters,
     ) -> &mut Burst {
-        let (since, received) = (clock::tsc(), burst.len() as u64);
-        self.spreader.spread(section, port, burst, &mut self.own);
+        let received = burst.len() as u64;
+        self.spreader.spread(section, (port, polled), burst, &mut self.own);
         for (to, batch) in self.spreader.away() {
             let Some(Some(way)) = self.ways.get_mut(to.index()) else { continue };
             counters.handed_out.add(way.push_bulk(batch) as u64);
@@ -211,7 +212,7 @@ impl Giving {
                 refuse(batch, counters);
             }
         }
-        counters.stage(Stage::Spread).add(received, clock::tsc().wrapping_sub(since));
+        counters.stage(Stage::Spread).add(received, clock::tsc().saturating_sub(polled));
         &mut self.own
     }
 }
@@ -219,7 +220,7 @@ impl Giving {
 /// Drops what does not fit a way.
 #[cold]
 fn refuse(batch: &mut Batch, counters: &Counters) {
-    for Spread { mbuf, port } in batch.drain(..) {
+    for Spread { mbuf, port, .. } in batch.drain(..) {
         counters.port(port).rx.add(1, mbuf.pkt_len().into());
         counters.drop(DropReason::HandOverFull);
     }
@@ -254,17 +255,20 @@ impl Taking {
         0
     }
 
-    /// Puts what was fetched into an empty burst, as far as it came in on one port, which is returned.
+    /// Puts what was fetched when the time-stamp counter said `fetched` into an empty burst, as far as it came in on one
+    /// port, which is returned. So is when the poll of one of the packets returned, chosen by chance.
     #[inline(always)]
-    pub(super) fn take(&mut self, burst: &mut Burst) -> Option<PortId> {
+    pub(super) fn take(&mut self, fetched: u64, burst: &mut Burst) -> Option<(PortId, u64)> {
         let port = self.batch.first()?.port;
         let same = self.batch.iter().take_while(|spread| spread.port == port).count();
+        // On the other core, the counter may be ahead.
+        let waited = (fetched as u32).wrapping_sub(self.batch[fetched as usize % same].polled).cast_signed();
         for Spread { mbuf, .. } in self.batch.drain(..same) {
             // The other core has read it, and may have written it.
             mbuf.prefetch_headers();
             // There is room for a burst.
             drop(burst.push(mbuf));
         }
-        Some(port)
+        Some((port, fetched - waited.max(0) as u64))
     }
 }

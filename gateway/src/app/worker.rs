@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use arrayvec::ArrayVec;
 use dpdk_bindings::ring::{Consumer, Producer, SharedProducer};
@@ -9,13 +10,14 @@ use dpdk_bindings::{BURST, Burst, Mbuf, RxQueue, clock};
 use nvgw_types::PortId;
 
 use super::exits::Exit;
+use super::idle::Idle;
 use super::punts::PuntSender;
 use super::scaling::{Giving, Taking};
 use crate::datapath::{Handed, Outputs, Pipeline, QsbrReaders};
 use crate::tables::exchange::{Millis, NatAnswer, NatEvent, NatOrder};
 use crate::tables::set::TableLimits;
 use crate::telemetry::counters::Counters;
-use crate::telemetry::{DropReason, Stage};
+use crate::telemetry::{DropReason, Stage, timing_weight};
 
 /// A finished frame that the control thread, or a worker without a transmit queue, gives a worker to send.
 #[derive(Debug)]
@@ -48,6 +50,7 @@ pub(super) struct Worker {
     pub(super) readers: QsbrReaders,
     pub(super) counters: Arc<Counters>,
     pub(super) clock: Clock,
+    pub(super) idle: Idle,
     /// Where it gives away what it receives for others, if it spreads that.
     pub(super) giving: Option<Giving>,
     /// Where it gets what others receive for it.
@@ -105,10 +108,13 @@ impl Worker {
                 self.counters.received.add(received as u64);
                 self.counters.stage(Stage::Receive).add(received as u64, polled.wrapping_sub(since));
                 worked = true;
+                (out.polled, out.weight) = (polled, timing_weight(received, polled));
                 let now = self.clock.at(polled);
                 let section = self.readers.section();
                 let own = match &mut self.giving {
-                    Some(giving) if spread => giving.give(&section, port, &mut burst, &self.counters),
+                    Some(giving) if spread => {
+                        giving.give(&section, (port, polled), &mut burst, &self.counters)
+                    }
                     _ => &mut burst,
                 };
                 if !own.is_empty() {
@@ -124,7 +130,9 @@ impl Worker {
                 }
                 worked = true;
                 self.counters.stage(Stage::Receive).add(taken as u64, fetched.wrapping_sub(since));
-                while let Some(port) = self.taking.take(&mut burst) {
+                out.weight = timing_weight(taken, fetched);
+                while let Some((port, polled)) = self.taking.take(fetched, &mut burst) {
+                    out.polled = polled;
                     let now = self.clock.at(fetched);
                     self.pipeline.process(&self.readers.section(), now, port, &mut burst, &mut out);
                     since = self.flush(&mut out, since);
@@ -135,11 +143,16 @@ impl Worker {
                 worked = true;
                 let others = handed.iter().filter(|handed| handed.from != handed.to).count();
                 self.counters.taken_over.add(others as u64);
-                let now = self.clock.at(clock::tsc());
+                let tsc = clock::tsc();
+                // They came by several polls; one of them, chosen by chance, tells for all.
+                out.polled = handed[tsc as usize % handed.len()].polled;
+                out.weight = timing_weight(handed.len(), tsc);
+                let now = self.clock.at(tsc);
                 self.pipeline.resume(&self.readers.section(), now, &mut handed, &mut burst, &mut out);
                 since = self.flush(&mut out, since);
             }
-            worked |= self.tend(&mut out);
+            let now = if worked { since } else { clock::tsc() };
+            worked |= self.tend(now, &mut out);
             if let Some(ring) = &mut self.injects {
                 worked |= inject(ring, &mut self.transmit, &mut out, &self.counters, Flush::Injected);
             }
@@ -147,9 +160,15 @@ impl Worker {
                 worked |= inject(ring, &mut self.transmit, &mut out, &self.counters, Flush::Forwarded);
             }
             self.readers.quiescent();
-            if !worked {
+            if worked {
+                self.idle.end();
+            } else {
                 self.counters.idle_polls.add(1);
                 since = clock::tsc();
+                if let Some(pause) = self.idle.go_on(since) {
+                    thread::sleep(pause);
+                    since = clock::tsc();
+                }
             }
         }
         // What the control thread handed over before it stopped leaves too; it makes no more.
@@ -161,7 +180,7 @@ impl Worker {
     /// Gives everybody what a burst that began at `since` became. Returns when that was done.
     #[inline(always)]
     fn flush(&mut self, out: &mut Outputs, since: u64) -> u64 {
-        let processed = clock::tsc();
+        let processed = if out.weight > 0 { clock::tsc() } else { 0 };
         let sent = flush(&mut self.transmit, out, &self.counters, Flush::Forwarded);
         self.punts.hand_over(out, &self.counters);
         for handed in out.handed.drain(..) {
@@ -172,15 +191,17 @@ impl Worker {
             }
         }
         let flushed = clock::tsc();
-        self.counters.stage(Stage::Transmit).add(sent, flushed.wrapping_sub(processed));
+        self.counters.stage(Stage::Transmit).add(sent, out.weight * flushed.saturating_sub(processed));
+        self.counters.add_latency(out.take_directions(), flushed.saturating_sub(out.polled));
         self.counters.bursts.add(1);
         self.counters.busy_cycles.add(flushed.wrapping_sub(since));
         flushed
     }
 
-    /// Does what sessions are due for, and answers for them: a little in every turn. Whether there was anything to do.
+    /// Does what sessions are due for at `tsc`, and answers for them: a little in every turn. Whether there was anything
+    /// to do.
     #[inline(always)]
-    fn tend(&mut self, out: &mut Outputs) -> bool {
+    fn tend(&mut self, tsc: u64, out: &mut Outputs) -> bool {
         // What did not fit before goes first; the next answers and port blocks wait for it.
         if !out.events.is_empty() {
             self.desk.events.push_bulk(&mut out.events);
@@ -194,7 +215,7 @@ impl Worker {
         {
             self.pipeline.translator_mut().order(order);
         }
-        let now = self.clock.at(clock::tsc());
+        let now = self.clock.at(tsc);
         if !self.pipeline.is_due(now) {
             return false;
         }

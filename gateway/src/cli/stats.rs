@@ -8,6 +8,7 @@ use super::args::StatsOptions;
 use super::client::Client;
 use super::table::{Column, Table, decimal, grouped};
 use crate::api::view::{PuntView, StageStats, StatsView, WorkerStats};
+use crate::telemetry::latency::LatencyView;
 use crate::telemetry::view::ratio;
 
 /// `nvgw stats`.
@@ -76,8 +77,14 @@ fn since(now: &StatsView, before: &StatsView) -> StatsView {
         punts: now.punts.iter().map(|punt| punt_since(punt, &before.punts)).collect(),
         dropped: now.dropped.saturating_sub(before.dropped),
         sender_unverified: now.sender_unverified.saturating_sub(before.sender_unverified),
+        latency: now.latency.iter().map(|view| latency_since(view, &before.latency, now.tsc_hz)).collect(),
         workers: workers.collect(),
     }
+}
+
+fn latency_since(now: &LatencyView, before: &[LatencyView], tsc_hz: u64) -> LatencyView {
+    let earlier = before.iter().find(|earlier| earlier.direction == now.direction);
+    earlier.map_or_else(|| now.clone(), |earlier| now.since(earlier, tsc_hz))
 }
 
 fn punt_since(now: &PuntView, before: &[PuntView]) -> PuntView {
@@ -162,6 +169,7 @@ fn print(stats: &StatsView, out: &mut impl Write) -> Result<(), CliError> {
     Table::new(&columns).write(&totals, out)?;
     writeln!(out)?;
     print_punts(stats, out)?;
+    print_latency(&stats.latency, out)?;
     if stats.workers.is_empty() {
         return Ok(writeln!(out, "no workers")?);
     }
@@ -216,6 +224,25 @@ fn print_punts(stats: &StatsView, out: &mut impl Write) -> Result<(), CliError> 
     Ok(writeln!(out)?)
 }
 
+/// How long frames stayed in the box; nothing where none did.
+fn print_latency(latency: &[LatencyView], out: &mut impl Write) -> Result<(), CliError> {
+    let seen: Vec<_> = latency.iter().filter(|view| view.frames > 0).collect();
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let columns = [
+        Column::text("IN THE BOX", |view: &&LatencyView| view.direction.to_string()),
+        Column::number("FRAMES", |view| grouped(view.frames)),
+        Column::number("P50 µs", |view| decimal(view.p50_us)),
+        Column::number("P90 µs", |view| decimal(view.p90_us)),
+        Column::number("P99 µs", |view| decimal(view.p99_us)),
+        Column::number("P99.9 µs", |view| decimal(view.p999_us)),
+        Column::number("MAX µs", |view| decimal(view.max_us)),
+    ];
+    Table::new(&columns).write(&seen, out)?;
+    Ok(writeln!(out)?)
+}
+
 fn rate(packets: u64, seconds: f64) -> String {
     if seconds > 0.0 { grouped((packets as f64 / seconds).round() as u64) } else { "-".to_owned() }
 }
@@ -224,12 +251,17 @@ fn rate(packets: u64, seconds: f64) -> String {
 mod tests {
     use super::*;
     use crate::telemetry::PuntClass;
+    use crate::telemetry::counters::Counters;
+    use crate::telemetry::latency::Direction;
 
     fn sample(uptime_seconds: f64, packets: u64) -> StatsView {
         let stage = StageStats { stage: "receive".into(), calls: packets / 10, packets, cycles: packets * 8 };
+        let counters = Counters::new(0, 0);
+        counters.latency(Direction::TenantToOutside).add(20, packets);
         StatsView {
             tsc_hz: 1000,
             uptime_seconds,
+            latency: LatencyView::read(&[&counters], 1000),
             forwarded: packets,
             fragmented: 7,
             fragments: 14,

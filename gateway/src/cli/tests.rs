@@ -158,6 +158,10 @@ sender unverified           0           0
 PORT   CLASS     PUNTED  PER SECOND  POLICED  PER SECOND  QUEUE FULL
 wire0  neighbor      40          20  120,000      60,000           3
 
+IN THE BOX         FRAMES  P50 µs  P90 µs  P99 µs  P99.9 µs   MAX µs
+tenant-to-outside   1,000     4.0    12.0    50.0      50.0  9,000.0
+outside-to-tenant     400     6.0     6.0     6.0       6.0      6.0
+
 WORKER  CORE  RX PACKETS  RX/SECOND  TX PACKETS  CYCLES/PACKET  PACKETS/BURST  BUSY %
      0     1       1,500        750       1,400          333.3           15.0    25.0
 

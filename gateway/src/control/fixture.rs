@@ -9,7 +9,7 @@ use nvgw_config::{
     Config, CustomerRoute, Device, DscpMode, DuplicateAddressDetection, EcnMode, Encapsulation,
     ExternalIndex, ExternalNetwork, ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NatFiltering,
     NatLimits, NatPool, NetworkRef, Port, Provider, ProviderRoute, Rss, SenderCheck, Site, SiteIndex,
-    StaticNeighbor, Subnet, SubnetPrefix, System, Tenant, TenantIndex, TenantNat,
+    StaticNeighbor, Subnet, SubnetPrefix, System, Tenant, TenantIndex, TenantNat, WorkerIdle,
 };
 use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, VrfId, Vsid};
 
@@ -166,6 +166,7 @@ pub(crate) fn config() -> Config {
         system: System {
             control_core: 0,
             worker_cores: vec![1],
+            worker_idle: WorkerIdle::Poll,
             hugepages: Hugepages::Off,
             memory_mb: 64,
             state_dir: "/var/lib/nvgw".into(),

@@ -9,6 +9,7 @@ pub(super) fn needed(running: &Config, new: &Config) -> Vec<&'static str> {
     let checks = [
         ("system.control-core", a.control_core == b.control_core),
         ("system.worker-cores", a.worker_cores == b.worker_cores),
+        ("system.worker-idle", a.worker_idle == b.worker_idle),
         ("system.hugepages", a.hugepages == b.hugepages),
         ("system.memory-mb", a.memory_mb == b.memory_mb),
         ("system.state-dir", a.state_dir == b.state_dir),

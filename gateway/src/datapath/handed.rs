@@ -10,6 +10,8 @@ pub struct Handed {
     pub from: WorkerId,
     /// Who goes on with it.
     pub to: WorkerId,
+    /// When the poll returned that brought it, by the time-stamp counter.
+    pub polled: u64,
     /// The packet.
     pub mbuf: Mbuf,
     /// What it is.

@@ -8,6 +8,7 @@ use super::family::AddressFamily;
 use super::handed::Behind;
 use crate::packet::translation::{End, Replacement};
 use crate::tables::exchange::Ingress;
+use crate::telemetry::latency::Direction;
 
 /// Packets of one burst on their way to the same stage, in the order they came: places in the burst, alone or with
 /// what a stage found out about each.
@@ -29,6 +30,17 @@ pub(super) enum Origin {
     Tenant,
     /// An external network.
     Outside,
+}
+
+impl Origin {
+    /// The direction of what goes from there to a tenant's VM.
+    #[inline(always)]
+    pub(super) const fn to_tenant(self) -> Direction {
+        match self {
+            Self::Tenant => Direction::TenantToTenant,
+            Self::Outside => Direction::OutsideToTenant,
+        }
+    }
 }
 
 /// What a packet of a tenant's VM is.

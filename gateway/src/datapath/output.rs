@@ -1,5 +1,7 @@
 //! What a burst became: frames for ports, packets for the control thread.
 
+use std::mem;
+
 use arrayvec::ArrayVec;
 use dpdk_bindings::{BURST, Burst, Mbuf, TxBatch};
 use nvgw_types::PortId;
@@ -10,6 +12,7 @@ use crate::nat::{self, Events};
 use crate::tables::exchange::{Millis, NatAnswer, Punt};
 use crate::tables::set::TableLimits;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::latency::Direction;
 use crate::telemetry::{DropReason, PuntClass};
 
 /// A packet for the control thread.
@@ -38,6 +41,12 @@ pub struct Outputs {
     pub events: Events,
     /// What was asked about sessions.
     pub answers: ArrayVec<NatAnswer, { nat::BATCH }>,
+    /// When the poll returned that brought the packets that are worked on, by the time-stamp counter.
+    pub polled: u64,
+    /// For how many bursts the times of this one stand, see [`timing_weight`](crate::telemetry::timing_weight).
+    pub weight: u64,
+    /// Frames handed to ports.
+    directions: [u64; Direction::COUNT],
     police: Police,
     /// When the packets came that are worked on.
     now: Millis,
@@ -58,6 +67,9 @@ impl Outputs {
             handed: ArrayVec::new(),
             events: Events::new(),
             answers: ArrayVec::new(),
+            polled: 0,
+            weight: 0,
+            directions: [0; Direction::COUNT],
             police: Police::new(limits),
             now: Millis::default(),
             port: PortId::default(),
@@ -68,6 +80,26 @@ impl Outputs {
     #[inline(always)]
     pub(super) fn arrived(&mut self, now: Millis, port: PortId) {
         (self.now, self.port) = (now, port);
+    }
+
+    /// How many frames were handed to ports in each direction since this was asked last.
+    #[inline(always)]
+    pub fn take_directions(&mut self) -> [u64; Direction::COUNT] {
+        mem::take(&mut self.directions)
+    }
+
+    /// How many frames there are for ports.
+    #[inline(always)]
+    pub(super) fn frames(&self) -> usize {
+        self.transmit.iter().map(TxBatch::len).sum()
+    }
+
+    /// Counts what came to the frames `before` as frames of a direction. How many there are now.
+    #[inline(always)]
+    pub(super) fn count(&mut self, direction: Direction, before: usize) -> usize {
+        let frames = self.frames();
+        self.directions[direction as usize] += (frames - before) as u64;
+        frames
     }
 
     /// Hands a finished frame to a port.

@@ -21,6 +21,7 @@ use crate::tables::ReadSection;
 use crate::tables::exchange::Millis;
 use crate::tables::set::TableReaders;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::latency::Direction;
 use crate::telemetry::{DropReason, Stage};
 
 /// What the operator chose for the datapath as a whole.
@@ -227,7 +228,7 @@ impl Pipeline {
         out.arrived(now, arrival.port);
         let stages = Stages::new(&self.tables, &self.counters, &self.pool, self.options, arrival.fresh);
         let (ipv4, ipv6) = (&mut *self.ipv4, &mut *self.ipv6);
-        let mut lap = Lap::start(&self.counters);
+        let mut lap = Lap::start(&self.counters, out.weight);
 
         let (mut lanes, mut lanes_of_ipv6) = (Lanes::default(), Lanes::default());
         let arrived = burst.len();
@@ -263,7 +264,7 @@ impl Pipeline {
         let stages = Stages::new(&self.tables, &self.counters, &self.pool, self.options, false);
         let packets = &mut *self.ipv4;
         let routed = read_around(packets, burst);
-        let mut lap = Lap::start(&self.counters);
+        let mut lap = Lap::start(&self.counters, out.weight);
         look_up(&stages, packets, &routed);
         let translator = &mut self.translator;
         let mut translation = Translation { stages: &stages, section, translator, now, port };
@@ -321,6 +322,7 @@ fn forward<'s, A: AddressFamily, S: ReadSection>(
     decide(stages, section, packets, burst, routed, &mut ways, out);
     lap.end(Stage::Route, routed.len());
 
+    let mut frames = out.frames();
     let translated = ways.outbound.len() + ways.inbound.len();
     if translated > 0 {
         A::translate(translation, packets, burst, &mut ways, out);
@@ -331,28 +333,38 @@ fn forward<'s, A: AddressFamily, S: ReadSection>(
         locate(stages, section, packets, &ways.overlay, &mut candidates);
         resolve(stages, section, packets, burst, (&ways.overlay, &candidates), &mut wrapped, out);
         lap.end(Stage::Resolve, ways.overlay.len());
+        // One packet, chosen by chance, tells where those of the burst come from that go to VMs.
+        let chosen = ways.overlay[out.polled as usize % ways.overlay.len()];
         rewrite_wrapped(stages, section, packets, burst, &wrapped, out);
+        frames = out.count(packets[chosen].origin.to_tenant(), frames);
     }
     rewrite_plain(stages, section, packets, burst, &ways.plain, out);
+    out.count(Direction::TenantToOutside, frames);
     lap.end(Stage::Rewrite, ways.overlay.len() + ways.plain.len());
 }
 
-/// Times stages by the time-stamp counter: one read a stage and burst.
+/// Counts what stages do, and times them by the time-stamp counter: one read a stage and burst that is timed.
 struct Lap<'c> {
     counters: &'c Counters,
+    /// For how many bursts this one stands; 0: it is not timed.
+    weight: u64,
     since: u64,
 }
 
 impl<'c> Lap<'c> {
     #[inline(always)]
-    fn start(counters: &'c Counters) -> Self {
-        Self { counters, since: clock::tsc() }
+    fn start(counters: &'c Counters, weight: u64) -> Self {
+        Self { counters, weight, since: if weight > 0 { clock::tsc() } else { 0 } }
     }
 
     #[inline(always)]
     fn end(&mut self, stage: Stage, packets: usize) {
-        let now = clock::tsc();
-        self.counters.stage(stage).add(packets as u64, now.wrapping_sub(self.since));
-        self.since = now;
+        let mut cycles = 0;
+        if self.weight > 0 {
+            let now = clock::tsc();
+            cycles = self.weight * now.saturating_sub(self.since);
+            self.since = now;
+        }
+        self.counters.stage(stage).add(packets as u64, cycles);
     }
 }

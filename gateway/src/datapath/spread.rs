@@ -31,6 +31,8 @@ pub struct Spread {
     pub mbuf: Mbuf,
     /// The port that received it.
     pub port: PortId,
+    /// When the poll returned that brought it, by the time-stamp counter: its lower half, which lasts for a second.
+    pub polled: u32,
 }
 
 /// Frames for one worker.
@@ -64,18 +66,24 @@ impl Spreader {
         Self { tables, plan, worker, shares: Shares::new(receivers), away }
     }
 
-    /// Divides a burst that came in on a port. What is this worker's own, and what is no IP packet, goes to `own` in
+    /// Divides a burst that came in on a port, by a poll that returned when the time-stamp counter said `polled`. What is this worker's own, and what is no IP packet, goes to `own` in
     /// its order; the rest waits to be [taken away](Self::away). The burst is empty afterwards, as `own` and all that
     /// was taken away must be before.
     #[inline(never)]
-    pub fn spread<S: ReadSection>(&mut self, section: &S, port: PortId, burst: &mut Burst, own: &mut Burst) {
+    pub fn spread<S: ReadSection>(
+        &mut self,
+        section: &S,
+        (port, polled): (PortId, u64),
+        burst: &mut Burst,
+        own: &mut Burst,
+    ) {
         let targets = self.targets(section, port, burst);
         for (mbuf, target) in burst.drain().zip(targets) {
             // There is room for a burst everywhere.
             if target == self.worker {
                 drop(own.push(mbuf));
             } else if let Some(batch) = self.away.get_mut(target.index()) {
-                drop(batch.try_push(Spread { mbuf, port }));
+                drop(batch.try_push(Spread { mbuf, port, polled: polled as u32 }));
             }
         }
     }

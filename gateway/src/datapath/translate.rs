@@ -410,7 +410,8 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         let sender = Behind { external, tenant: packet.tenant, address: packet.source, port };
         let kind = Kind::Around { port: self.port, sender, fragment: None };
         let own = self.translator.worker;
-        out.hand_over(self.stages.counters, Handed { from: own, to: own, mbuf, kind });
+        let handed = Handed { from: own, to: own, polled: out.polled, mbuf, kind };
+        out.hand_over(self.stages.counters, handed);
     }
 
     /// Routes a packet to the customer that was found for it.

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::latency::{Direction, Histogram};
 use super::{DropReason, PuntClass, Stage};
 use nvgw_types::{PortId, VrfId};
 
@@ -19,6 +20,12 @@ impl Counter {
     #[inline(always)]
     pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// Takes a new value. Only the counter's one writer may call it, for what is a mark rather than a count.
+    #[inline(always)]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
     }
 
     /// The value now.
@@ -157,7 +164,7 @@ pub struct StageCounters {
     pub calls: Counter,
     /// Packets it was given.
     pub packets: Counter,
-    /// Time-stamp counter cycles it took.
+    /// Time-stamp counter cycles it took, those of [bursts that were not timed](super::timing_weight) estimated.
     pub cycles: Counter,
 }
 
@@ -179,6 +186,7 @@ pub struct Counters {
     vrfs: Box<[VrfCounters]>,
     drops: [Counter; DropReason::COUNT],
     stages: [StageCounters; Stage::COUNT],
+    latencies: Box<[Histogram]>,
     /// Frames sent on of what had come in on a port.
     pub forwarded: Counter,
     /// Packets that did not fit their way out and left in fragments.
@@ -222,6 +230,7 @@ impl Counters {
             vrfs: (0..vrfs).map(|_| VrfCounters::default()).collect(),
             drops: std::array::from_fn(|_| Counter::default()),
             stages: std::array::from_fn(|_| StageCounters::default()),
+            latencies: Direction::ALL.iter().map(|_| Histogram::default()).collect(),
             forwarded: Counter::default(),
             fragmented: Counter::default(),
             fragments: Counter::default(),
@@ -269,6 +278,23 @@ impl Counters {
     #[must_use]
     pub fn stage(&self, stage: Stage) -> &StageCounters {
         &self.stages[stage as usize]
+    }
+
+    /// How long the frames of a direction stayed in the box.
+    #[inline(always)]
+    #[must_use]
+    pub fn latency(&self, direction: Direction) -> &Histogram {
+        &self.latencies[direction as usize]
+    }
+
+    /// Counts frames of each direction that stayed in the box for so many cycles.
+    #[inline(always)]
+    pub fn add_latency(&self, frames: [u64; Direction::COUNT], cycles: u64) {
+        for (histogram, frames) in self.latencies.iter().zip(frames) {
+            if frames > 0 {
+                histogram.add(cycles, frames);
+            }
+        }
     }
 
     /// Counts a dropped packet.

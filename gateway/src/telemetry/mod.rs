@@ -4,6 +4,7 @@
 
 pub mod counters;
 mod drop_reason;
+pub mod latency;
 pub mod nat;
 pub mod nat_totals;
 pub mod prometheus;
@@ -13,4 +14,4 @@ pub mod view;
 
 pub use drop_reason::DropReason;
 pub use punt_class::PuntClass;
-pub use stage::Stage;
+pub use stage::{Stage, timing_weight};

@@ -5,6 +5,7 @@
 //! their numbers, so that a series never changes its meaning while the configuration stays) have series of their
 //! own, and all others together are `kind="other"` with an empty `vrf`. `nvgw show vrfs` tells every one apart.
 
+mod latency;
 mod nat;
 
 pub use nat::{LogMetrics, NatMetrics, PoolMetrics};
@@ -115,6 +116,7 @@ pub fn render(
     totals(&mut families, &snapshot.stats, &snapshot.drops);
     vrfs(&mut families, &snapshot.vrfs);
     workers(&mut families, &snapshot.stats.workers);
+    latency::families(&mut families, &snapshot.stats.latency, snapshot.stats.tsc_hz);
     control(&mut families, snapshot);
     nat::families(&mut families, &snapshot.nat);
     // The encoder refuses families without series, such as those of the tables before any is made.

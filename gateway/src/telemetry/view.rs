@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::counters::{Counters, PuntTotal, TrafficTotal};
+use super::latency::LatencyView;
 use super::nat_totals::NatTable;
 use super::{DropReason, PuntClass, Stage};
 
@@ -328,6 +329,8 @@ pub struct StatsView {
     pub dropped: u64,
     /// Packets forwarded though no lookup record vouches for their sender, because the check only logs.
     pub sender_unverified: u64,
+    /// How long frames stayed in the box, for each direction.
+    pub latency: Vec<LatencyView>,
     /// The workers.
     pub workers: Vec<WorkerStats>,
 }
@@ -360,6 +363,7 @@ impl StatsView {
             punts,
             dropped: sum(Counters::dropped_total),
             sender_unverified: sum(|c| c.sender_unverified.get()),
+            latency: LatencyView::read(counters, tsc_hz),
             workers,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use dpdk_bindings::{Burst, Eal, EalOptions, Hugepages, Mbuf, Mempool, MempoolOptions, Qsbr};
+use dpdk_bindings::{Burst, Eal, EalOptions, Hugepages, Mbuf, Mempool, MempoolOptions, Qsbr, TxBatch};
 use gateway::control::{Control, ControlError, PortHardware, table_limits};
 use gateway::datapath::{Options, Outputs, Pipeline, QsbrGrace, QsbrReaders, Translator};
 use gateway::nat::share::Division;
@@ -10,6 +10,7 @@ use gateway::nat::{Nat, NatOptions};
 use gateway::tables::exchange::{Millis, Punt};
 use gateway::tables::set::{TableLimits, tables};
 use gateway::telemetry::counters::Counters;
+use gateway::telemetry::latency::Direction;
 use gateway::telemetry::nat::NatCounters;
 use nvgw_config::Config;
 use nvgw_types::{MacAddr, PortId, WorkerId};
@@ -108,8 +109,13 @@ impl Gateway {
 
 impl Worker {
     /// Takes one burst of frames through the pipeline and shows what comes out, port by port in order, then what is
-    /// for the control side.
-    pub(crate) fn run(&mut self, port: PortId, frames: &[Vec<u8>], mut seen: impl FnMut(Output, &[u8])) {
+    /// for the control side. Returns how many frames were sent in each direction.
+    pub(crate) fn run(
+        &mut self,
+        port: PortId,
+        frames: &[Vec<u8>],
+        mut seen: impl FnMut(Output, &[u8]),
+    ) -> [u64; Direction::COUNT] {
         for frame in frames {
             let (first, second) = frame.split_at(frame.len().min(self.first_segment));
             let mut mbuf = self.pool.mbuf_from(first).expect("a buffer");
@@ -128,6 +134,9 @@ impl Worker {
             mbuf.copy_to(&mut self.scratch);
             seen(output, &self.scratch);
         };
+        let directions = self.out.take_directions();
+        let sent: usize = self.out.transmit.iter().map(TxBatch::len).sum();
+        assert_eq!(directions.iter().sum::<u64>(), sent as u64, "every frame has one direction");
         for (number, batch) in self.out.transmit.iter_mut().enumerate() {
             for mbuf in batch.drain() {
                 show(Output::Sent(PortId(number as u16)), &mbuf);
@@ -140,5 +149,6 @@ impl Worker {
             }
             show(Output::Punted(punted.punt), &punted.mbuf);
         }
+        directions
     }
 }

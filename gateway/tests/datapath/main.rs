@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod capacity;
+mod directions;
 mod explain;
 mod harness;
 mod model;

@@ -333,7 +333,7 @@ impl Engine {
     fn spread(&mut self, port: PortId, worker: usize) -> Vec<(WorkerId, Batch)> {
         let mut own = Burst::new();
         let VirtualWorker { spreader, readers, .. } = &mut self.workers[worker];
-        spreader.spread(&readers.section(), port, &mut self.burst, &mut own);
+        spreader.spread(&readers.section(), (port, 0), &mut self.burst, &mut own);
         readers.rest();
         self.burst = own;
         spreader.away().map(|(other, batch)| (other, mem::take(batch))).collect()

@@ -145,6 +145,9 @@ impl Seen {
 fn flows_go_to_one_worker_each_in_their_order_and_what_is_lost_is_counted() {
     const FLOWS: u16 = 64;
     const BURSTS: u32 = 2_000;
+    // More than half of the counter has changed in between.
+    const POLLED: u64 = 0x5_ffff_fff0;
+    const FETCHED: u64 = 0x6_0000_1000;
     let (_writers, readers) = tables(LIMITS, 1).expect("memory");
     let plan = Plan { division: Division::new(2, 7), seed: 9 };
     let mut ends = ways(eal(), &readers, plan, &[true, false]).expect("rings").into_iter();
@@ -168,8 +171,8 @@ fn flows_go_to_one_worker_each_in_their_order_and_what_is_lost_is_counted() {
                 if taker.taking.fetch(&theirs) == 0 {
                     thread::yield_now();
                 }
-                while let Some(from) = taker.taking.take(&mut burst) {
-                    assert_eq!(from, port);
+                while let Some((from, polled)) = taker.taking.take(FETCHED, &mut burst) {
+                    assert_eq!((from, polled), (port, POLLED));
                     taken.note(&mut burst);
                 }
             }
@@ -182,7 +185,7 @@ fn flows_go_to_one_worker_each_in_their_order_and_what_is_lost_is_counted() {
                 let mbuf = pool.mbuf_from(&frame(flow, number)).expect("a buffer");
                 burst.push(mbuf).expect("room for a burst");
             }
-            kept.note(giving.give(&reader.section(), port, &mut burst, &ours));
+            kept.note(giving.give(&reader.section(), (port, POLLED), &mut burst, &ours));
             assert!(burst.is_empty());
         }
         finished.store(true, Ordering::Release);

@@ -174,7 +174,7 @@ impl<S: ReadSection> Translation<'_, '_, S> {
             }
         }
         let Some(port) = noted.or_else(|| self.translator.fragments.port(self.now, &key)) else {
-            return self.wait(packets, burst, place, key);
+            return self.wait(packets, burst, place, key, out);
         };
         let context = self.context();
         let found = match direction {
@@ -196,8 +196,8 @@ impl<S: ReadSection> Translation<'_, '_, S> {
     }
 
     /// Lets a fragment wait for the first one of its packet.
-    fn wait(&mut self, packets: &Packets, burst: &mut Burst, place: u8, key: Key) -> Step {
-        let Some(handed) = self.handed(packets, burst, place, self.translator.worker, None) else {
+    fn wait(&mut self, packets: &Packets, burst: &mut Burst, place: u8, key: Key, out: &Outputs) -> Step {
+        let Some(handed) = self.handed(packets, burst, place, (self.translator.worker, None), out) else {
             return Step::Gone;
         };
         match self.translator.fragments.wait(self.now, key, handed) {
@@ -232,7 +232,7 @@ impl<S: ReadSection> Translation<'_, '_, S> {
         fragment: Option<u16>,
         out: &mut Outputs,
     ) -> Step {
-        if let Some(handed) = self.handed(packets, burst, place, to, fragment) {
+        if let Some(handed) = self.handed(packets, burst, place, (to, fragment), out) {
             self.translator.counters.handed_over.add(1);
             out.hand_over(self.stages.counters, handed);
         }
@@ -244,15 +244,15 @@ impl<S: ReadSection> Translation<'_, '_, S> {
         packets: &Packets,
         burst: &mut Burst,
         place: u8,
-        to: WorkerId,
-        fragment: Option<u16>,
+        (to, fragment): (WorkerId, Option<u16>),
+        out: &Outputs,
     ) -> Option<Handed> {
         let kind = match packets.sender(place) {
             Some(sender) if packets[place].around => Kind::Around { port: self.port, sender, fragment },
             _ => Kind::Frame { port: self.port, fragment },
         };
         let from = self.translator.worker;
-        Some(Handed { from, to, mbuf: burst.take(usize::from(place))?, kind })
+        Some(Handed { from, to, polled: out.polled, mbuf: burst.take(usize::from(place))?, kind })
     }
 }
 

@@ -66,9 +66,9 @@ impl Spreader {
         Self { tables, plan, worker, shares: Shares::new(receivers), away }
     }
 
-    /// Divides a burst that came in on a port, by a poll that returned when the time-stamp counter said `polled`. What is this worker's own, and what is no IP packet, goes to `own` in
-    /// its order; the rest waits to be [taken away](Self::away). The burst is empty afterwards, as `own` and all that
-    /// was taken away must be before.
+    /// Divides a burst that came in on a port, by a poll that returned when the time-stamp counter said `polled`. What is
+    /// this worker's own, and what is no IP packet, goes to `own` in its order; the rest waits to be
+    /// [taken away](Self::away). The burst is empty afterwards, as `own` and all that was taken away must be before.
     #[inline(never)]
     pub fn spread<S: ReadSection>(
         &mut self,

@@ -6,7 +6,7 @@ use nvgw_types::WorkerId;
 const PARTS: usize = 256;
 
 /// What it costs to receive a packet and to choose its worker, as a part of what all else costs that is done with it:
-/// about so much where little is done with it, less where it is translated. `docs/workers.md` has the figures.
+/// an estimate between plain routing, where it is about as much, and translation. `docs/workers.md` has the figures.
 const RECEPTION: f64 = 0.7;
 
 /// The division of all flows among the workers.

@@ -213,11 +213,16 @@ def climb(options, tools, directory):
         judge(result, report)
     if options.latency:
         print("time in the box by load, 256 flows", flush=True)
-        report.latency = paced.measured(options, tools, directory)
-    if options.pci:
-        report.cards = cards.measured(options, tools, directory)
-    if options.instructions:
-        report.instructions = instructions.measured(options, tools, directory)
+    for wanted, name, part in ((options.latency, "latency", paced), (options.pci, "cards", cards),
+                               (options.instructions, "instructions", instructions)):
+        if not wanted:
+            continue
+        # What the rows told stays, whatever becomes of the rest.
+        try:
+            setattr(report, name, part.measured(options, tools, directory))
+        except Failed as failure:
+            print(f"  failed: {failure}\n", flush=True)
+            report.wrong.append(f"{name}: {str(failure).splitlines()[0]}")
     return report
 
 

@@ -227,5 +227,6 @@ fn build_port(port: &document::Port) -> Option<Port> {
         tx_descriptors: port.tx_descriptors.value()?.0,
         rx_queues: port.rx_queues.optional()?.map(|queues| queues.0),
         rss: port.rss.value()?.0,
+        checksums: port.checksums.value()?.0,
     })
 }

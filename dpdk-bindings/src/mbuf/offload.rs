@@ -4,7 +4,7 @@ use dpdk_sys::{
     MBUF_F_RX_IP_CKSUM_BAD, MBUF_F_RX_IP_CKSUM_GOOD, MBUF_F_RX_IP_CKSUM_MASK, MBUF_F_RX_L4_CKSUM_BAD,
     MBUF_F_RX_L4_CKSUM_GOOD, MBUF_F_RX_L4_CKSUM_MASK, MBUF_F_RX_RSS_HASH, MBUF_F_TX_IP_CKSUM, MBUF_F_TX_IPV4,
     MBUF_F_TX_IPV6, MBUF_F_TX_TCP_CKSUM, MBUF_F_TX_UDP_CKSUM, MBUF_L2_LEN_BITS, MBUF_L2_LEN_SHIFT,
-    MBUF_L3_LEN_BITS, MBUF_L3_LEN_SHIFT,
+    MBUF_L3_LEN_BITS, MBUF_L3_LEN_SHIFT, PTYPE_L3_IPV4, PTYPE_TUNNEL_MASK,
 };
 
 use super::Mbuf;
@@ -107,6 +107,15 @@ impl Mbuf {
         )
     }
 
+    /// Whether the device says that this is an IPv4 packet, in or around no tunnel that it knows of, and that its header
+    /// checksum is right. Drivers do not agree which header of a tunnel it is whose checksum they call right.
+    #[inline]
+    #[must_use]
+    pub fn is_checked_ipv4(&self) -> bool {
+        self.ip_checksum() == Checksum::Good
+            && self.head().packet_type() & (PTYPE_L3_IPV4 | PTYPE_TUNNEL_MASK) == PTYPE_L3_IPV4
+    }
+
     /// What the device says about the outermost transport header's checksum.
     #[inline]
     #[must_use]
@@ -120,7 +129,8 @@ impl Mbuf {
     }
 
     /// Has the device fill in checksums when it sends the packet, which it must be
-    /// [capable](crate::Capabilities) of and [set up](crate::PortOptions::checksums) for. `false` changes nothing: the headers are longer than the
+    /// [capable](crate::Capabilities) of and [set up](crate::PortOptions::checksums) for. The checksum field of an IPv4
+    /// header that it is to fill in must be zero when it does. `false` changes nothing: the headers are longer than the
     /// first segment, or than the device can be told.
     #[inline]
     #[must_use]

@@ -77,9 +77,9 @@ pub(super) struct Notes<'p> {
 }
 
 /// Splits a burst into lanes, one pair for each family; what is for the gateway itself goes to the control thread, the
-/// rest is counted.
+/// rest is counted. `CHECKED`: the device may have checked packets.
 #[inline(never)]
-pub(super) fn parse<'s, S: ReadSection>(
+pub(super) fn parse<'s, const CHECKED: bool, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     port: PortId,
@@ -110,7 +110,8 @@ pub(super) fn parse<'s, S: ReadSection>(
         }
         let Some(mbuf) = burst.get(usize::from(place)) else { continue };
         bytes += u64::from(mbuf.pkt_len());
-        let lane = match parser.usual(mbuf.data(), mbuf.pkt_len() as usize, place) {
+        let checked = CHECKED && mbuf.is_checked_ipv4();
+        let lane = match parser.usual(checked, mbuf.data(), mbuf.pkt_len() as usize, place) {
             Some(lane) => lane,
             None => match parser.unusual(burst, place) {
                 Some(Ok(Way::Lane(family, origin))) => (family, origin),

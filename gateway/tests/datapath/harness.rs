@@ -83,7 +83,8 @@ impl Gateway {
         let counters = Arc::new(Counters::new(PORTS.len(), limits.vrfs));
         let qsbr = Qsbr::new(eal(), 1).expect("a quiescent-state variable");
         let reader = qsbr.register(0).expect("a reader");
-        let hardware = PORTS.map(|mac| PortHardware { mac: MacAddr(mac), check_mac: true });
+        let hardware =
+            PORTS.map(|mac| PortHardware { mac: MacAddr(mac), check_mac: true, sums_headers: false });
         let control = Control::new(config, hardware.to_vec(), writers, QsbrGrace::new(qsbr))?;
         let shape = MempoolOptions { mbufs: 255, cache: 0, data_room: 4096, ..MempoolOptions::default() };
         let pool = Mempool::new(eal(), "frames", &shape).expect("a pool");
@@ -91,7 +92,7 @@ impl Gateway {
             pipeline: Pipeline::new(
                 readers,
                 Arc::clone(&counters),
-                Options { allow_reserved_vsids, clamp_mss: false },
+                Options { allow_reserved_vsids, ..Options::default() },
                 translator(&limits, &pool),
             ),
             readers: QsbrReaders::new(reader),

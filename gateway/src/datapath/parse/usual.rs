@@ -81,10 +81,10 @@ impl Header {
         self.first & SHAPE == WHOLE
     }
 
-    /// Whether the checksum is right, and the sender's address one that a sender can have.
+    /// Whether the checksum is right, which may be known, and the sender's address one that a sender can have.
     #[inline(always)]
-    fn is_right(self) -> bool {
-        words_are_right(self.first, self.second, self.third) && ipv4::may_send(self.source())
+    fn is_right(self, checked: bool) -> bool {
+        (checked || words_are_right(self.first, self.second, self.third)) && ipv4::may_send(self.source())
     }
 
     #[inline(always)]
@@ -133,9 +133,15 @@ struct Outside<'b> {
 impl<S: ReadSection> Parser<'_, '_, S> {
     /// Reads a frame of one of the usual shapes on the interface that the frame before came by, and says of which family
     /// its packet is and where from. `data` is its first segment, `length` the whole frame's length. `None`, and nothing
-    /// is noted, where it has another shape, or is wrong.
+    /// is noted, where it has another shape, or is wrong. `checked`: its first header is IPv4, and its checksum right.
     #[inline(always)]
-    pub(super) fn usual(&mut self, data: &[u8], length: usize, place: u8) -> Option<(Family, Origin)> {
+    pub(super) fn usual(
+        &mut self,
+        checked: bool,
+        data: &[u8],
+        length: usize,
+        place: u8,
+    ) -> Option<(Family, Origin)> {
         let (frame, _) = Frame::ref_from_prefix(data).ok()?;
         let (vlan, l3, ethertype) = match frame.ethernet.ethertype() {
             ethernet::VLAN => (frame.tag.vlan(), size_of::<Frame>(), frame.tag.ethertype()),
@@ -148,7 +154,7 @@ impl<S: ReadSection> Parser<'_, '_, S> {
         let (bytes, length) = (data.get(l3..)?, length - l3);
         match (ethertype, interface.kind) {
             (ethernet::IPV4, InterfaceKind::Provider) => {
-                let outer = self.outer_ipv4(bytes, l3, length)?;
+                let outer = self.outer_ipv4(checked, bytes, l3, length)?;
                 self.nvgre_around(outer, place)
             }
             (ethernet::IPV6, InterfaceKind::Provider) => {
@@ -156,7 +162,7 @@ impl<S: ReadSection> Parser<'_, '_, S> {
                 self.nvgre_around(outer, place)
             }
             (ethernet::IPV4, InterfaceKind::External(vrf)) => {
-                let ip = usual_ipv4(bytes, length)?;
+                let ip = usual_ipv4(checked, bytes, length)?;
                 let packet = &mut self.ipv4[place];
                 packet.came_from_outside(vrf, self.interface, l3);
                 ip.note(packet, ip.tos());
@@ -174,14 +180,20 @@ impl<S: ReadSection> Parser<'_, '_, S> {
     }
 
     #[inline(always)]
-    fn outer_ipv4<'b>(&self, bytes: &'b [u8], l3: usize, length: usize) -> Option<Outside<'b>> {
+    fn outer_ipv4<'b>(
+        &self,
+        checked: bool,
+        bytes: &'b [u8],
+        l3: usize,
+        length: usize,
+    ) -> Option<Outside<'b>> {
         let (words, bytes) = Words::ref_from_prefix(bytes).ok()?;
         let ip = Header::from(*words);
         let total = usize::from(ip.length());
         if !ip.is_whole()
             || ip.protocol() != ipv4::GRE
             || u64::from(ip.destination()) != self.ours_ipv4
-            || !ip.is_right()
+            || !ip.is_right(checked)
             || total > length
         {
             return None;
@@ -229,7 +241,7 @@ impl<S: ReadSection> Parser<'_, '_, S> {
         }
         match ethernet.ethertype() {
             ethernet::IPV4 => {
-                let ip = usual_ipv4(bytes, length)?;
+                let ip = usual_ipv4(false, bytes, length)?;
                 let tos = decapsulated(ip.tos(), outer.tos).ok()?;
                 self.ipv4.came_from(place, outer.source);
                 let packet = &mut self.ipv4[place];
@@ -255,11 +267,11 @@ impl<S: ReadSection> Parser<'_, '_, S> {
 
 /// A packet to be routed, in so many bytes.
 #[inline(always)]
-fn usual_ipv4(bytes: &[u8], length: usize) -> Option<Header> {
+fn usual_ipv4(checked: bool, bytes: &[u8], length: usize) -> Option<Header> {
     let ip = Header::from(*Words::ref_from_prefix(bytes).ok()?.0);
     let total = usize::from(ip.length());
     let usual = ip.is_plain()
-        && ip.is_right()
+        && ip.is_right(checked)
         && !ipv4::is_multicast_or_reserved(ip.destination())
         && total >= ipv4::HEADER
         && total <= length;

@@ -16,6 +16,8 @@ fn cores() {
     // A machine may have one core only.
     check_right(&[("worker-cores: [1, 2]", "worker-cores: [0]")]);
     check_right(&[("worker-cores: [1, 2]", "worker-idle: sleep")]);
+    // A worker that sleeps leaves its core to others.
+    check_right(&[("worker-cores: [1, 2]", "worker-cores: [0, 1]\n  worker-idle: sleep")]);
 }
 
 #[test]

@@ -55,7 +55,6 @@ class OneQueueEachWay(unittest.TestCase):
         self.assertEqual(gaps(), before)
 
     def test_tcp_in_both_directions(self):
-        """A stream through the ring keeps its order: what comes too late is sent again."""
         for reverse in (False, True):
             with self.subTest(reverse=reverse):
                 end = iperf(self.red, t.WEB, reverse=reverse)

@@ -6,11 +6,13 @@ import svg
 
 # Programs keep their colours through all plots.
 COLOURS = {"nvgw": "c1", "nvgw-nat": "c2", "nvgw-flood": "c2", "least": "c3", "ovs": "c4", "testpmd-csum": "c5",
-           "testpmd-io": "c6", "nvgw-against": "c7", "nvgw-nat-against": "c8", "nvgw-flood-against": "c8"}
+           "testpmd-io": "c6", "nvgw-against": "c7", "nvgw-nat-against": "c8", "nvgw-flood-against": "c8",
+           "nvgw-updates": "c2", "nvgw-updates-against": "c8"}
 NAMES = {"nvgw": "nvgw", "nvgw-nat": "nvgw, translating", "nvgw-flood": "nvgw, amid the flood",
          "least": "least work in C", "ovs": "Open vSwitch-DPDK", "testpmd-csum": "testpmd csum",
          "testpmd-io": "testpmd io", "nvgw-against": "the other build", "nvgw-nat-against": "the other build, translating",
-         "nvgw-flood-against": "the other build, amid the flood"}
+         "nvgw-flood-against": "the other build, amid the flood",
+         "nvgw-updates": "nvgw, while routes change", "nvgw-updates-against": "the other build, while routes change"}
 REFERENCES = ("testpmd-io", "testpmd-csum", "least", "ovs")
 # None so pale that a figure in it cannot be read.
 STAGE_COLOURS = ("c1", "c2", "c3", "c4", "c7", "c8", "c9", "c5")

@@ -177,14 +177,14 @@ impl<'c> Compiler<'c> {
     fn route(&mut self, vrf: VrfId, prefix: IpNet, goal: Goal, side: Side) {
         let key = RouteKey { vrf, prefix: prefix.trunc() };
         let drafted = self.draft.routes.entry(key);
-        let goal = match (side, &drafted) {
-            (Side::Comes, Entry::Occupied(drafted)) => Some(self.needs.ask(key, goal, *drafted.get())),
-            (Side::Comes, Entry::Vacant(_)) => {
-                Some(self.needs.ask(key, goal, self.current.routes.get(&key).copied()))
-            }
-            (Side::Goes, _) => self.needs.withdraw(key, goal),
+        let present = match &drafted {
+            Entry::Occupied(drafted) => *drafted.get(),
+            Entry::Vacant(_) => self.current.routes.get(&key).copied(),
         };
-        drafted.insert_entry(goal);
+        *drafted.or_default() = match side {
+            Side::Comes => Some(self.needs.ask(key, goal, present)),
+            Side::Goes => self.needs.withdraw(key, goal),
+        };
     }
 
     /// A route to a next hop on an external network; the next hop itself is reached over the same adjacency.

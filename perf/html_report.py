@@ -3,6 +3,7 @@
 from html import escape
 
 import svg
+import text
 
 # Programs keep their colours through all plots.
 COLOURS = {"nvgw": "c1", "nvgw-nat": "c2", "nvgw-flood": "c2", "least": "c3", "ovs": "c4", "testpmd-csum": "c5",
@@ -174,10 +175,9 @@ def _cards(cards):
 
 
 def _goals(goals):
-    rows = [[escape(goal["row"]), f"{goal['figure']:.3g}", f"{goal['goal']:g}",
-             escape(f"× {goal['beside']}" if goal["beside"] else "Mpps"),
-             '<span class="good">met</span>' if goal["met"] else '<span class="bad">not met</span>'] for goal in goals]
-    return _section("Goals", None, _cells(["row", "reached", "at least", "", ""], rows) if rows else None)
+    verdicts = {True: '<span class="good">met</span>', False: '<span class="bad">not met</span>', None: ""}
+    rows = [[escape(goal["row"]), text.reached(goal), escape(text.asked(goal)), verdicts[goal["met"]]] for goal in goals]
+    return _section("Goals", None, _cells(["row", "reached", "of", ""], rows) if rows else None)
 
 
 def _changes(changes):

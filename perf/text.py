@@ -53,9 +53,17 @@ def goals(judged):
     """What was asked and what was reached."""
     lines = ["goals"]
     for goal in judged:
-        beside = f"× {goal['beside']}" if goal["beside"] else "Mpps"
-        lines.append(f"  {'met ' if goal['met'] else 'NOT '} {goal['row']}: {goal['figure']:.3g} of {goal['goal']:g} {beside}")
+        verdict = {True: "met", False: "NOT", None: "?"}[goal["met"]]
+        lines.append(f"  {verdict:4} {goal['row']}: {reached(goal)} of {asked(goal)}")
     return "\n".join(lines)
+
+
+def reached(goal):
+    return "not measured" if goal["figure"] is None else f"{goal['figure']:.3g}"
+
+
+def asked(goal):
+    return f"{goal['goal']:g} {goal['unit']}" + (f" {goal['beside']}" if goal["beside"] else "")
 
 
 def changes(found, other):

@@ -54,7 +54,7 @@ def goals(judged):
     lines = ["goals"]
     for goal in judged:
         verdict = {True: "met", False: "NOT", None: "?"}[goal["met"]]
-        lines.append(f"  {verdict:4} {goal['row']}: {reached(goal)} of {asked(goal)}")
+        lines.append(f"  {verdict:4} {goal['row']}: {reached(goal)} ({asked(goal)} asked)")
     return "\n".join(lines)
 
 

@@ -85,7 +85,7 @@ class Goals(unittest.TestCase):
         (_, alone), *of_failed = self._of(reports.row(rung="million"), failed).items()
         for goal in (alone, *(goal for _, goal in of_failed)):
             self.assertEqual((goal["figure"], goal["met"]), (None, None))
-            self.assertRegex(text.goals([goal]), r"\n  \?    .*: not measured of ")
+            self.assertRegex(text.goals([goal]), r"\n  \?    .*: not measured \(.* asked\)$")
         self.assertEqual(len(of_failed), 3)
 
     def test_a_profile_is_held_to_every_goal(self):

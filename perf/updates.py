@@ -30,6 +30,17 @@ class NvgwUpdated(Nvgw):
         super().__init__(bench, binary, name)
         self._file = bench.directory / "routes.yaml"
         self._taken = {}
+        self._began = self._start_took = 0.0
+
+    def __enter__(self):
+        super().__enter__()
+        self._began = time.monotonic()
+        return self
+
+    def wait_for_packets(self, timeout=300.0):
+        """Notes how long a start with all routes takes."""
+        super().wait_for_packets(timeout)
+        self._start_took = time.monotonic() - self._began
 
     def config(self):
         self._put("all")
@@ -69,7 +80,7 @@ class NvgwUpdated(Nvgw):
         return self.threads()[str(self.pid)]
 
     def detail(self, start, end):
-        return {**super().detail(start, end), "updates": told(self._taken)}
+        return {**super().detail(start, end), "updates": {**told(self._taken), "start_seconds": self._start_took}}
 
 
 class Taken:

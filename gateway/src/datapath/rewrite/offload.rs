@@ -8,10 +8,10 @@ use crate::tables::entries::Rewrite;
 /// Where the checksum is in an IPv4 header.
 const CHECKSUM: usize = 10;
 
-/// Leaves the checksum of the outer IPv4 header that `way` put on a frame to the device. The one that is there stays
-/// where the device cannot be told.
-#[inline(always)]
-pub(super) fn leave_to_device(mbuf: &mut Mbuf, way: &Rewrite) {
+/// A frame with the headers of `way`, whose device is to fill in the checksum of the outer IPv4 header. The checksum that
+/// is there stays where the device cannot be told.
+#[inline(never)]
+pub(super) fn left_to_device(mut mbuf: Mbuf, way: &Rewrite) -> Mbuf {
     let l2_len = way.before_outer_ipv4();
     let wanted = TxChecksum {
         l2_len,
@@ -25,4 +25,5 @@ pub(super) fn leave_to_device(mbuf: &mut Mbuf, way: &Rewrite) {
             checksum.fill(0);
         }
     }
+    mbuf
 }

@@ -86,6 +86,13 @@ impl TxChecksum {
 const TX_CHECKSUM: u64 =
     MBUF_F_TX_IPV4 | MBUF_F_TX_IPV6 | MBUF_F_TX_IP_CKSUM | MBUF_F_TX_TCP_CKSUM | MBUF_F_TX_UDP_CKSUM;
 
+/// Whether flags and type of a received packet say that it is IPv4 in no tunnel, and its header checksum right.
+#[inline]
+const fn is_checked_ipv4(flags: u64, packet_type: u32) -> bool {
+    flags & MBUF_F_RX_IP_CKSUM_MASK == MBUF_F_RX_IP_CKSUM_GOOD
+        && packet_type & (PTYPE_L3_IPV4 | PTYPE_TUNNEL_MASK) == PTYPE_L3_IPV4
+}
+
 impl Mbuf {
     /// The hash by which the device chose the queue, if it told.
     #[inline]
@@ -112,8 +119,8 @@ impl Mbuf {
     #[inline]
     #[must_use]
     pub fn is_checked_ipv4(&self) -> bool {
-        self.ip_checksum() == Checksum::Good
-            && self.head().packet_type() & (PTYPE_L3_IPV4 | PTYPE_TUNNEL_MASK) == PTYPE_L3_IPV4
+        let head = self.head();
+        is_checked_ipv4(head.ol_flags(), head.packet_type())
     }
 
     /// What the device says about the outermost transport header's checksum.
@@ -144,5 +151,45 @@ impl Mbuf {
         head.set_tx_offload(l2 << MBUF_L2_LEN_SHIFT | l3 << MBUF_L3_LEN_SHIFT);
         head.set_ol_flags(head.ol_flags() & !TX_CHECKSUM | checksum.flags());
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dpdk_sys::{PTYPE_L3_IPV6, PTYPE_TUNNEL_GRE, PTYPE_TUNNEL_NVGRE};
+
+    use super::*;
+
+    #[test]
+    fn only_what_a_device_says_clearly_counts_as_checked() {
+        // Some devices know whether there are options, others do not.
+        const OPTIONS: u32 = 0x80;
+        let good = MBUF_F_RX_IP_CKSUM_GOOD;
+        for packet_type in [PTYPE_L3_IPV4, PTYPE_L3_IPV4 | OPTIONS, PTYPE_L3_IPV4 | 0x1] {
+            assert!(is_checked_ipv4(good, packet_type), "{packet_type:#x}");
+            assert!(is_checked_ipv4(good | MBUF_F_RX_L4_CKSUM_BAD | MBUF_F_RX_RSS_HASH, packet_type));
+            // Bad, nothing, and the fourth value of the field, which stands for headers that have no checksum.
+            for flags in [MBUF_F_RX_IP_CKSUM_BAD, 0, MBUF_F_RX_IP_CKSUM_MASK, MBUF_F_RX_L4_CKSUM_GOOD] {
+                assert!(!is_checked_ipv4(flags, packet_type), "{flags:#x}");
+            }
+        }
+        for packet_type in
+            [0, PTYPE_L3_IPV6, PTYPE_L3_IPV4 | PTYPE_TUNNEL_GRE, PTYPE_L3_IPV4 | PTYPE_TUNNEL_NVGRE]
+        {
+            assert!(!is_checked_ipv4(good, packet_type), "{packet_type:#x}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_of_a_device_is_in_its_flags() {
+        let wanted = TxChecksum {
+            l2_len: 18,
+            l3_len: 20,
+            network: Network::Ipv4 { header_checksum: true },
+            transport: Transport::None,
+        };
+        assert_eq!(wanted.flags(), MBUF_F_TX_IPV4 | MBUF_F_TX_IP_CKSUM);
+        let udp = TxChecksum { network: Network::Ipv6, transport: Transport::Udp, ..wanted };
+        assert_eq!(udp.flags(), MBUF_F_TX_IPV6 | MBUF_F_TX_UDP_CKSUM);
     }
 }

@@ -222,17 +222,17 @@ fn tenants_and_networks_take_addresses_from_each_other() {
         (
             red("pools: [{ addresses: 198.51.100.23-198.51.100.26 }]"),
             "tenants[1].nat.pools[0].addresses",
-            "the pool 198.51.100.16-198.51.100.23 overlaps 198.51.100.23-198.51.100.26, tenants[0].nat.pools[0].addresses (line 74)",
+            "the pool 198.51.100.16-198.51.100.23 overlaps 198.51.100.23-198.51.100.26, tenants[0].nat.pools[0].addresses (line 75)",
         ),
         (
             red("forwards: [{ public: 198.51.100.33, protocol: tcp, ports: 8000-8080, customer: 10.0.1.5 }]"),
             "tenants[1].nat.forwards[0].public",
-            "there is a forward of TCP port 8080 of 198.51.100.33 already: tenants[0].nat.forwards[0].public (line 74)",
+            "there is a forward of TCP port 8080 of 198.51.100.33 already: tenants[0].nat.forwards[0].public (line 75)",
         ),
         (
             red("forwards: [{ public: 198.51.100.32, protocol: tcp, ports: 80, customer: 10.0.1.5 }]"),
             "tenants[0].nat.forwards[0].public",
-            "all ports of 198.51.100.32 are one customer's, tenants[1].nat.static[0].public (line 97)",
+            "all ports of 198.51.100.32 are one customer's, tenants[1].nat.static[0].public (line 98)",
         ),
         (
             ("prefix: 198.18.128.0/17", "prefix: 198.51.100.40/31".to_owned()),

@@ -62,7 +62,7 @@ pub use error::{Errno, Error, Result};
 pub use mbuf::{Checksum, Mbuf, Network, Reframing, Segments, Transport, TxChecksum};
 pub use mempool::{Mempool, MempoolOptions, Reuse, buffers_in};
 pub use port::{
-    Capabilities, Link, Outer, Port, PortInfo, PortOptions, PortStats, Rss, RxQueue, Sent, TxQueue,
+    Capabilities, Checksums, Link, Outer, Port, PortInfo, PortOptions, PortStats, Rss, RxQueue, Sent, TxQueue,
 };
 pub use qsbr::{Qsbr, QsbrReader};
 pub use reassembly::{FRAGMENTS, Reassembled, ReassemblyOptions, ReassemblyTable};

@@ -1,5 +1,6 @@
 //! New headers: decapsulation takes the old ones off, one prebuilt template puts the new ones on.
 
+mod offload;
 mod oversized;
 mod path;
 
@@ -17,6 +18,7 @@ use crate::tables::ReadSection;
 use crate::tables::entries::{Inner, Reach, Record, Rewrite};
 use crate::tables::exchange::Punt;
 use crate::telemetry::DropReason;
+use offload::left_to_device;
 use oversized::split;
 use path::largest_segment;
 
@@ -124,13 +126,16 @@ impl<A, S, H: Copy> Copy for Leaving<'_, '_, A, S, H> {}
 
 impl<A: AddressFamily, S, H> Leaving<'_, '_, A, S, H> {
     /// Hands a finished frame to its port, or to the control thread while its next hop is not resolved.
+    #[inline(always)]
     fn hand_out(self, mbuf: Mbuf, out: &mut Outputs) {
         let Self { stages, packets, place, way, .. } = self;
-        if way.reach() == Reach::Resolved {
-            out.transmit(stages.counters, way.port(), mbuf);
-        } else {
-            let punt = Punt::Unresolved { neighbor: way.neighbor(), ingress: packets.ingress(place) };
-            out.punt_frame(stages.counters, mbuf, punt);
+        match way.reach() {
+            Reach::Resolved => out.transmit(stages.counters, way.port(), mbuf),
+            Reach::LeftToDevice => out.transmit(stages.counters, way.port(), left_to_device(mbuf, way)),
+            Reach::Unresolved | Reach::NoRoute => {
+                let punt = Punt::Unresolved { neighbor: way.neighbor(), ingress: packets.ingress(place) };
+                out.punt_frame(stages.counters, mbuf, punt);
+            }
         }
     }
 }

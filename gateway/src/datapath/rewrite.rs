@@ -57,6 +57,9 @@ pub(super) fn rewrite_wrapped<A: AddressFamily, S: ReadSection>(
 
 /// What becomes of the headers that a way out adds.
 trait Headers: Copy {
+    /// Whether a device may have something to do about them.
+    const TUNNEL: bool;
+
     /// Writes them to the end of the room before an IP packet of `length` bytes that has this TOS, and says how many they
     /// are. The packet that is routed may have become several: `header` and `payload` are its IP header and what follows
     /// it.
@@ -75,6 +78,8 @@ trait Headers: Copy {
 struct NoTunnel;
 
 impl Headers for NoTunnel {
+    const TUNNEL: bool = false;
+
     #[inline(always)]
     fn write<A: AddressFamily>(
         self,
@@ -90,6 +95,8 @@ impl Headers for NoTunnel {
 
 /// The packet goes through the tunnel to the record's VM.
 impl Headers for &Record {
+    const TUNNEL: bool = true;
+
     #[inline(always)]
     fn write<A: AddressFamily>(
         self,
@@ -126,7 +133,6 @@ impl<A, S, H: Copy> Copy for Leaving<'_, '_, A, S, H> {}
 
 impl<A: AddressFamily, S, H> Leaving<'_, '_, A, S, H> {
     /// Hands a finished frame to its port, or to the control thread while its next hop is not resolved.
-    #[inline(always)]
     fn hand_out(self, mbuf: Mbuf, out: &mut Outputs) {
         let Self { stages, packets, place, way, .. } = self;
         match way.reach() {
@@ -156,6 +162,9 @@ fn send<A: AddressFamily, S: ReadSection, H: Headers>(
     if !exchange(Leaving { stages, section, packets, place, way, headers }, &mut mbuf) {
         stages.counters.drop(DropReason::NoBuffer);
         return false;
+    }
+    if H::TUNNEL && way.reach() == Reach::LeftToDevice {
+        mbuf = left_to_device(mbuf, way);
     }
     out.transmit(stages.counters, way.port(), mbuf);
     true

@@ -174,7 +174,6 @@ impl Gateway {
         let options = Options {
             allow_reserved_vsids: encapsulation.allow_reserved_vsids,
             clamp_mss: encapsulation.clamp_mss,
-            ..Options::default()
         };
         let reassembly = encapsulation.reassemble.then(|| Reassembly::new(eal()).expect("memory"));
         let limits = table_limits(&config);

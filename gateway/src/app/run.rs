@@ -116,7 +116,8 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     let (writers, readers) = tables(limits, RandomState::new().hash_one(()))?;
     let qsbr = Qsbr::new(&eal, config.system.worker_cores.len() as u32)?;
     let system = config.system.clone();
-    let datapath = datapath::options(&config, ports.iter().any(|port| port.checksums.received()));
+    let datapath = datapath::options(&config);
+    let checked = ports.iter().map(|port| port.checksums.received()).collect();
     let hardware = ports.iter().map(|port| port.hardware()).collect();
 
     let origin = Origin::now();
@@ -136,6 +137,7 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
         limits,
         sizes,
         datapath,
+        checked,
         started_tsc: origin.tsc,
     };
     let software: Vec<_> = ports.iter().map(|port| port.scaling.is_software()).collect();
@@ -223,6 +225,8 @@ struct Setup<'a> {
     limits: TableLimits,
     sizes: Sizes,
     datapath: Options,
+    /// By port: whether its device checks the IPv4 headers that it receives.
+    checked: Box<[bool]>,
     /// When the gateway's time began, by the time-stamp counter.
     started_tsc: u64,
 }
@@ -295,7 +299,8 @@ impl Setup<'_> {
                     self.datapath,
                     translator,
                 )
-                .with_reassembly(datapath::reassembly(self.config, self.eal)?),
+                .with_reassembly(datapath::reassembly(self.config, self.eal)?)
+                .with_checked(self.checked.clone()),
                 clock: Clock::new(self.started_tsc),
                 idle: Idle::new(self.config.system.worker_idle, clock::tsc_hz()),
                 giving: ends.giving,

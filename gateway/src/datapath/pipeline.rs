@@ -31,8 +31,6 @@ pub struct Options {
     pub allow_reserved_vsids: bool,
     /// Whether the MSS that the ends of a TCP connection tell each other is lowered to what the path takes both ways.
     pub clamp_mss: bool,
-    /// Whether a device checks the IPv4 headers that it receives.
-    pub checked_by_devices: bool,
 }
 
 /// What every stage may ask.
@@ -56,7 +54,7 @@ impl<'s> Stages<'s> {
         options: Options,
         fresh: bool,
     ) -> Self {
-        let Options { allow_reserved_vsids, clamp_mss, .. } = options;
+        let Options { allow_reserved_vsids, clamp_mss } = options;
         Self { tables, counters, allow_reserved_vsids, clamp_mss, pool, fresh }
     }
 
@@ -112,6 +110,8 @@ pub struct Pipeline {
     translator: Translator,
     pool: Mempool,
     reassembly: Option<Box<Reassembly>>,
+    /// By port: whether its device checks the IPv4 headers that it receives.
+    checked: Box<[bool]>,
 }
 
 impl Pipeline {
@@ -125,13 +125,31 @@ impl Pipeline {
     ) -> Self {
         let (ipv4, ipv6) = (Box::new(Packets::EMPTY), Box::new(Packets::EMPTY));
         let pool = translator.pool().clone();
-        Self { tables, counters, options, ipv4, ipv6, translator, pool, reassembly: None }
+        Self {
+            tables,
+            counters,
+            options,
+            ipv4,
+            ipv6,
+            translator,
+            pool,
+            reassembly: None,
+            checked: Box::default(),
+        }
     }
 
     /// Puts outer fragments together, which are dropped otherwise.
     #[must_use]
     pub fn with_reassembly(mut self, reassembly: Option<Reassembly>) -> Self {
         self.reassembly = reassembly.map(Box::new);
+        self
+    }
+
+    /// Believes the devices of some ports, those that have `true` at their place, where they say that the checksum of an
+    /// IPv4 header is right.
+    #[must_use]
+    pub fn with_checked(mut self, ports: Box<[bool]>) -> Self {
+        self.checked = ports;
         self
     }
 
@@ -257,7 +275,7 @@ impl Pipeline {
         let both = (&mut lanes, &mut lanes_of_ipv6);
         let reassembly = self.reassembly.as_deref_mut().map(|reassembly| (reassembly, now));
         let notes = Notes { ipv4: &mut *ipv4, ipv6: &mut *ipv6, reassembly };
-        if self.options.checked_by_devices {
+        if self.checked.get(arrival.port.index()).is_some_and(|&checked| checked) {
             parse::<true, S>(&stages, section, arrival.port, notes, burst, both, out);
         } else {
             parse::<false, S>(&stages, section, arrival.port, notes, burst, both, out);

@@ -8,7 +8,7 @@ use dpdk_bindings::{Burst, Mbuf};
 use zerocopy::FromBytes;
 
 use super::family::AddressFamily;
-use super::lane::{Lane, Packets};
+use super::lane::{Lane, Packet, Packets};
 use super::output::Outputs;
 use super::pipeline::Stages;
 use super::refuse::refuse;
@@ -57,6 +57,9 @@ pub(super) fn rewrite_wrapped<A: AddressFamily, S: ReadSection>(
 
 /// What becomes of the headers that a way out adds.
 trait Headers: Copy {
+    /// Whether a device may have something to do about them.
+    const TUNNEL: bool;
+
     /// Writes them to the end of the room before an IP packet of `length` bytes that has this TOS, and says how many they
     /// are. The packet that is routed may have become several: `header` and `payload` are its IP header and what follows
     /// it.
@@ -75,6 +78,8 @@ trait Headers: Copy {
 struct NoTunnel;
 
 impl Headers for NoTunnel {
+    const TUNNEL: bool = false;
+
     #[inline(always)]
     fn write<A: AddressFamily>(
         self,
@@ -90,6 +95,8 @@ impl Headers for NoTunnel {
 
 /// The packet goes through the tunnel to the record's VM.
 impl Headers for &Record {
+    const TUNNEL: bool = true;
+
     #[inline(always)]
     fn write<A: AddressFamily>(
         self,
@@ -126,7 +133,6 @@ impl<A, S, H: Copy> Copy for Leaving<'_, '_, A, S, H> {}
 
 impl<A: AddressFamily, S, H> Leaving<'_, '_, A, S, H> {
     /// Hands a finished frame to its port, or to the control thread while its next hop is not resolved.
-    #[inline(always)]
     fn hand_out(self, mbuf: Mbuf, out: &mut Outputs) {
         let Self { stages, packets, place, way, .. } = self;
         match way.reach() {
@@ -156,6 +162,9 @@ fn send<A: AddressFamily, S: ReadSection, H: Headers>(
     if !exchange(Leaving { stages, section, packets, place, way, headers }, &mut mbuf) {
         stages.counters.drop(DropReason::NoBuffer);
         return false;
+    }
+    if H::TUNNEL && way.reach() == Reach::LeftToDevice {
+        mbuf = left_to_device(mbuf, way);
     }
     out.transmit(stages.counters, way.port(), mbuf);
     true
@@ -193,30 +202,30 @@ fn exchange<A: AddressFamily, S: ReadSection, H: Headers>(
     leaving: Leaving<'_, '_, A, S, H>,
     mbuf: &mut Mbuf,
 ) -> bool {
-    let (way, headers) = (leaving.way, leaving.headers);
-    let packet = &leaving.packets[leaving.place];
-    let size = (packet.length, packet.tos);
-    pass_on(leaving, mbuf, |room, header, payload| headers.write::<A>(way, room, size, header, payload))
+    let Leaving { packets, place, way, headers, .. } = leaving;
+    let Packet { l3, length, tos, .. } = packets[place];
+    let Some(frame) = mbuf.reframe(l3, length) else { return false };
+    let Some((header, payload)) = pass_on(leaving, frame.rest) else { return false };
+    let added = headers.write::<A>(way, frame.room, (length, tos), header, payload);
+    frame.finish(added);
+    true
 }
 
-/// Gives the routed packet what it leaves with, and exchanges everything before it for what `write` writes.
+/// Gives the routed packet what it leaves with. Returns its IP header, and what follows it.
 #[inline(always)]
-fn pass_on<A: AddressFamily, S: ReadSection, H: Headers, const ROOM: usize>(
+fn pass_on<'m, A: AddressFamily, S: ReadSection, H: Headers>(
     leaving: Leaving<'_, '_, A, S, H>,
-    mbuf: &mut Mbuf,
-    write: impl FnOnce(&mut [u8; ROOM], &A::Header, &[u8]) -> u16,
-) -> bool {
+    bytes: &'m mut [u8],
+) -> Option<(&'m mut A::Header, &'m mut [u8])> {
     let Leaving { stages, section, packets, place, way, headers } = leaving;
     let packet = &packets[place];
-    mbuf.reframe(packet.l3, packet.length, |room, rest| {
-        let Ok((header, payload)) = A::Header::mut_from_prefix(rest) else { return None };
-        A::pass_on(header, payload, packet.tos, packet.translation, || packets.replacement(place));
-        if stages.clamp_mss
-            && let Some(segment) = A::opening(header, payload)
-        {
-            let leaving = Leaving { stages, section, packets, place, way, headers };
-            mss::clamp(segment, largest_segment(leaving));
-        }
-        Some(write(room, header, payload))
-    })
+    let (header, payload) = A::Header::mut_from_prefix(bytes).ok()?;
+    A::pass_on(header, payload, packet.tos, packet.translation, || packets.replacement(place));
+    if stages.clamp_mss
+        && let Some(segment) = A::opening(header, payload)
+    {
+        let leaving = Leaving { stages, section, packets, place, way, headers };
+        mss::clamp(segment, largest_segment(leaving));
+    }
+    Some((header, payload))
 }

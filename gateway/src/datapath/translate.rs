@@ -395,18 +395,18 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         let replacement = packet.translation.map(|end| (end, packets.replacement(place)));
         let mut port = None;
         let Some(mut mbuf) = burst.take(usize::from(place)) else { return };
-        let changed = mbuf.reframe(packet.l3, packet.length, |_: &mut [u8; 0], rest| {
-            let (header, payload) = Ipv4::mut_from_prefix(rest).ok()?;
-            header.set_tos(packet.tos);
-            if let Some((end, new)) = replacement {
-                port = new.port.and(translation::port(header, payload, end));
-                translation::translate(header, payload, end, new);
-            }
-            Some(0)
-        });
-        if !changed {
+        let Some(bare) = mbuf.reframe::<0>(packet.l3, packet.length) else {
             return self.stages.counters.drop(DropReason::NoBuffer);
+        };
+        let Ok((header, payload)) = Ipv4::mut_from_prefix(&mut *bare.rest) else {
+            return self.stages.counters.drop(DropReason::NoBuffer);
+        };
+        header.set_tos(packet.tos);
+        if let Some((end, new)) = replacement {
+            port = new.port.and(translation::port(header, payload, end));
+            translation::translate(header, payload, end, new);
         }
+        bare.finish(0);
         let sender = Behind { external, tenant: packet.tenant, address: packet.source, port };
         let kind = Kind::Around { port: self.port, sender, fragment: None };
         let own = self.translator.worker;

@@ -237,7 +237,7 @@ impl Table<Vsid> for Array {
         let mut local = self.local.borrow_mut();
         let section = &local.section();
         let found = burst.map(|vsid| self.reader.locate(section, vsid));
-        found.iter().flatten().map(|entry| Subnets::number(entry)).sum()
+        found.iter().flatten().map(|(entry, _)| Subnets::number(entry)).sum()
     }
 }
 

@@ -2,9 +2,9 @@
 
 use nvgw_loom::tables::grace::LocalGrace;
 use nvgw_loom::tables::hash::Keyed;
-use nvgw_loom::tables::vsid_table;
+use nvgw_loom::tables::{OfVsid, vsid_table};
 use nvgw_loom::{check, race};
-use nvgw_types::Vsid;
+use nvgw_types::{VrfId, Vsid};
 
 const VSID: u32 = 5001;
 
@@ -30,6 +30,12 @@ impl Keyed for Entry {
     }
 }
 
+impl OfVsid for Entry {
+    fn vrf(&self) -> VrfId {
+        VrfId(self.version)
+    }
+}
+
 /// Updates to versions 1 and 2 and, at last, removal: as far as the reader does not hold up what they need.
 fn updates_are_seen_in_order(removed: bool) {
     check(move || {
@@ -46,8 +52,9 @@ fn updates_are_seen_in_order(removed: bool) {
                 for _ in 0..2 {
                     let section = local.section();
                     let found = reader.locate(&section, Entry::new(0).vsid);
-                    let version = found.map(|entry| {
+                    let version = found.map(|(entry, vrf)| {
                         let seen = *entry;
+                        assert_eq!(vrf, seen.vrf(), "of one version");
                         assert_eq!(seen, Entry::new(seen.version), "whole");
                         loom::thread::yield_now();
                         assert_eq!(*entry, seen, "until the section ends");

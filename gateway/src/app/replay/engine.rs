@@ -125,7 +125,7 @@ impl Engine {
         });
         let hardware = hardware.collect();
         let limits = table_limits(&config);
-        let options = datapath::options(&config, false);
+        let options = datapath::options(&config);
         let ports = config.ports.len();
         let longest = config.ports.iter().map(|port| usize::from(port.mtu) + 18).collect();
         let (table_writers, table_readers) = tables(limits, SEED)?;

@@ -173,7 +173,7 @@ impl Rewrite {
             neighbor: spec.neighbor,
             port: spec.port,
             interface: spec.interface,
-            limit: if spec.reach == Reach::Resolved { mtu } else { 0 },
+            limit: if matches!(spec.reach, Reach::Resolved | Reach::LeftToDevice) { mtu } else { 0 },
             sum,
             reach: spec.reach,
             length: header.len() as u8,

@@ -36,8 +36,8 @@ fn ask(running: &Running, line: &str) -> String {
 #[test]
 fn ports_are_a_table() {
     let expected = "\
-PORT   LINK   MBIT/S  MAC                 MTU  RX PACKETS  RX BYTES  TX PACKETS  TX BYTES  TX DROPPED  RX MISSED  RX ERRORS  NO BUFFER  NUMA  RSS       DRIVER   DEVICE
-wire0  up    100,000  02:00:00:00:00:01  1600       1,500   150,000       1,407   196,420           0         12          0          0     -  software  net_ice  0000:3b:00.0
+PORT   LINK   MBIT/S  MAC                 MTU  RX PACKETS  RX BYTES  TX PACKETS  TX BYTES  TX DROPPED  RX MISSED  RX ERRORS  NO BUFFER  NUMA  RSS       CHECKSUMS  DRIVER   DEVICE
+wire0  up    100,000  02:00:00:00:00:01  1600       1,500   150,000       1,407   196,420           0         12          0          0     -  software  both       net_ice  0000:3b:00.0
 ";
     assert_eq!(ask(&Running::start(Fixture::new()), "nvgw show ports"), expected);
 }

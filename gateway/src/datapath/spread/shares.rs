@@ -5,9 +5,12 @@ use nvgw_types::WorkerId;
 /// How finely flows are divided: the share of a worker is exact to this part.
 const PARTS: usize = 256;
 
-/// What it costs to receive a packet and to choose its worker, as a part of what all else costs that is done with it:
-/// an estimate between plain routing, where it is about as much, and translation. `docs/workers.md` has the figures.
-const RECEPTION: f64 = 0.7;
+/// What it costs to receive a packet and to choose its worker, as a part of what all else costs that is done with it
+/// where it is only routed. Sessions are divided evenly, whoever receives. `docs/workers.md` has the figures.
+const RECEPTION: f64 = 1.0;
+
+/// What a packet costs more, likewise, that another core has received: its lines come from there.
+const TAKING_OVER: f64 = 0.7;
 
 /// The division of all flows among the workers.
 pub(super) struct Shares(Box<[WorkerId; PARTS]>);
@@ -44,8 +47,10 @@ fn parts(receivers: &[bool]) -> Vec<f64> {
     if receiving == 0.0 || receiving == all {
         return vec![1.0; receivers.len()];
     }
-    // Each of `receiving` has RECEPTION / receiving to do before anything else, and all have the same in the end.
-    let own = ((1.0 - (all - receiving) * RECEPTION / receiving) / all).max(0.0);
+    // Each of `receiving` has RECEPTION / receiving to do before anything else, what the others get costs them more, and
+    // all have the same to do in the end.
+    let others = (1.0 + RECEPTION) / (receiving * (1.0 + TAKING_OVER) + (all - receiving));
+    let own = (others * (1.0 + TAKING_OVER) - RECEPTION / receiving).max(0.0);
     let others = (1.0 - receiving * own) / (all - receiving);
     receivers.iter().map(|receives| if *receives { own } else { others }).collect()
 }
@@ -73,11 +78,11 @@ mod tests {
 
     #[test]
     fn who_receives_for_others_gets_less() {
-        assert_eq!(count(&[true, false]), [38, 218]);
+        assert_eq!(count(&[true, false]), [66, 190]);
         assert_eq!(count(&[true, false, false]), [0, 128, 128]);
         assert_eq!(count(&[false, true, false, false, false]), [64, 0, 64, 64, 64]);
         let two = count(&[true, true, false, false]);
-        assert_eq!((two[0], two[2]), (19, 109));
+        assert_eq!((two[0], two[2]), (33, 95));
         assert_eq!((two[0], two[2]), (two[1], two[3]));
     }
 

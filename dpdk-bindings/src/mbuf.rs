@@ -177,7 +177,7 @@ impl Mbuf {
     ///
     /// `false` where the packet is shorter, the first segment has less than `strip` bytes, the room is smaller, or
     /// `write` refuses with `None`; the packet is whole then, though what `write` has written stays.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn reframe<const N: usize>(
         &mut self,
@@ -188,11 +188,13 @@ impl Mbuf {
         let head = self.head();
         let (offset, first) = (head.data_off(), head.data_len());
         let single = head.nb_segs() == 1;
-        let kept = u32::from(strip) + u32::from(length);
-        if strip > first || kept > head.pkt_len() || usize::from(offset) + usize::from(strip) < N {
+        // A packet in one segment has no bytes but that one's.
+        let rest = if single { length } else { self.kept_of_first(strip, length) };
+        if u32::from(strip) + u32::from(rest) > u32::from(first)
+            || usize::from(offset) + usize::from(strip) < N
+        {
             return false;
         }
-        let rest = if single { length } else { (first - strip).min(length) };
         // SAFETY: the first segment has `strip` bytes, so this points into it or behind its end; before it lie at
         // least `N` bytes of the buffer, behind it `rest` bytes of the segment. The two do not overlap, and `self` is
         // borrowed mutably. Pools hand their buffers out zeroed or used, so the bytes are initialized.
@@ -203,12 +205,22 @@ impl Mbuf {
         let Some(added) = write(room, data) else { return false };
         let added = added.min(N as u16);
         if !single {
-            self.trim_chain(kept);
+            self.trim_chain(u32::from(strip) + u32::from(length));
         }
         head.set_data_off(offset + strip - added);
         head.set_data_len(rest + added);
         head.set_pkt_len(u32::from(length) + u32::from(added));
         true
+    }
+
+    /// How many bytes of the first of several segments are kept when the packet loses its first `strip` bytes and all after
+    /// the `length` bytes that follow. More than there are, where the packet is shorter than that.
+    #[cold]
+    fn kept_of_first(&self, strip: u16, length: u16) -> u16 {
+        if u32::from(strip) + u32::from(length) > self.pkt_len() {
+            return u16::MAX;
+        }
+        self.data_len().saturating_sub(strip).min(length)
     }
 
     /// Removes `n` bytes at the front. `false` changes nothing: the first segment is shorter.

@@ -16,59 +16,24 @@ use crate::tables::hash::Candidate;
 use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 
-/// A packet whose virtual subnet is known.
-pub(super) struct Known<'s> {
-    place: u8,
-    subnet: &'s Subnet,
-}
-
-/// Notes each packet's VRF; asks ahead for the sender's record and for the routes.
-#[inline(never)]
-pub(super) fn enter_subnets<'s, A: AddressFamily, S: ReadSection>(
-    stages: &Stages<'s>,
-    section: &'s S,
-    packets: &mut Packets<A>,
-    tenants: &Lane<Arrived<'s>>,
-    known: &mut Lane<Known<'s>>,
-) {
-    let tables = stages.tables;
-    for &Arrived { place, subnet } in tenants {
-        let packet = &mut packets[place];
-        let Some(subnet) = subnet else {
-            let reason = DropReason::NoPolicyForVsid;
-            stages.counters.drop(blame(stages, section, packets.outer_source(place), reason));
-            continue;
-        };
-        if packet.destination_mac != subnet.gateway_mac
-            && !(packet.kind != Kind::Routed && A::is_group(packet.destination_mac))
-        {
-            stages.counters.drop(DropReason::InnerDestinationMac);
-            continue;
-        }
-        packet.vrf = subnet.vrf;
-        packet.tenant = subnet.vrf;
-        packet.hash = tables.records.hash(&sender(packet));
-        tables.records.prefetch(packet.hash);
-        A::routes(tables).prefetch_root(packet.vrf);
-        append(known, Known { place, subnet });
-    }
-}
-
 /// Asks ahead for the senders' records themselves.
 #[inline(never)]
 pub(super) fn locate_senders<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     packets: &Packets<A>,
-    known: &Lane<Known<'s>>,
+    tenants: &Lane<Arrived<'s>>,
     records: &mut Lane<Candidate<'s, Record>>,
 ) {
-    for known in known {
-        append(records, stages.tables.records.candidate(section, packets[known.place].hash));
+    for &Arrived { place, .. } in tenants {
+        let packet = &packets[place];
+        stages.prefetch_counters(packet.tenant);
+        append(records, stages.tables.records.candidate(section, packet.hash));
     }
 }
 
-/// The sender check (VSID × provider address × customer address), made in the routing domain as Hyper-V's hosts
+/// What a tenant's frame must be: to the gateway's Ethernet address, and from who the records say that it comes from. The
+/// sender check (VSID × provider address × customer address) is made in the routing domain as Hyper-V's hosts
 /// send: a frame may carry the gateway subnet's VSID while its sender lives in another subnet. Who passes is looked up
 /// among the routes.
 #[inline(never)]
@@ -76,16 +41,20 @@ pub(super) fn check_senders<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     packets: &mut Packets<A>,
-    senders: (&Lane<Known<'s>>, &Lane<Candidate<'s, Record>>),
+    senders: (&Lane<Arrived<'s>>, &Lane<Candidate<'s, Record>>),
     burst: &mut Burst,
     lane: &mut Lane<u8>,
     out: &mut Outputs,
 ) {
     let mut routes = LookUp::new(stages);
-    for (&Known { place, subnet }, record) in senders.0.iter().zip(senders.1) {
+    for (&Arrived { place, subnet }, record) in senders.0.iter().zip(senders.1) {
         let provider = packets.outer_source(place);
         let packet = &mut packets[place];
-        let record = stages.tables.records.confirm(section, *record, packet.hash, &sender(packet));
+        if !packet.stations.are_to(&subnet.gateway_mac) && !may_be_for_us(packet) {
+            stages.counters.drop(DropReason::InnerDestinationMac);
+            continue;
+        }
+        let record = stages.tables.records.confirm(section, *record, packet.hash, &packet.sender());
         let verdict = match fault(packet, provider, subnet, record) {
             None => Verdict::Passes,
             Some(reason) => judge(stages, section, packet, provider, subnet, reason),
@@ -105,9 +74,11 @@ pub(super) fn check_senders<'s, A: AddressFamily, S: ReadSection>(
     }
 }
 
-#[inline(always)]
-fn sender<A: AddressFamily>(packet: &Packet<A>) -> ScopedAddress {
-    ScopedAddress { scope: packet.vrf.0, address: packet.source.number() }
+/// Whether a frame that is not to the gateway's own Ethernet address may be for it all the same: what neighbours say to
+/// each other goes to groups.
+#[cold]
+fn may_be_for_us<A: AddressFamily>(packet: &Packet<A>) -> bool {
+    packet.kind != Kind::Routed && A::is_group(packet.stations.destination())
 }
 
 /// What the sender check finds wrong.
@@ -123,7 +94,7 @@ fn fault<A: AddressFamily>(
         return Some(DropReason::SourceCaPaMismatch);
     }
     // A frame of a VM in the very subnet it names was bridged to us: its Ethernet source is the VM's own.
-    if record.mac() != packet.source_mac && subnet.contains(record.address()) {
+    if !packet.stations.are_from(record.mac_bytes()) && subnet.contains(record.address()) {
         return Some(DropReason::SourceCaMacMismatch);
     }
     None
@@ -208,7 +179,12 @@ fn learnable<A: AddressFamily>(stages: &Stages<'_>, packet: &Packet<A>, subnet: 
 /// The reason to name. No record has one of our own provider addresses, so a packet of our own that came back fails
 /// the sender check; only then is it worth asking whose it is.
 #[cold]
-fn blame<S: ReadSection>(stages: &Stages<'_>, section: &S, provider: u128, reason: DropReason) -> DropReason {
+pub(super) fn blame<S: ReadSection>(
+    stages: &Stages<'_>,
+    section: &S,
+    provider: u128,
+    reason: DropReason,
+) -> DropReason {
     match stages.tables.locals.get(section, &LocalAddress::key_of(provider)) {
         Some(_) => DropReason::OwnPacket,
         None => reason,

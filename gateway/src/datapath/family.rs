@@ -54,14 +54,14 @@ pub(super) trait AddressFamily: Address {
     /// What IP and TCP headers take of an MTU.
     const TCP_HEADERS: u16;
 
-    /// Gives a packet the DSCP and ECN it leaves with, takes one from its time to live, and translates it. `after` is
-    /// what follows the header.
+    /// Gives a packet the DSCP and ECN it leaves with, takes one from its time to live, and translates one end of it, if
+    /// that is to be, to what `new` says. `after` is what follows the header.
     fn pass_on(
         header: &mut Self::Header,
         after: &mut [u8],
         tos: u8,
         translation: Option<End>,
-        new: Replacement,
+        new: impl FnOnce() -> Replacement,
     );
 
     /// A hash of the packet's flow: addresses, protocol and, unless it is a fragment, ports (RFC 7637 §3.2). It depends
@@ -122,13 +122,19 @@ impl AddressFamily for u32 {
     const TCP_HEADERS: u16 = mss::IPV4_HEADERS;
 
     #[inline(always)]
-    fn pass_on(header: &mut Ipv4, after: &mut [u8], tos: u8, translation: Option<End>, new: Replacement) {
+    fn pass_on(
+        header: &mut Ipv4,
+        after: &mut [u8],
+        tos: u8,
+        translation: Option<End>,
+        new: impl FnOnce() -> Replacement,
+    ) {
         if header.tos != tos {
             header.set_tos(tos);
         }
         header.decrement_ttl();
         if let Some(end) = translation {
-            translate(header, after, end, new);
+            translate(header, after, end, new());
         }
     }
 
@@ -137,7 +143,10 @@ impl AddressFamily for u32 {
         let addresses = u64::from(header.source()) << 32 | u64::from(header.destination());
         let mut rest = u64::from(header.protocol()) << 32;
         if has_ports(header.protocol()) && !header.is_fragment() {
-            rest |= ports(after.get(header.header_length() - ipv4::HEADER..).unwrap_or_default());
+            rest |= match header.header_length() {
+                ipv4::HEADER => ports(after),
+                length => ports(after.get(length - ipv4::HEADER..).unwrap_or_default()),
+            };
         }
         digest(addresses, rest)
     }
@@ -203,7 +212,7 @@ impl AddressFamily for u128 {
     const TCP_HEADERS: u16 = mss::IPV6_HEADERS;
 
     #[inline(always)]
-    fn pass_on(header: &mut Ipv6, _: &mut [u8], tos: u8, _: Option<End>, _: Replacement) {
+    fn pass_on(header: &mut Ipv6, _: &mut [u8], tos: u8, _: Option<End>, _: impl FnOnce() -> Replacement) {
         header.set_traffic_class(tos);
         header.hop_limit = header.hop_limit.wrapping_sub(1);
     }

@@ -2,11 +2,13 @@
 
 use arrayvec::ArrayVec;
 use dpdk_bindings::BURST;
-use nvgw_types::{InterfaceId, MacAddr, VrfId, Vsid};
+use nvgw_types::{InterfaceId, VrfId, Vsid};
 
 use super::family::AddressFamily;
 use super::handed::Behind;
+use crate::packet::ethernet::Stations;
 use crate::packet::translation::{End, Replacement};
+use crate::tables::entries::ScopedAddress;
 use crate::tables::exchange::Ingress;
 use crate::telemetry::latency::Direction;
 
@@ -81,10 +83,8 @@ pub(super) struct Packet<A = u32> {
     pub(super) l3: u16,
     /// Its length in bytes.
     pub(super) length: u16,
-    /// Inner Ethernet source.
-    pub(super) source_mac: MacAddr,
-    /// Inner Ethernet destination.
-    pub(super) destination_mac: MacAddr,
+    /// Inner Ethernet destination and source.
+    pub(super) stations: Stations,
     /// DSCP and ECN that the routed packet leaves with.
     pub(super) tos: u8,
     /// Time to live it came with.
@@ -116,6 +116,18 @@ impl<A: AddressFamily> Packet<A> {
         self.came_in(interface, l3);
     }
 
+    /// Where the record of its sender is found.
+    #[inline(always)]
+    pub(super) fn sender(&self) -> ScopedAddress {
+        ScopedAddress { scope: self.vrf.0, address: self.source.number() }
+    }
+
+    /// Where the record of its destination is found, if that is a VM in a subnet of this VRF.
+    #[inline(always)]
+    pub(super) fn receiver(&self, vrf: VrfId) -> ScopedAddress {
+        ScopedAddress { scope: vrf.0, address: self.destination.number() }
+    }
+
     #[inline(always)]
     fn came_in(&mut self, interface: InterfaceId, l3: usize) {
         (self.interface, self.l3) = (interface, l3 as u16);
@@ -134,8 +146,7 @@ impl<A: AddressFamily> Packet<A> {
         interface: InterfaceId(0),
         l3: 0,
         length: 0,
-        source_mac: MacAddr::ZERO,
-        destination_mac: MacAddr::ZERO,
+        stations: Stations::ZERO,
         tos: 0,
         ttl: 0,
         origin: Origin::Outside,

@@ -1,13 +1,14 @@
 //! Outer headers: which lane a packet takes.
 
+mod entry;
 mod nvgre;
+mod shape;
 mod usual;
 
 use dpdk_bindings::{BURST, Burst, Mbuf};
-use nvgw_types::{Family, InterfaceId, PortId, Vsid};
+use nvgw_types::{Family, InterfaceId, PortId, VrfId};
 use zerocopy::FromBytes;
 
-use super::family::AddressFamily;
 use super::lane::{Lane, Origin, Packet, Packets, append};
 use super::output::Outputs;
 use super::pipeline::Stages;
@@ -20,6 +21,8 @@ use crate::tables::entries::{Interface, InterfaceKind, Subnet, ipv4_mapped};
 use crate::tables::exchange::{Millis, Punt};
 use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
+use entry::Entry;
+use shape::Link;
 
 /// What a packet's outer headers say about its way.
 enum Way {
@@ -36,32 +39,13 @@ pub(super) struct Lanes<'s> {
     pub(super) outside: Lane<u8>,
 }
 
-/// A tenant's packet, and the entry of its VSID, if there is one, on its way from memory.
+/// A tenant's packet, and the entry of its VSID on its way from memory.
 pub(super) struct Arrived<'s> {
     pub(super) place: u8,
-    pub(super) subnet: Option<&'s Subnet>,
+    pub(super) subnet: &'s Subnet,
 }
 
-impl<'s> Lanes<'s> {
-    /// Takes a packet in where it came from.
-    #[inline(always)]
-    fn take_in<A: AddressFamily, S: ReadSection>(
-        &mut self,
-        stages: &Stages<'s>,
-        section: &'s S,
-        packets: &Packets<A>,
-        place: u8,
-        origin: Origin,
-    ) {
-        match origin {
-            Origin::Tenant => {
-                let subnet = stages.tables.subnets.locate(section, packets[place].vsid);
-                append(&mut self.tenants, Arrived { place, subnet });
-            }
-            Origin::Outside => append(&mut self.outside, place),
-        }
-    }
-
+impl Lanes<'_> {
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.tenants.is_empty() && self.outside.is_empty()
@@ -74,6 +58,16 @@ pub(super) struct Notes<'p> {
     pub(super) ipv6: &'p mut Packets<u128>,
     /// Outer fragments, and what time it is for them; `None`: they are dropped.
     pub(super) reassembly: Option<(&'p mut Reassembly, Millis)>,
+}
+
+/// What frames of an interface have in common that are of a usual shape.
+enum Side {
+    /// None has been read yet.
+    Unknown,
+    /// Of an external network, which is routed in this VRF.
+    External { vrf: VrfId, outside: shape::Outside },
+    /// Of the provider network, to an address that is known to be ours.
+    Provider { over_ipv4: shape::OverIpv4, over_ipv6: shape::OverIpv6 },
 }
 
 /// Splits a burst into lanes, one pair for each family; what is for the gateway itself goes to the control thread, the
@@ -93,14 +87,14 @@ pub(super) fn parse<'s, S: ReadSection>(
         stages,
         section,
         port,
-        first_vsid: if stages.allow_reserved_vsids { 0 } else { Vsid::FIRST.get() },
-        vlan: u16::MAX,
+        tag: None,
+        l3: 0,
         interface: InterfaceId(0),
         of: None,
         ours: 0,
-        ours_ipv4: u64::MAX,
-        ipv4,
-        ipv6,
+        side: Side::Unknown,
+        ipv4: Entry::new(stages, ipv4, lanes.0),
+        ipv6: Entry::new(stages, ipv6, lanes.1),
         reassembly,
     };
     let mut bytes = 0;
@@ -110,24 +104,15 @@ pub(super) fn parse<'s, S: ReadSection>(
         }
         let Some(mbuf) = burst.get(usize::from(place)) else { continue };
         bytes += u64::from(mbuf.pkt_len());
-        let lane = match parser.usual(mbuf.data(), mbuf.pkt_len() as usize, place) {
-            Some(lane) => lane,
-            None => match parser.unusual(burst, place) {
-                Some(Ok(Way::Lane(family, origin))) => (family, origin),
-                Some(Ok(Way::Punt(punt))) => {
-                    out.punt(stages.counters, burst, place, 0, punt);
-                    continue;
-                }
-                Some(Err(reason)) => {
-                    stages.counters.drop(reason);
-                    continue;
-                }
-                None => continue,
-            },
-        };
-        match lane {
-            (Family::V4, origin) => lanes.0.take_in(stages, section, parser.ipv4, place, origin),
-            (Family::V6, origin) => lanes.1.take_in(stages, section, parser.ipv6, place, origin),
+        if parser.usual(mbuf.data(), mbuf.pkt_len() as usize, place).is_some() {
+            continue;
+        }
+        match parser.unusual(burst, place) {
+            Some(Ok(Way::Lane(Family::V4, origin))) => parser.ipv4.enter(stages, section, place, origin),
+            Some(Ok(Way::Lane(Family::V6, origin))) => parser.ipv6.enter(stages, section, place, origin),
+            Some(Ok(Way::Punt(punt))) => out.punt(stages.counters, burst, place, 0, punt),
+            Some(Err(reason)) => stages.counters.drop(reason),
+            None => {}
         }
     }
     if stages.fresh {
@@ -164,20 +149,20 @@ const AHEAD: usize = 4;
 
 /// Reads headers, and remembers from one packet to the next what trains of packets have in common.
 struct Parser<'s, 'p, S> {
-    stages: &'s Stages<'s>,
+    stages: &'p Stages<'s>,
     section: &'s S,
     port: PortId,
-    /// The first VSID that is accepted.
-    first_vsid: u32,
-    vlan: u16,
+    /// The VLAN that the last frame read was tagged with, if it was, and where its IP header began.
+    tag: Option<u16>,
+    l3: usize,
     interface: InterfaceId,
     of: Option<&'s Interface>,
     /// A destination known to be ours on `interface`, as a number; 0: none.
     ours: u128,
-    /// Likewise, IPv4; more than an address has bits: none.
-    ours_ipv4: u64,
-    ipv4: &'p mut Packets<u32>,
-    ipv6: &'p mut Packets<u128>,
+    /// What usual frames of `interface` look like.
+    side: Side,
+    ipv4: Entry<'s, 'p, u32>,
+    ipv6: Entry<'s, 'p, u128>,
     /// Where outer fragments are put together, if they are, and when that is.
     reassembly: Option<(&'p mut Reassembly, Millis)>,
 }
@@ -200,23 +185,15 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
             return Err(DropReason::OuterMalformed);
         };
         let mut ethertype = frame.ethertype();
-        let mut vlan = 0;
+        let mut tag = None;
         if ethertype == ethernet::VLAN {
-            let Ok((tag, after)) = ethernet::Tag::ref_from_prefix(rest) else {
+            let Ok((control, after)) = ethernet::Tag::ref_from_prefix(rest) else {
                 return Err(DropReason::OuterMalformed);
             };
-            (vlan, ethertype, rest) = (tag.vlan(), tag.ethertype(), after);
+            (tag, ethertype, rest) = (Some(control.vlan()), control.ethertype(), after);
         }
         let l3 = data.len() - rest.len();
-        if vlan != self.vlan || self.of.is_none() {
-            let interfaces = &self.stages.tables.interfaces;
-            self.interface = interfaces.resolve(self.port, vlan).ok_or(DropReason::VlanUnknown)?;
-            let interface = interfaces.get(self.section, self.interface);
-            self.of = Some(interface);
-            self.vlan = vlan;
-            (self.ours, self.ours_ipv4) = (0, u64::MAX);
-        }
-        let Some(interface) = self.of else { return Err(DropReason::VlanUnknown) };
+        let interface = self.interface(tag, l3)?;
 
         let destination = frame.destination();
         if destination != interface.mac && (destination.is_multicast() || interface.check_mac) {
@@ -249,7 +226,7 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
                 if ipv4::is_multicast_or_reserved(header.destination()) {
                     return Err(DropReason::MulticastUnsupported);
                 }
-                let packet = &mut self.ipv4[place];
+                let packet = &mut self.ipv4.packets[place];
                 packet.came_from_outside(vrf, self.interface, l3);
                 packet.source = header.source();
                 packet.destination = header.destination();
@@ -262,10 +239,34 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
                 self.provider_address(ipv4_mapped(header.destination()), || {
                     ipv4::is_multicast_or_reserved(header.destination())
                 })?;
-                self.ours_ipv4 = u64::from(header.destination());
                 self.over_ipv4(header, rest, l3, place)
             }
         }
+    }
+
+    /// The interface of frames with this tag, if any, whose IP header begins there. Most frames of a train come by the
+    /// same.
+    #[inline(always)]
+    fn interface(&mut self, tag: Option<u16>, l3: usize) -> Result<&'s Interface, DropReason> {
+        if let Some(interface) = self.of
+            && tag == self.tag
+        {
+            return Ok(interface);
+        }
+        let interfaces = &self.stages.tables.interfaces;
+        self.interface = interfaces.resolve(self.port, tag.unwrap_or(0)).ok_or(DropReason::VlanUnknown)?;
+        let interface = interfaces.get(self.section, self.interface);
+        self.of = Some(interface);
+        (self.tag, self.l3, self.ours) = (tag, l3, 0);
+        self.side = match interface.kind {
+            InterfaceKind::External(vrf) => {
+                Side::External { vrf, outside: Link { mac: interface.mac, tag }.outside() }
+            }
+            InterfaceKind::Provider => {
+                Side::Provider { over_ipv4: shape::OverIpv4::NONE, over_ipv6: shape::OverIpv6::NONE }
+            }
+        };
+        Ok(interface)
     }
 
     /// Takes an outer fragment, and reads its packet if that makes it whole; `None` where it waits for others or was
@@ -310,7 +311,7 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         }
         match interface.kind {
             InterfaceKind::External(vrf) => {
-                let packet = &mut self.ipv6[place];
+                let packet = &mut self.ipv6.packets[place];
                 packet.came_from_outside(vrf, self.interface, l3);
                 packet.source = header.source();
                 packet.destination = header.destination();
@@ -335,10 +336,27 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         match self.stages.tables.locals.get(self.section, &LocalAddress::key_of(address)) {
             Some(local) if local.interface == self.interface => {
                 self.ours = address;
+                self.expect(address);
                 Ok(())
             }
             _ if is_group() => Err(DropReason::MulticastUnsupported),
             _ => Err(DropReason::OuterDestinationUnknown),
+        }
+    }
+}
+
+impl<S> Parser<'_, '_, S> {
+    /// Notes what the usual frames look like that go to one of our provider addresses.
+    #[inline(always)]
+    fn expect(&mut self, ours: u128) {
+        let (Some(interface), Side::Provider { over_ipv4, over_ipv6 }) = (self.of, &mut self.side) else {
+            return;
+        };
+        let link = Link { mac: interface.mac, tag: self.tag };
+        if ours >> 32 == 0xffff {
+            *over_ipv4 = link.over_ipv4(ours as u32);
+        } else {
+            *over_ipv6 = link.over_ipv6(ours);
         }
     }
 }

@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 use dpdk_bindings::{BURST, Burst, Mempool, clock};
 use nvgw_types::{PortId, VrfId};
 
-use super::decapsulate::{check_senders, enter_subnets, locate_senders};
+use super::decapsulate::{check_senders, locate_senders};
 use super::family::AddressFamily;
 use super::handed::Handed;
 use super::lane::{Lane, Packets};
@@ -15,11 +15,11 @@ use super::parse::{Lanes, Notes, parse, read_around};
 use super::reassemble::Reassembly;
 use super::resolve::{locate, resolve};
 use super::rewrite::{rewrite_plain, rewrite_wrapped};
-use super::route::{Ways, decide, look_up};
+use super::route::{Ways, decide, decide_incoming, find_receivers, look_up};
 use super::translate::{Translation, Translator, settings};
-use crate::tables::ReadSection;
 use crate::tables::exchange::Millis;
 use crate::tables::set::TableReaders;
+use crate::tables::{ReadSection, prefetch_front};
 use crate::telemetry::counters::Counters;
 use crate::telemetry::latency::Direction;
 use crate::telemetry::{DropReason, Stage};
@@ -62,18 +62,38 @@ impl<'s> Stages<'s> {
     /// it has done so.
     #[inline(always)]
     pub(super) fn received(&self, vrf: VrfId, length: u16) {
+        self.all_received(vrf, 1, length.into());
+    }
+
+    /// As [`received`](Self::received), for several packets.
+    #[inline(always)]
+    pub(super) fn all_received(&self, vrf: VrfId, packets: u64, bytes: u64) {
         if self.fresh
             && let Some(counters) = self.counters.vrf(vrf)
         {
-            counters.rx.add(1, length.into());
+            counters.rx.add(packets, bytes);
+        }
+    }
+
+    /// Asks ahead for the counters of a VRF, which are written soon.
+    #[inline(always)]
+    pub(super) fn prefetch_counters(&self, vrf: VrfId) {
+        if let Some(counters) = self.counters.vrf(vrf) {
+            prefetch_front(counters);
         }
     }
 
     /// Counts a packet, its length in bytes, that is sent to a VRF's own side.
     #[inline(always)]
     pub(super) fn sent(&self, vrf: VrfId, length: u16) {
+        self.all_sent(vrf, 1, length.into());
+    }
+
+    /// As [`sent`](Self::sent), for several packets.
+    #[inline(always)]
+    pub(super) fn all_sent(&self, vrf: VrfId, packets: u64, bytes: u64) {
         if let Some(counters) = self.counters.vrf(vrf) {
-            counters.tx.add(1, length.into());
+            counters.tx.add(packets, bytes);
         }
     }
 }
@@ -265,10 +285,11 @@ impl Pipeline {
         let packets = &mut *self.ipv4;
         let routed = read_around(packets, burst);
         let mut lap = Lap::start(&self.counters, out.weight);
-        look_up(&stages, packets, &routed);
         let translator = &mut self.translator;
         let mut translation = Translation { stages: &stages, section, translator, now, port };
-        forward(&mut translation, packets, burst, &routed, &mut lap, out);
+        let mut ways = Ways::default();
+        take_in(&translation, packets, burst, &routed, (&mut ways, &mut lap), out);
+        forward(&mut translation, packets, burst, ways, &mut lap, out);
         burst.clear();
     }
 }
@@ -294,34 +315,53 @@ fn pass<'s, A: AddressFamily, S: ReadSection>(
 ) {
     let (stages, section) = (translation.stages, translation.section);
     let Lanes { tenants, outside } = lanes;
-    // Those from outside are only looked up; a tenant's packet is, as soon as its sender has been checked.
-    look_up(stages, packets, outside);
-    let routed = outside;
-    if !tenants.is_empty() {
-        let (mut known, mut records) = (Lane::new(), Lane::new());
-        enter_subnets(stages, section, packets, tenants, &mut known);
-        locate_senders(stages, section, packets, &known, &mut records);
-        check_senders(stages, section, packets, (&known, &records), burst, routed, out);
-        lap.end(Stage::Decapsulate, tenants.len());
+    let mut ways = Ways::default();
+    if !outside.is_empty() {
+        take_in(translation, packets, burst, outside, (&mut ways, lap), out);
     }
-    forward(translation, packets, burst, routed, lap, out);
+    if !tenants.is_empty() {
+        let (mut records, mut routed) = (Lane::new(), Lane::new());
+        locate_senders(stages, section, packets, tenants, &mut records);
+        check_senders(stages, section, packets, (tenants, &records), burst, &mut routed, out);
+        lap.end(Stage::Decapsulate, tenants.len());
+        decide(stages, section, packets, burst, &routed, &mut ways, out);
+        lap.end(Stage::Route, routed.len());
+    }
+    forward(translation, packets, burst, ways, lap, out);
 }
 
-/// Routes packets, translates them where they are to be, and gives them their new headers.
+/// Routes packets from outside, and finds the records of those to VMs.
+#[inline(always)]
+fn take_in<'s, A: AddressFamily, S: ReadSection>(
+    translation: &Translation<'_, 's, S>,
+    packets: &mut Packets<A>,
+    burst: &mut Burst,
+    outside: &Lane<u8>,
+    (ways, lap): (&mut Ways<'s>, &mut Lap<'_>),
+    out: &mut Outputs,
+) {
+    let (stages, section) = (translation.stages, translation.section);
+    let mut incoming = Lane::new();
+    look_up(stages, packets, outside);
+    decide_incoming(stages, section, packets, burst, outside, (&mut incoming, ways), out);
+    lap.end(Stage::Route, outside.len());
+    if !incoming.is_empty() {
+        find_receivers(stages, section, packets, burst, (&incoming, ways), out);
+        lap.end(Stage::Resolve, incoming.len());
+    }
+}
+
+/// Translates packets where they are to be, and gives them their new headers.
 #[inline(always)]
 fn forward<'s, A: AddressFamily, S: ReadSection>(
     translation: &mut Translation<'_, 's, S>,
     packets: &mut Packets<A>,
     burst: &mut Burst,
-    routed: &Lane<u8>,
+    mut ways: Ways<'s>,
     lap: &mut Lap<'_>,
     out: &mut Outputs,
 ) {
     let (stages, section) = (translation.stages, translation.section);
-    let mut ways = Ways::default();
-    decide(stages, section, packets, burst, routed, &mut ways, out);
-    lap.end(Stage::Route, routed.len());
-
     let mut frames = out.frames();
     let translated = ways.outbound.len() + ways.inbound.len();
     if translated > 0 {
@@ -329,18 +369,20 @@ fn forward<'s, A: AddressFamily, S: ReadSection>(
         lap.end(Stage::Translate, translated);
     }
     if !ways.overlay.is_empty() {
-        let (mut candidates, mut wrapped) = (Lane::new(), Lane::new());
+        let mut candidates = Lane::new();
         locate(stages, section, packets, &ways.overlay, &mut candidates);
-        resolve(stages, section, packets, burst, (&ways.overlay, &candidates), &mut wrapped, out);
+        resolve(stages, section, packets, burst, (&ways.overlay, &candidates), &mut ways.wrapped, out);
         lap.end(Stage::Resolve, ways.overlay.len());
+    }
+    if !ways.wrapped.is_empty() {
         // One packet, chosen by chance, tells where those of the burst come from that go to VMs.
-        let chosen = ways.overlay[out.polled as usize % ways.overlay.len()];
-        rewrite_wrapped(stages, section, packets, burst, &wrapped, out);
+        let chosen = ways.wrapped[out.polled as usize % ways.wrapped.len()].place;
+        rewrite_wrapped(stages, section, packets, burst, &ways.wrapped, out);
         frames = out.count(packets[chosen].origin.to_tenant(), frames);
     }
     rewrite_plain(stages, section, packets, burst, &ways.plain, out);
     out.count(Direction::TenantToOutside, frames);
-    lap.end(Stage::Rewrite, ways.overlay.len() + ways.plain.len());
+    lap.end(Stage::Rewrite, ways.wrapped.len() + ways.plain.len());
 }
 
 /// Counts what stages do, and times them by the time-stamp counter: one read a stage and burst that is timed.

@@ -9,7 +9,7 @@ use super::pipeline::Stages;
 use super::refuse::refuse;
 use crate::tables::entries::{Record, Rewrite, ScopedAddress};
 use crate::tables::hash::Candidate;
-use crate::tables::{ReadSection, prefetch};
+use crate::tables::{ReadSection, prefetch_front};
 use crate::telemetry::DropReason;
 
 /// A packet that leaves plain, and its way out.
@@ -59,7 +59,7 @@ pub(super) fn resolve<'s, A: AddressFamily, S: ReadSection>(
             continue;
         };
         let way = tables.adjacencies.get(section, record.adjacency().0);
-        prefetch(way);
+        prefetch_front(way);
         append(wrapped, Wrapped { place, record, way });
     }
 }

@@ -14,7 +14,7 @@ use super::refuse::refuse;
 use super::resolve::{Plain, Wrapped};
 use crate::packet::mss;
 use crate::tables::ReadSection;
-use crate::tables::entries::{Inner, Reach, Rewrite};
+use crate::tables::entries::{Inner, Reach, Record, Rewrite};
 use crate::tables::exchange::Punt;
 use crate::telemetry::DropReason;
 use oversized::split;
@@ -31,8 +31,7 @@ pub(super) fn rewrite_plain<A: AddressFamily, S: ReadSection>(
     out: &mut Outputs,
 ) {
     for &Plain { place, way } in leaving {
-        let leaving = Leaving { stages, section, packets, place, way };
-        leaving.send(burst, out, |room, _, _, _| way.plain(room));
+        send(Leaving { stages, section, packets, place, way, headers: NoTunnel }, burst, out);
     }
 }
 
@@ -47,85 +46,86 @@ pub(super) fn rewrite_wrapped<A: AddressFamily, S: ReadSection>(
     out: &mut Outputs,
 ) {
     for &Wrapped { place, record, way } in leaving {
-        let packet = &packets[place];
-        let leaving = Leaving { stages, section, packets, place, way };
-        let sent = leaving.send(burst, out, |room, length, header, payload| {
-            let inner = Inner { length, tos: packet.tos, flow: A::flow_id(header, payload) };
-            way.encapsulate(room, record, inner)
-        });
-        if sent {
+        if send(Leaving { stages, section, packets, place, way, headers: record }, burst, out) {
+            let packet = &packets[place];
             stages.sent(packet.vrf, packet.length);
         }
     }
 }
 
+/// What becomes of the headers that a way out adds.
+trait Headers: Copy {
+    /// Writes them to the end of the room before an IP packet of `length` bytes that has this TOS, and says how many they
+    /// are. The packet that is routed may have become several: `header` and `payload` are its IP header and what follows
+    /// it.
+    fn write<A: AddressFamily>(
+        self,
+        way: &Rewrite,
+        room: &mut [u8; Rewrite::ROOM],
+        packet: (u16, u8),
+        header: &A::Header,
+        payload: &[u8],
+    ) -> u16;
+}
+
+/// The packet leaves as it is.
+#[derive(Clone, Copy)]
+struct NoTunnel;
+
+impl Headers for NoTunnel {
+    #[inline(always)]
+    fn write<A: AddressFamily>(
+        self,
+        way: &Rewrite,
+        room: &mut [u8; Rewrite::ROOM],
+        _: (u16, u8),
+        _: &A::Header,
+        _: &[u8],
+    ) -> u16 {
+        way.plain(room)
+    }
+}
+
+/// The packet goes through the tunnel to the record's VM.
+impl Headers for &Record {
+    #[inline(always)]
+    fn write<A: AddressFamily>(
+        self,
+        way: &Rewrite,
+        room: &mut [u8; Rewrite::ROOM],
+        (length, tos): (u16, u8),
+        header: &A::Header,
+        payload: &[u8],
+    ) -> u16 {
+        way.encapsulate(room, self, Inner { length, tos, flow: A::flow_id(header, payload) })
+    }
+}
+
 /// A packet on its way out.
-struct Leaving<'r, 's, A, S> {
+///
+/// It is put together again where it is handed on to what seldom happens: as long as its parts stay apart they stay in
+/// registers.
+struct Leaving<'r, 's, A, S, H> {
     stages: &'r Stages<'s>,
     section: &'r S,
     packets: &'r Packets<A>,
     place: u8,
     way: &'r Rewrite,
+    headers: H,
 }
 
-impl<A: AddressFamily, S: ReadSection> Leaving<'_, '_, A, S> {
-    /// Gives the packet the headers that `write` makes, and hands it to its port, or to the control thread while its
-    /// next hop is not resolved. `write` gets the room before an IP packet, the length of that packet, and the IP header
-    /// and what follows it of the packet that is routed, which may have become several; it says how much of the room it
-    /// used.
-    #[inline(always)]
-    fn send(
-        &self,
-        burst: &mut Burst,
-        out: &mut Outputs,
-        write: impl Fn(&mut [u8; Rewrite::ROOM], u16, &A::Header, &[u8]) -> u16,
-    ) -> bool {
-        let Self { stages, packets, place, way, .. } = *self;
-        let packet = &packets[place];
-        if packet.length > way.mtu() || way.reach() == Reach::NoRoute {
-            if way.reach() == Reach::NoRoute {
-                refuse(stages, packets, burst, place, DropReason::ProviderRouteMissing, out);
-                return false;
-            }
-            return split(self, burst, out, write);
-        }
-        let Some(mut mbuf) = burst.take(usize::from(place)) else { return false };
-        let framed =
-            self.pass_on(&mut mbuf, |room, header, payload| write(room, packet.length, header, payload));
-        if !framed {
-            stages.counters.drop(DropReason::NoBuffer);
-            return false;
-        }
-        self.hand_out(mbuf, out);
-        true
+impl<A, S, H: Copy> Clone for Leaving<'_, '_, A, S, H> {
+    fn clone(&self) -> Self {
+        *self
     }
+}
 
-    /// Exchanges everything before the routed packet, and whatever padded its frame, for new headers. `false` where the
-    /// buffer has no room for them, or the IP header is not in its first segment.
-    #[inline(always)]
-    fn pass_on<const ROOM: usize>(
-        &self,
-        mbuf: &mut Mbuf,
-        write: impl FnOnce(&mut [u8; ROOM], &A::Header, &[u8]) -> u16,
-    ) -> bool {
-        let packet = &self.packets[self.place];
-        let new = self.packets.replacement(self.place);
-        mbuf.reframe(packet.l3, packet.length, |room, rest| {
-            let Ok((header, payload)) = A::Header::mut_from_prefix(rest) else { return None };
-            A::pass_on(header, payload, packet.tos, packet.translation, new);
-            if self.stages.clamp_mss
-                && let Some(segment) = A::opening(header, payload)
-            {
-                mss::clamp(segment, largest_segment(self));
-            }
-            Some(write(room, header, payload))
-        })
-    }
+impl<A, S, H: Copy> Copy for Leaving<'_, '_, A, S, H> {}
 
+impl<A: AddressFamily, S, H> Leaving<'_, '_, A, S, H> {
     /// Hands a finished frame to its port, or to the control thread while its next hop is not resolved.
-    #[inline(always)]
-    fn hand_out(&self, mbuf: Mbuf, out: &mut Outputs) {
-        let Self { stages, packets, place, way, .. } = *self;
+    fn hand_out(self, mbuf: Mbuf, out: &mut Outputs) {
+        let Self { stages, packets, place, way, .. } = self;
         if way.reach() == Reach::Resolved {
             out.transmit(stages.counters, way.port(), mbuf);
         } else {
@@ -133,4 +133,85 @@ impl<A: AddressFamily, S: ReadSection> Leaving<'_, '_, A, S> {
             out.punt_frame(stages.counters, mbuf, punt);
         }
     }
+}
+
+/// Gives a packet new headers and hands it to its port; whether it went.
+#[inline(always)]
+fn send<A: AddressFamily, S: ReadSection, H: Headers>(
+    leaving: Leaving<'_, '_, A, S, H>,
+    burst: &mut Burst,
+    out: &mut Outputs,
+) -> bool {
+    let Leaving { stages, section, packets, place, way, headers } = leaving;
+    if packets[place].length > way.limit() {
+        let leaving = Leaving { stages, section, packets, place, way, headers };
+        return send_unusual(leaving, burst, out);
+    }
+    let Some(mut mbuf) = burst.take(usize::from(place)) else { return false };
+    if !exchange(Leaving { stages, section, packets, place, way, headers }, &mut mbuf) {
+        stages.counters.drop(DropReason::NoBuffer);
+        return false;
+    }
+    out.transmit(stages.counters, way.port(), mbuf);
+    true
+}
+
+/// As [`send`], where the packet does not fit, or the way cannot be used right away.
+#[cold]
+#[inline(never)]
+fn send_unusual<A: AddressFamily, S: ReadSection, H: Headers>(
+    leaving: Leaving<'_, '_, A, S, H>,
+    burst: &mut Burst,
+    out: &mut Outputs,
+) -> bool {
+    let Leaving { stages, packets, place, way, .. } = leaving;
+    if way.reach() == Reach::NoRoute {
+        refuse(stages, packets, burst, place, DropReason::ProviderRouteMissing, out);
+        return false;
+    }
+    if packets[place].length > way.mtu() {
+        return split(leaving, burst, out);
+    }
+    let Some(mut mbuf) = burst.take(usize::from(place)) else { return false };
+    if !exchange(leaving, &mut mbuf) {
+        stages.counters.drop(DropReason::NoBuffer);
+        return false;
+    }
+    leaving.hand_out(mbuf, out);
+    true
+}
+
+/// Exchanges everything before the routed packet, and whatever padded its frame, for new headers. `false` where the
+/// buffer has no room for them, or the IP header is not in its first segment.
+#[inline(always)]
+fn exchange<A: AddressFamily, S: ReadSection, H: Headers>(
+    leaving: Leaving<'_, '_, A, S, H>,
+    mbuf: &mut Mbuf,
+) -> bool {
+    let (way, headers) = (leaving.way, leaving.headers);
+    let packet = &leaving.packets[leaving.place];
+    let size = (packet.length, packet.tos);
+    pass_on(leaving, mbuf, |room, header, payload| headers.write::<A>(way, room, size, header, payload))
+}
+
+/// Gives the routed packet what it leaves with, and exchanges everything before it for what `write` writes.
+#[inline(always)]
+fn pass_on<A: AddressFamily, S: ReadSection, H: Headers, const ROOM: usize>(
+    leaving: Leaving<'_, '_, A, S, H>,
+    mbuf: &mut Mbuf,
+    write: impl FnOnce(&mut [u8; ROOM], &A::Header, &[u8]) -> u16,
+) -> bool {
+    let Leaving { stages, section, packets, place, way, headers } = leaving;
+    let packet = &packets[place];
+    mbuf.reframe(packet.l3, packet.length, |room, rest| {
+        let Ok((header, payload)) = A::Header::mut_from_prefix(rest) else { return None };
+        A::pass_on(header, payload, packet.tos, packet.translation, || packets.replacement(place));
+        if stages.clamp_mss
+            && let Some(segment) = A::opening(header, payload)
+        {
+            let leaving = Leaving { stages, section, packets, place, way, headers };
+            mss::clamp(segment, largest_segment(leaving));
+        }
+        Some(write(room, header, payload))
+    })
 }

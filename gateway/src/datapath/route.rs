@@ -8,12 +8,13 @@ use super::lane::{Lane, Origin, Packet, Packets, append};
 use super::output::Outputs;
 use super::pipeline::Stages;
 use super::refuse::refuse;
-use super::resolve::Plain;
+use super::resolve::{Plain, Wrapped};
 use crate::packet::ethernet;
-use crate::tables::entries::{Rewrite, ScopedAddress, Target};
+use crate::tables::entries::{Record, Rewrite, ScopedAddress, Target};
 use crate::tables::exchange::Punt;
 use crate::tables::fib::Root;
-use crate::tables::{ReadSection, RoutesReader, prefetch};
+use crate::tables::hash::Candidate;
+use crate::tables::{ReadSection, RoutesReader, prefetch_front};
 use crate::telemetry::DropReason;
 
 /// Looks packets up among the routes. What one packet had to find out, the next remembers: many lead to the same network.
@@ -40,6 +41,12 @@ impl<'t, A: AddressFamily> LookUp<'t, A> {
         }
     }
 
+    /// Asks ahead for an external network's route to an address.
+    #[inline(always)]
+    pub(super) fn prefetch(&mut self, vrf: VrfId, destination: A) {
+        self.routes.prefetch_from(self.root(vrf), destination);
+    }
+
     /// Where lookups in an external network's table start.
     #[inline(always)]
     fn root(&mut self, vrf: VrfId) -> Root {
@@ -50,22 +57,26 @@ impl<'t, A: AddressFamily> LookUp<'t, A> {
     }
 }
 
-/// Looks packets from outside up in their networks' tables, and asks ahead for those of the tenants that they are for:
-/// for where these start, and once that is there, for what comes next.
+/// A packet from outside to a VM in a subnet of a tenant, and the record that may be the VM's.
+pub(super) struct Incoming<'s> {
+    place: u8,
+    tenant: VrfId,
+    record: Candidate<'s, Record>,
+}
+
+/// Looks packets from outside up in their networks' tables, and asks ahead for what comes next: for the tables of the
+/// tenants that they are for and, as nearly all go to VMs in subnets of these, for the records of their destinations.
 #[inline(never)]
 pub(super) fn look_up<A: AddressFamily>(stages: &Stages<'_>, packets: &mut Packets<A>, lane: &Lane<u8>) {
     let mut networks = LookUp::new(stages);
+    let (routes, records) = (networks.routes, &stages.tables.records);
     for &place in lane {
         let packet = &mut packets[place];
-        packet.leaf = networks.routes.lookup_from(networks.root(packet.vrf), packet.destination);
+        packet.leaf = routes.lookup_from(networks.root(packet.vrf), packet.destination);
         if let Target::Vrf(tenant) = Target::decode(packet.leaf) {
-            networks.routes.prefetch_root(tenant);
-        }
-    }
-    for &place in lane {
-        let packet = &packets[place];
-        if let Target::Vrf(tenant) = Target::decode(packet.leaf) {
-            networks.routes.prefetch(tenant, packet.destination);
+            routes.prefetch_root(tenant);
+            packet.hash = records.hash(&packet.receiver(tenant));
+            records.prefetch(packet.hash);
         }
     }
 }
@@ -81,6 +92,8 @@ pub(super) struct Ways<'s> {
     pub(super) outbound: Lane<Leaving<'s>>,
     /// To a public address, behind which translation finds a customer.
     pub(super) inbound: Lane<u8>,
+    /// By a lookup record that has been found.
+    pub(super) wrapped: Lane<Wrapped<'s>>,
 }
 
 /// A packet that leaves its tenant's VRF translated.
@@ -101,7 +114,7 @@ pub(super) enum Exit<'s> {
     Around,
 }
 
-/// Follows routes into other VRFs to their end and sorts the packets by the way they leave.
+/// Follows the routes of tenants' packets into other VRFs to their end and sorts the packets by the way they leave.
 #[inline(never)]
 pub(super) fn decide<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
@@ -112,24 +125,141 @@ pub(super) fn decide<'s, A: AddressFamily, S: ReadSection>(
     ways: &mut Ways<'s>,
     out: &mut Outputs,
 ) {
-    let mut routes = LookUp::new(stages);
+    let mut routes = (LookUp::new(stages), NextHop::new(stages, section));
+    let mut sent = Tally::new(|vrf, packets, bytes| stages.all_sent(vrf, packets, bytes));
     for &place in lane {
-        if !ways.usual(stages, section, &mut routes, &mut packets[place], place) {
+        if !ways.leave(stages, section, (&mut routes, &mut sent), &mut packets[place], place) {
             ways.any(stages, section, packets, burst, place, out);
+        }
+    }
+    sent.end();
+}
+
+/// As [`decide`], for packets from outside; those to VMs in subnets are left to [`find_receivers`].
+#[inline(never)]
+pub(super) fn decide_incoming<'s, A: AddressFamily, S: ReadSection>(
+    stages: &Stages<'s>,
+    section: &'s S,
+    packets: &mut Packets<A>,
+    burst: &mut Burst,
+    lane: &Lane<u8>,
+    (incoming, ways): (&mut Lane<Incoming<'s>>, &mut Ways<'s>),
+    out: &mut Outputs,
+) {
+    let tables = stages.tables;
+    for &place in lane {
+        let packet = &packets[place];
+        match Target::decode(packet.leaf) {
+            Target::Vrf(tenant)
+                if packet.ttl > 1
+                    && A::routes(tables).lookup(tenant, packet.destination) == Target::SUBNET =>
+            {
+                let record = tables.records.candidate(section, packet.hash);
+                append(incoming, Incoming { place, tenant, record });
+            }
+            Target::Public if A::TRANSLATED && packet.ttl > 1 && !packet.around => {
+                stages.received(packet.vrf, packet.length);
+                append(&mut ways.inbound, place);
+            }
+            _ => ways.any(stages, section, packets, burst, place, out),
         }
     }
 }
 
-impl<'s> Ways<'s> {
-    /// Sends a packet one of the ways that nearly all packets go: out of a tenant's VRF by the external network's next
-    /// hop, translated or not, to a VM of the same routing domain, or from an external network to a VM. Whether it was
-    /// one of these; [`any`](Self::any) would decide the same.
+/// Finds the records of packets from outside to VMs, and asks ahead for the ways to their hosts.
+#[inline(never)]
+pub(super) fn find_receivers<'s, A: AddressFamily, S: ReadSection>(
+    stages: &Stages<'s>,
+    section: &'s S,
+    packets: &mut Packets<A>,
+    burst: &mut Burst,
+    (incoming, ways): (&Lane<Incoming<'s>>, &mut Ways<'s>),
+    out: &mut Outputs,
+) {
+    let tables = stages.tables;
+    let mut received = Tally::new(|vrf, packets, bytes| stages.all_received(vrf, packets, bytes));
+    for &Incoming { place, tenant, record } in incoming {
+        let packet = &mut packets[place];
+        let key = packet.receiver(tenant);
+        let Some(record) = tables.records.confirm(section, record, packet.hash, &key) else {
+            ways.any(stages, section, packets, burst, place, out);
+            continue;
+        };
+        received.add(packet.vrf, packet.length);
+        packet.vrf = tenant;
+        stages.prefetch_counters(tenant);
+        let way = tables.adjacencies.get(section, record.adjacency().0);
+        prefetch_front(way);
+        append(&mut ways.wrapped, Wrapped { place, record, way });
+    }
+    received.end();
+}
+
+/// The way out that a route of an external network leads to. Most routes of a network lead to few.
+struct NextHop<'s> {
+    leaf: u32,
+    way: &'s Rewrite,
+}
+
+impl<'s> NextHop<'s> {
+    /// The way that no route leads to.
     #[inline(always)]
-    fn usual<A: AddressFamily, S: ReadSection>(
+    fn new<S: ReadSection>(stages: &Stages<'s>, section: &'s S) -> Self {
+        Self { leaf: Target::ADJACENCY, way: stages.tables.adjacencies.get(section, 0) }
+    }
+
+    /// The way that a leaf leads to, unless that is something else.
+    #[inline(always)]
+    fn of<S: ReadSection>(&mut self, stages: &Stages<'s>, section: &'s S, leaf: u32) -> Option<&'s Rewrite> {
+        if leaf != self.leaf {
+            let Target::Adjacency(adjacency) = Target::decode(leaf) else { return None };
+            (self.leaf, self.way) = (leaf, stages.tables.adjacencies.get(section, adjacency.0));
+            prefetch_front(self.way);
+        }
+        Some(self.way)
+    }
+}
+
+/// Packets and bytes of one VRF, counted once another's turn comes: those of a burst are mostly of the same.
+struct Tally<C> {
+    count: C,
+    vrf: VrfId,
+    packets: u64,
+    bytes: u64,
+}
+
+impl<C: Fn(VrfId, u64, u64)> Tally<C> {
+    #[inline(always)]
+    fn new(count: C) -> Self {
+        Self { count, vrf: VrfId(0), packets: 0, bytes: 0 }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, vrf: VrfId, length: u16) {
+        if vrf != self.vrf {
+            self.end();
+            (self.vrf, self.packets, self.bytes) = (vrf, 0, 0);
+        }
+        self.packets += 1;
+        self.bytes += u64::from(length);
+    }
+
+    #[inline(always)]
+    fn end(&self) {
+        (self.count)(self.vrf, self.packets, self.bytes);
+    }
+}
+
+impl<'s> Ways<'s> {
+    /// Sends a tenant's packet one of the ways that nearly all of them go: out of its VRF by the external network's next
+    /// hop, translated or not, or to a VM of the same routing domain. Whether it was one of these; [`any`](Self::any)
+    /// would decide the same.
+    #[inline(always)]
+    fn leave<A: AddressFamily, S: ReadSection>(
         &mut self,
         stages: &Stages<'s>,
         section: &'s S,
-        routes: &mut LookUp<'_, A>,
+        ((routes, next_hop), sent): (&mut (LookUp<'_, A>, NextHop<'s>), &mut Tally<impl Fn(VrfId, u64, u64)>),
         packet: &mut Packet<A>,
         place: u8,
     ) -> bool {
@@ -137,35 +267,27 @@ impl<'s> Ways<'s> {
             return false;
         }
         let target = Target::decode(packet.leaf);
-        match (packet.origin, target) {
-            (Origin::Tenant, Target::Vrf(external) | Target::Translate(external)) => {
+        match target {
+            Target::Vrf(external) | Target::Translate(external) => {
                 let leaf = routes.routes.lookup_from(routes.root(external), packet.destination);
-                let Target::Adjacency(adjacency) = Target::decode(leaf) else { return false };
-                let way = stages.tables.adjacencies.get(section, adjacency.0);
-                prefetch(way);
+                let Some(way) = next_hop.of(stages, section, leaf) else { return false };
                 packet.vrf = external;
                 if A::TRANSLATED && target == Target::Translate(external) {
                     append(&mut self.outbound, Leaving { place, external, exit: Exit::Plain(way) });
                 } else {
-                    stages.sent(external, packet.length);
+                    sent.add(external, packet.length);
                     append(&mut self.plain, Plain { place, way });
                 }
-                return true;
+                true
             }
-            (Origin::Outside, Target::Vrf(tenant)) => {
-                if Target::decode(routes.routes.lookup(tenant, packet.destination)) != Target::Subnet {
-                    return false;
-                }
-                stages.received(packet.vrf, packet.length);
-                packet.vrf = tenant;
+            Target::Subnet => {
+                packet.next = packet.destination;
+                ask_for_record(stages, packet);
+                append(&mut self.overlay, place);
+                true
             }
-            (Origin::Tenant, Target::Subnet) => {}
-            _ => return false,
+            _ => false,
         }
-        packet.next = packet.destination;
-        ask_for_record(stages, packet);
-        append(&mut self.overlay, place);
-        true
     }
 
     /// Sends a packet its way, whatever that is, or refuses it.
@@ -222,7 +344,7 @@ impl<'s> Ways<'s> {
             // Two steps lead into another tenant's VRF, and its own external network is its alone.
             (Target::Adjacency(adjacency), Origin::Tenant) if hops < 2 => {
                 let way = tables.adjacencies.get(section, adjacency.0);
-                prefetch(way);
+                prefetch_front(way);
                 if translated {
                     append(&mut self.outbound, Leaving { place, external, exit: Exit::Plain(way) });
                     return;

@@ -42,7 +42,7 @@ pub fn ipv4_header_is_valid(header: &[u8; 20]) -> bool {
     words_are_right(long(0), long(8), word(16))
 }
 
-/// As [`ipv4_header_is_valid`], of a header in three words that were read lowest byte first.
+/// As [`ipv4_header_is_valid`], of a header that has any bit set, in three words that were read lowest byte first.
 #[inline(always)]
 #[must_use]
 pub const fn words_are_right(first: u64, second: u64, third: u32) -> bool {
@@ -51,11 +51,9 @@ pub const fn words_are_right(first: u64, second: u64, third: u32) -> bool {
     let (sum, carry) = first.overflowing_add(second);
     let (sum, more) = sum.overflowing_add(third as u64 + carry as u64);
     let sum = sum.wrapping_add(more as u64);
-    // Both halves of the sum of a word and itself turned by half have the carry in, the upper one what came of it.
-    let sum = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
-    let sum = (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16;
-    // It is never 0 for a header that has any bit set.
-    sum == 0xffff
+    // A carry into the next word of 16 bits is worth the carry out of it: the sum of those words is 0xFFFF where this one
+    // is a multiple of it. It is never 0 for a header that has any bit set.
+    sum % 0xffff == 0
 }
 
 /// The checksum after one 16-bit word that it covers has changed (RFC 1624, equation 3).

@@ -32,16 +32,34 @@ pub const fn is_tag(ethertype: u16) -> bool {
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Ethernet {
-    destination: [u8; 6],
-    source: [u8; 6],
+    stations: Stations,
     ethertype: U16,
 }
 
-impl Ethernet {
-    /// A header.
+/// The stations that a header names.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Stations {
+    destination: [u8; 6],
+    source: [u8; 6],
+}
+
+impl Stations {
+    /// None.
+    pub const ZERO: Self = Self { destination: [0; 6], source: [0; 6] };
+
+    /// Whether the frame goes to this station.
+    #[inline(always)]
     #[must_use]
-    pub const fn new(destination: MacAddr, source: MacAddr, ethertype: u16) -> Self {
-        Self { destination: destination.0, source: source.0, ethertype: U16::new(ethertype) }
+    pub fn are_to(&self, mac: &MacAddr) -> bool {
+        same(&self.destination, &mac.0)
+    }
+
+    /// Whether this station, whose address is given as its bytes, sent it.
+    #[inline(always)]
+    #[must_use]
+    pub fn are_from(&self, mac: &[u8; 6]) -> bool {
+        same(&self.source, mac)
     }
 
     /// Where the frame goes.
@@ -56,6 +74,44 @@ impl Ethernet {
     #[must_use]
     pub const fn source(&self) -> MacAddr {
         MacAddr(self.source)
+    }
+}
+
+/// Whether two addresses are the same, by two words each: workers compare those of every frame, and six bytes are no word.
+#[inline(always)]
+fn same(one: &[u8; 6], other: &[u8; 6]) -> bool {
+    let long = |bytes: &[u8; 6]| u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    let short = |bytes: &[u8; 6]| u16::from_ne_bytes([bytes[4], bytes[5]]);
+    long(one) == long(other) && short(one) == short(other)
+}
+
+impl Ethernet {
+    /// A header.
+    #[must_use]
+    pub const fn new(destination: MacAddr, source: MacAddr, ethertype: u16) -> Self {
+        let stations = Stations { destination: destination.0, source: source.0 };
+        Self { stations, ethertype: U16::new(ethertype) }
+    }
+
+    /// Where the frame goes, and who sent it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn stations(&self) -> Stations {
+        self.stations
+    }
+
+    /// Where the frame goes.
+    #[inline(always)]
+    #[must_use]
+    pub const fn destination(&self) -> MacAddr {
+        self.stations.destination()
+    }
+
+    /// Who sent it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn source(&self) -> MacAddr {
+        self.stations.source()
     }
 
     /// What follows, in host byte order.
@@ -93,5 +149,23 @@ impl Tag {
     #[must_use]
     pub const fn ethertype(&self) -> u16 {
         self.ethertype.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stations_differ_in_any_byte() {
+        let (one, two) = (MacAddr([1, 2, 3, 4, 5, 6]), MacAddr([6, 5, 4, 3, 2, 1]));
+        let stations = Ethernet::new(one, two, IPV4).stations();
+        assert!(stations.are_to(&one) && stations.are_from(&two.0));
+        for at in 0..6 {
+            let (mut one, mut two) = (one, two);
+            one.0[at] ^= 0x80;
+            two.0[at] ^= 0x01;
+            assert!(!stations.are_to(&one) && !stations.are_from(&two.0), "byte {at}");
+        }
     }
 }

@@ -11,8 +11,8 @@ pub const TRANSPARENT_ETHERNET: u16 = 0x6558;
 /// The first word as sent: key present, version 0, Ethernet inside.
 pub const WORD: u32 = 0x2000_6558;
 
-/// What the first word must be where it counts: bits 6 to 12 are ignored, as RFC 2784 §2.3 asks.
-const SIGNIFICANT: u32 = 0xfc07_ffff;
+/// The bits of the first word that count: bits 6 to 12 are ignored, as RFC 2784 §2.3 asks.
+pub const SIGNIFICANT: u32 = 0xfc07_ffff;
 
 /// NVGRE's GRE header.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]

@@ -246,9 +246,19 @@ impl Ipv4 {
 #[inline(always)]
 #[must_use]
 pub const fn may_send(address: u32) -> bool {
-    let first = address >> 24;
-    first != 0 && first != 127 && first < 224
+    SENDERS[(address >> 24) as usize]
 }
+
+/// [`may_send`] by an address's first byte: one load where comparisons are three.
+const SENDERS: [bool; 256] = {
+    let mut senders = [false; 256];
+    let mut first = 1;
+    while first < 224 {
+        senders[first] = first != 127;
+        first += 1;
+    }
+    senders
+};
 
 /// Whether an address (host byte order) is multicast, reserved or the limited broadcast.
 #[inline(always)]

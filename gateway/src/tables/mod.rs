@@ -38,10 +38,10 @@ pub use fib::{RouteError, RoutesOptions, RoutesReader, RoutesWriter, Shape, rout
 pub use grace::{Grace, ReadSection};
 pub use hash::{HashReader, HashWriter, Keyed, TableKey, Upserted, hash_table};
 pub use pool::ReadersStalled;
-pub use prefetch::prefetch;
+pub use prefetch::{prefetch, prefetch_front};
 pub(crate) use slab::NONE;
 pub use stable::{StableReader, StableWriter, stable};
-pub use vsids::{VsidReader, VsidWriter, vsid_table};
+pub use vsids::{OfVsid, VsidReader, VsidWriter, vsid_table};
 
 use thiserror::Error;
 

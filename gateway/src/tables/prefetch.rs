@@ -14,3 +14,10 @@ pub fn prefetch<T>(value: &T) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line * CACHE_LINE)) };
     }
 }
+
+/// As [`prefetch`], of the first cache line alone, where the others are seldom read.
+#[inline(always)]
+pub fn prefetch_front<T>(value: &T) {
+    // SAFETY: as in `prefetch`.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) };
+}

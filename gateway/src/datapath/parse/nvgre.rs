@@ -1,13 +1,13 @@
 //! NVGRE (RFC 7637): from the outer IP header to the inner packet.
 
-use nvgw_types::{Family, InterfaceId, MacAddr, Vsid};
+use nvgw_types::{Family, InterfaceId, Vsid};
 use zerocopy::FromBytes;
 
 use super::{Parser, Way, is_about_neighbors};
 use crate::datapath::family::AddressFamily;
 use crate::datapath::lane::{Kind, Origin, Packet};
 use crate::packet::arp::Arp;
-use crate::packet::ethernet::{self, Ethernet};
+use crate::packet::ethernet::{self, Ethernet, Stations};
 use crate::packet::gre::{self, Gre};
 use crate::packet::ipv4::{self, Ipv4};
 use crate::packet::ipv6::{self, Ipv6};
@@ -53,8 +53,7 @@ struct Inner<'b> {
     /// How long it may be.
     length: usize,
     vsid: Vsid,
-    source_mac: MacAddr,
-    destination_mac: MacAddr,
+    stations: Stations,
 }
 
 impl<S: ReadSection> Parser<'_, '_, S> {
@@ -149,21 +148,15 @@ impl<S: ReadSection> Parser<'_, '_, S> {
             return Err(DropReason::Malformed);
         };
         let offset = header + gre::HEADER + ethernet::HEADER;
-        let inner = Inner {
-            bytes,
-            l3: l3 + offset,
-            length: length - offset,
-            vsid,
-            source_mac: frame.source(),
-            destination_mac: frame.destination(),
-        };
+        let inner =
+            Inner { bytes, l3: l3 + offset, length: length - offset, vsid, stations: frame.stations() };
         match frame.ethertype() {
             ethernet::IPV4 => self.inner_ipv4(inner, &outer, place),
             ethernet::IPV6 => self.inner_ipv6(inner, &outer, place),
             ethernet::ARP => {
                 let (arp, _) = Arp::checked(inner.bytes).ok_or(DropReason::ArpIgnored)?;
-                self.ipv4.came_from(place, outer.source);
-                let packet = &mut self.ipv4[place];
+                self.ipv4.packets.came_from(place, outer.source);
+                let packet = &mut self.ipv4.packets[place];
                 packet.source = arp.sender().into();
                 packet.length = inner.length as u16;
                 packet.kind = Kind::Ours;
@@ -188,8 +181,8 @@ impl<S: ReadSection> Parser<'_, '_, S> {
             return Err(DropReason::MulticastUnsupported);
         }
         let tos = decapsulated(header.tos, outer.tos)?;
-        self.ipv4.came_from(place, outer.source);
-        let packet = &mut self.ipv4[place];
+        self.ipv4.packets.came_from(place, outer.source);
+        let packet = &mut self.ipv4.packets[place];
         packet.source = header.source();
         packet.destination = header.destination();
         packet.length = header.total_length() as u16;
@@ -216,8 +209,8 @@ impl<S: ReadSection> Parser<'_, '_, S> {
             return Err(DropReason::InnerMartianSource);
         };
         let tos = decapsulated(header.traffic_class(), outer.tos)?;
-        self.ipv6.came_from(place, outer.source);
-        let packet = &mut self.ipv6[place];
+        self.ipv6.packets.came_from(place, outer.source);
+        let packet = &mut self.ipv6.packets[place];
         packet.source = source;
         packet.destination = destination;
         packet.length = header.total_length().min(usize::from(u16::MAX)) as u16;
@@ -234,14 +227,16 @@ impl Inner<'_> {
     #[inline(always)]
     fn note<A: AddressFamily>(&self, packet: &mut Packet<A>, interface: InterfaceId) {
         packet.came_from_tenant(self.vsid, interface, self.l3);
-        packet.source_mac = self.source_mac;
-        packet.destination_mac = self.destination_mac;
+        packet.stations = self.stations;
     }
 }
 
 /// The DSCP and ECN that an inner packet goes on with.
 #[inline(always)]
 pub(super) fn decapsulated(inner: u8, outer: u8) -> Result<u8, DropReason> {
+    if outer & 3 == 0 {
+        return Ok(inner);
+    }
     let ecn = ECN[usize::from(inner & 3)][usize::from(outer & 3)];
     if ecn == 0xff { Err(DropReason::CongestionMark) } else { Ok(inner & 0xfc | ecn) }
 }

@@ -5,33 +5,22 @@
 //! [`Parser::way`], which reads any frame and knows what is wrong with it. A frame of a usual shape is read the same by
 //! both: the first of a burst is always left to it, and tests hold bursts against the same frames one by one.
 
-use nvgw_types::{Family, Vsid};
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::Parser;
 use super::nvgre::decapsulated;
-use crate::datapath::lane::{Kind, Origin, Packet};
+use super::{Parser, Side};
+use crate::datapath::lane::{Kind, Packet};
 use crate::packet::checksum::words_are_right;
 use crate::packet::ethernet::{self, Ethernet};
 use crate::packet::gre::{self, Gre};
 use crate::packet::ipv4;
 use crate::packet::ipv6::{self, Ipv6};
 use crate::tables::ReadSection;
-use crate::tables::entries::{InterfaceKind, ipv4_mapped};
+use crate::tables::entries::ipv4_mapped;
 
-/// Of the first word of an IPv4 header: version, header length, fragment offset, more fragments.
-const SHAPE: u64 = 0xff3f_0000_0000_00ff;
-/// Version 4, five words of header, no fragment.
-const WHOLE: u64 = 0x45;
-
-/// How a frame begins.
-#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct Frame {
-    ethernet: Ethernet,
-    tag: ethernet::Tag,
-}
+/// Version 4, five words of header.
+const PLAIN: u64 = 0x45;
 
 /// An IPv4 header without options, in words that are read lowest byte first: one load for several fields.
 #[derive(Clone, Copy, FromBytes, KnownLayout, Immutable, Unaligned)]
@@ -48,6 +37,20 @@ struct Words {
 struct Tunnel {
     gre: Gre,
     ethernet: Ethernet,
+}
+
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct OverIpv4 {
+    outer: Words,
+    tunnel: Tunnel,
+}
+
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct OverIpv6 {
+    outer: Ipv6,
+    tunnel: Tunnel,
 }
 
 const _: () = assert!(size_of::<Words>() == ipv4::HEADER);
@@ -72,13 +75,7 @@ impl Header {
     /// Whether version and header length are right.
     #[inline(always)]
     fn is_plain(self) -> bool {
-        self.first & 0xff == WHOLE
-    }
-
-    /// Likewise, and whether it is no fragment.
-    #[inline(always)]
-    fn is_whole(self) -> bool {
-        self.first & SHAPE == WHOLE
+        self.first & 0xff == PLAIN
     }
 
     /// Whether the checksum is right, and the sender's address one that a sender can have.
@@ -103,11 +100,6 @@ impl Header {
     }
 
     #[inline(always)]
-    fn protocol(self) -> u8 {
-        (self.second >> 8) as u8
-    }
-
-    #[inline(always)]
     fn source(self) -> u32 {
         ((self.second >> 32) as u32).swap_bytes()
     }
@@ -116,140 +108,126 @@ impl Header {
     fn destination(self) -> u32 {
         self.third.swap_bytes()
     }
+
+    #[inline(always)]
+    fn note(self, packet: &mut Packet, tos: u8) {
+        packet.source = self.source();
+        packet.destination = self.destination();
+        packet.length = self.length();
+        packet.tos = tos;
+        packet.ttl = self.ttl();
+        packet.kind = Kind::Routed;
+    }
 }
 
 /// What an outer header says that is for us and has a usual shape.
-struct Outside<'b> {
+struct Outer<'b> {
     source: u128,
     tos: u8,
-    /// Bytes of the packet behind the header.
+    /// Where the inner IP packet begins, in bytes from the start of the frame.
+    l3: usize,
+    /// How long it may be.
     length: usize,
-    /// Where these begin, in bytes from the start of the frame.
-    at: usize,
-    /// As many of them as are in the first segment, padding included.
+    /// As many of its bytes as are in the first segment, padding included.
     bytes: &'b [u8],
 }
 
-impl<S: ReadSection> Parser<'_, '_, S> {
-    /// Reads a frame of one of the usual shapes on the interface that the frame before came by, and says of which family
-    /// its packet is and where from. `data` is its first segment, `length` the whole frame's length. `None`, and nothing
+impl<'s, S: ReadSection> Parser<'s, '_, S> {
+    /// Takes in a frame of one of the usual shapes on the interface that the frame before came by. `data` is its first segment, `length` the whole frame's length. `None`, and nothing
     /// is noted, where it has another shape, or is wrong.
     #[inline(always)]
-    pub(super) fn usual(&mut self, data: &[u8], length: usize, place: u8) -> Option<(Family, Origin)> {
-        let (frame, _) = Frame::ref_from_prefix(data).ok()?;
-        let (vlan, l3, ethertype) = match frame.ethernet.ethertype() {
-            ethernet::VLAN => (frame.tag.vlan(), size_of::<Frame>(), frame.tag.ethertype()),
-            ethertype => (0, ethernet::HEADER, ethertype),
-        };
-        let interface = self.of?;
-        if vlan != self.vlan || frame.ethernet.destination() != interface.mac {
-            return None;
-        }
-        let (bytes, length) = (data.get(l3..)?, length - l3);
-        match (ethertype, interface.kind) {
-            (ethernet::IPV4, InterfaceKind::Provider) => {
-                let outer = self.outer_ipv4(bytes, l3, length)?;
-                self.nvgre_around(outer, place)
+    pub(super) fn usual(&mut self, data: &[u8], length: usize, place: u8) -> Option<()> {
+        match &self.side {
+            Side::Provider { over_ipv4, .. } if over_ipv4.fits(data) => {
+                let bytes = data.get(self.l3..)?;
+                let (OverIpv4 { outer, tunnel }, bytes) = OverIpv4::ref_from_prefix(bytes).ok()?;
+                let outer = Header::from(*outer);
+                let total = usize::from(outer.length());
+                if !outer.is_right() || self.l3 + total > length {
+                    return None;
+                }
+                let outer = Outer {
+                    source: ipv4_mapped(outer.source()),
+                    tos: outer.tos(),
+                    l3: self.l3 + size_of::<OverIpv4>(),
+                    length: total.checked_sub(size_of::<OverIpv4>())?,
+                    bytes,
+                };
+                self.nvgre_around(&outer, tunnel, place)
             }
-            (ethernet::IPV6, InterfaceKind::Provider) => {
-                let outer = self.outer_ipv6(bytes, l3, length)?;
-                self.nvgre_around(outer, place)
+            Side::Provider { over_ipv6, .. } if over_ipv6.fits(data) => {
+                let bytes = data.get(self.l3..)?;
+                let (OverIpv6 { outer, tunnel }, bytes) = OverIpv6::ref_from_prefix(bytes).ok()?;
+                let (source, total) = (outer.source(), outer.total_length());
+                if !ipv6::may_send(source) || self.l3 + total > length {
+                    return None;
+                }
+                let outer = Outer {
+                    source,
+                    tos: outer.traffic_class(),
+                    l3: self.l3 + size_of::<OverIpv6>(),
+                    length: total.checked_sub(size_of::<OverIpv6>())?,
+                    bytes,
+                };
+                self.nvgre_around(&outer, tunnel, place)
             }
-            (ethernet::IPV4, InterfaceKind::External(vrf)) => {
-                let ip = usual_ipv4(bytes, length)?;
-                let packet = &mut self.ipv4[place];
-                packet.came_from_outside(vrf, self.interface, l3);
-                ip.note(packet, ip.tos());
-                Some((Family::V4, Origin::Outside))
-            }
-            (ethernet::IPV6, InterfaceKind::External(vrf)) => {
-                let ip = usual_ipv6(bytes, length)?;
-                let packet = &mut self.ipv6[place];
-                packet.came_from_outside(vrf, self.interface, l3);
-                note_ipv6(ip, packet, ip.traffic_class());
-                Some((Family::V6, Origin::Outside))
+            &Side::External { vrf, ref outside } if outside.fits(data) => {
+                let ethertype = data.get(self.l3 - size_of::<u16>()..self.l3)?;
+                let bytes = data.get(self.l3..)?;
+                let length = length - self.l3;
+                match u16::from_be_bytes([ethertype[0], ethertype[1]]) {
+                    ethernet::IPV4 => {
+                        let ip = usual_ipv4(bytes, length)?;
+                        let packet = &mut self.ipv4.packets[place];
+                        packet.came_from_outside(vrf, self.interface, self.l3);
+                        ip.note(packet, ip.tos());
+                        self.ipv4.from_outside(place);
+                    }
+                    ethernet::IPV6 => {
+                        let ip = usual_ipv6(bytes, length)?;
+                        let packet = &mut self.ipv6.packets[place];
+                        packet.came_from_outside(vrf, self.interface, self.l3);
+                        note_ipv6(ip, packet, ip.traffic_class());
+                        self.ipv6.from_outside(place);
+                    }
+                    _ => return None,
+                }
+                Some(())
             }
             _ => None,
         }
     }
 
+    /// Reads what is left of NVGRE's headers, and the inner IP header.
     #[inline(always)]
-    fn outer_ipv4<'b>(&self, bytes: &'b [u8], l3: usize, length: usize) -> Option<Outside<'b>> {
-        let (words, bytes) = Words::ref_from_prefix(bytes).ok()?;
-        let ip = Header::from(*words);
-        let total = usize::from(ip.length());
-        if !ip.is_whole()
-            || ip.protocol() != ipv4::GRE
-            || u64::from(ip.destination()) != self.ours_ipv4
-            || !ip.is_right()
-            || total > length
-        {
-            return None;
-        }
-        Some(Outside {
-            source: ipv4_mapped(ip.source()),
-            tos: ip.tos(),
-            length: total.checked_sub(ipv4::HEADER)?,
-            at: l3 + ipv4::HEADER,
-            bytes,
-        })
-    }
-
-    #[inline(always)]
-    fn outer_ipv6<'b>(&self, bytes: &'b [u8], l3: usize, length: usize) -> Option<Outside<'b>> {
-        let ip = Ipv6::checked(bytes, length)?;
-        let (source, destination) = (ip.source(), ip.destination());
-        // What is known to be ours is a number of either family, or none.
-        if ip.next_header() != ipv4::GRE
-            || destination != self.ours
-            || !ipv6::may_receive(destination)
-            || !ipv6::may_send(source)
-        {
-            return None;
-        }
-        Some(Outside {
-            source,
-            tos: ip.traffic_class(),
-            length: ip.total_length() - ipv6::HEADER,
-            at: l3 + ipv6::HEADER,
-            bytes: bytes.get(ipv6::HEADER..)?,
-        })
-    }
-
-    /// Reads GRE, inner Ethernet and inner IP.
-    #[inline(always)]
-    fn nvgre_around(&mut self, outer: Outside<'_>, place: u8) -> Option<(Family, Origin)> {
-        let (Tunnel { gre, ethernet }, bytes) = Tunnel::ref_from_prefix(outer.bytes).ok()?;
-        let length = outer.length.checked_sub(size_of::<Tunnel>())?;
-        let l3 = outer.at + size_of::<Tunnel>();
-        let vsid = gre.vsid();
-        if !gre.is_nvgre() || vsid.get().wrapping_sub(self.first_vsid) >= Vsid::VENDOR.get() - self.first_vsid
-        {
-            return None;
-        }
-        match ethernet.ethertype() {
+    fn nvgre_around(&mut self, outer: &Outer<'_>, tunnel: &Tunnel, place: u8) -> Option<()> {
+        // Configuration gives nobody a VSID that is refused.
+        let vsid = tunnel.gre.vsid();
+        let subnet = self.stages.tables.subnets.locate(self.section, vsid)?;
+        match tunnel.ethernet.ethertype() {
             ethernet::IPV4 => {
-                let ip = usual_ipv4(bytes, length)?;
+                let ip = usual_ipv4(outer.bytes, outer.length)?;
                 let tos = decapsulated(ip.tos(), outer.tos).ok()?;
-                self.ipv4.came_from(place, outer.source);
-                let packet = &mut self.ipv4[place];
-                packet.came_from_tenant(vsid, self.interface, l3);
-                note_stations(ethernet, packet);
+                self.ipv4.packets.came_from(place, outer.source);
+                let packet = &mut self.ipv4.packets[place];
+                packet.came_from_tenant(vsid, self.interface, outer.l3);
+                packet.stations = tunnel.ethernet.stations();
                 ip.note(packet, tos);
-                Some((Family::V4, Origin::Tenant))
+                self.ipv4.from_tenant(place, subnet);
             }
             ethernet::IPV6 => {
-                let ip = usual_ipv6(bytes, length)?;
+                let ip = usual_ipv6(outer.bytes, outer.length)?;
                 let tos = decapsulated(ip.traffic_class(), outer.tos).ok()?;
-                self.ipv6.came_from(place, outer.source);
-                let packet = &mut self.ipv6[place];
-                packet.came_from_tenant(vsid, self.interface, l3);
-                note_stations(ethernet, packet);
+                self.ipv6.packets.came_from(place, outer.source);
+                let packet = &mut self.ipv6.packets[place];
+                packet.came_from_tenant(vsid, self.interface, outer.l3);
+                packet.stations = tunnel.ethernet.stations();
                 note_ipv6(ip, packet, tos);
-                Some((Family::V6, Origin::Tenant))
+                self.ipv6.from_tenant(place, subnet);
             }
-            _ => None,
+            _ => return None,
         }
+        Some(())
     }
 }
 
@@ -279,18 +257,6 @@ fn usual_ipv6(bytes: &[u8], length: usize) -> Option<&Ipv6> {
     usual.then_some(ip)
 }
 
-impl Header {
-    #[inline(always)]
-    fn note(self, packet: &mut Packet, tos: u8) {
-        packet.source = self.source();
-        packet.destination = self.destination();
-        packet.length = self.length();
-        packet.tos = tos;
-        packet.ttl = self.ttl();
-        packet.kind = Kind::Routed;
-    }
-}
-
 #[inline(always)]
 fn note_ipv6(ip: &Ipv6, packet: &mut Packet<u128>, tos: u8) {
     packet.source = ip.source();
@@ -299,10 +265,4 @@ fn note_ipv6(ip: &Ipv6, packet: &mut Packet<u128>, tos: u8) {
     packet.tos = tos;
     packet.ttl = ip.hop_limit;
     packet.kind = Kind::Routed;
-}
-
-#[inline(always)]
-fn note_stations<A>(ethernet: &Ethernet, packet: &mut Packet<A>) {
-    packet.source_mac = ethernet.source();
-    packet.destination_mac = ethernet.destination();
 }

@@ -1,9 +1,9 @@
 //! Packets that do not fit their way out: split, or refused.
 
 use dpdk_bindings::{Burst, Mbuf};
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::Leaving;
+use super::{Headers, Leaving, pass_on};
 use crate::datapath::family::AddressFamily;
 use crate::datapath::output::Outputs;
 use crate::datapath::refuse::refuse_size;
@@ -12,18 +12,18 @@ use crate::tables::ReadSection;
 use crate::tables::entries::Rewrite;
 use crate::telemetry::DropReason;
 
-/// Sends a packet in as many fragments as it takes, each behind headers that `write` makes, as
-/// [`Leaving::send`] has it; a packet that must not be split is refused. The fragments are those of the packet as it
+/// Sends a packet in as many fragments as it takes, each behind new headers, as
+/// [`send`](super::send) has it; a packet that must not be split is refused. The fragments are those of the packet as it
 /// leaves: translated, with the options that every fragment has, all of one flow.
 #[cold]
 #[inline(never)]
-pub(super) fn split<A: AddressFamily, S: ReadSection>(
-    leaving: &Leaving<'_, '_, A, S>,
+pub(super) fn split<A: AddressFamily, S: ReadSection, H: Headers>(
+    leaving: Leaving<'_, '_, A, S, H>,
     burst: &mut Burst,
     out: &mut Outputs,
-    write: impl Fn(&mut [u8; Rewrite::ROOM], u16, &A::Header, &[u8]) -> u16,
 ) -> bool {
-    let Leaving { stages, packets, place, way, .. } = *leaving;
+    let Leaving { stages, packets, place, way, headers, .. } = leaving;
+    let tos = packets[place].tos;
     let l3 = usize::from(packets[place].l3);
     let bytes = burst.get(usize::from(place)).and_then(|mbuf| mbuf.data().get(l3..));
     if bytes.and_then(|bytes| A::fragments(bytes, way.mtu())).is_none() {
@@ -31,9 +31,12 @@ pub(super) fn split<A: AddressFamily, S: ReadSection>(
         return false;
     }
     let Some(mut packet) = burst.take(usize::from(place)) else { return false };
-    let sent = leaving.pass_on(&mut packet, |_: &mut [u8; 0], _, _| 0)
+    let write = |room: &mut _, length, header: &_, payload: &[u8]| {
+        headers.write::<A>(way, room, (length, tos), header, payload)
+    };
+    let sent = pass_on(leaving, &mut packet, |_: &mut [u8; 0], _, _| 0)
         && A::fragments(packet.data(), way.mtu()).is_some_and(|mut fragments| {
-            fragments.all(|fragment| match frame::<A>(stages.pool.alloc(), &packet, &fragment, &write) {
+            fragments.all(|fragment| match frame(stages.pool.alloc(), &packet, &fragment, write) {
                 Some(frame) => {
                     stages.counters.fragments.add(1);
                     leaving.hand_out(frame, out);
@@ -52,18 +55,18 @@ pub(super) fn split<A: AddressFamily, S: ReadSection>(
 }
 
 /// A fragment of a packet in a fresh buffer, complete. `None` where there is none, or it has no room.
-fn frame<A: AddressFamily>(
+fn frame<H: FromBytes + KnownLayout + Immutable + Unaligned>(
     fresh: Option<Mbuf>,
     packet: &Mbuf,
     fragment: &Fragment,
-    write: impl Fn(&mut [u8; Rewrite::ROOM], u16, &A::Header, &[u8]) -> u16,
+    write: impl Fn(&mut [u8; Rewrite::ROOM], u16, &H, &[u8]) -> u16,
 ) -> Option<Mbuf> {
     let mut frame = fresh?;
     let length = fragment.header.len() + fragment.part.len();
     let length = u16::try_from(length).ok()?;
     let (header, part) = frame.append(length)?.split_at_mut(fragment.header.len());
     header.copy_from_slice(&fragment.header);
-    let (routed, payload) = A::Header::ref_from_prefix(packet.data()).ok()?;
+    let (routed, payload) = H::ref_from_prefix(packet.data()).ok()?;
     let framed = packet.read(fragment.part.start, part)
         && frame.reframe(0, length, |room, _| Some(write(room, length, routed, payload)));
     framed.then_some(frame)

@@ -12,14 +12,16 @@ use crate::tables::entries::{InterfaceKind, Rewrite, ScopedAddress, Target, ipv4
 /// that the packet takes and the way back to its sender.
 #[cold]
 #[inline(never)]
-pub(super) fn largest_segment<A: AddressFamily, S: ReadSection>(leaving: &Leaving<'_, '_, A, S>) -> u16 {
+pub(super) fn largest_segment<A: AddressFamily, S: ReadSection, H>(leaving: Leaving<'_, '_, A, S, H>) -> u16 {
     let there = leaving.way.mtu();
-    let back = way_back(leaving).map_or(u16::MAX, Rewrite::mtu);
+    let back = way_back(&leaving).map_or(u16::MAX, Rewrite::mtu);
     there.min(back).saturating_sub(A::TCP_HEADERS)
 }
 
 /// The way that answers take, as far as it is known.
-fn way_back<'r, A: AddressFamily, S: ReadSection>(leaving: &Leaving<'r, '_, A, S>) -> Option<&'r Rewrite> {
+fn way_back<'r, A: AddressFamily, S: ReadSection, H>(
+    leaving: &Leaving<'r, '_, A, S, H>,
+) -> Option<&'r Rewrite> {
     let Leaving { stages, section, packets, place, .. } = *leaving;
     let packet = &packets[place];
     match (packet.origin, packets.behind(place)) {
@@ -41,8 +43,8 @@ fn way_back<'r, A: AddressFamily, S: ReadSection>(leaving: &Leaving<'r, '_, A, S
 }
 
 /// The way to a customer address of a tenant.
-fn to_vm<'r, A: AddressFamily, S: ReadSection>(
-    leaving: &Leaving<'r, '_, A, S>,
+fn to_vm<'r, A: AddressFamily, S: ReadSection, H>(
+    leaving: &Leaving<'r, '_, A, S, H>,
     vrf: VrfId,
     address: A,
 ) -> Option<&'r Rewrite> {

@@ -98,6 +98,14 @@ impl Record {
         MacAddr([h[8], h[9], h[10], h[11], h[12], h[13]])
     }
 
+    /// The bytes of [`mac`](Self::mac), where they are.
+    #[inline(always)]
+    #[must_use]
+    pub fn mac_bytes(&self) -> &[u8; 6] {
+        let [_, _, _, _, _, _, _, _, mac @ .., _, _, _, _, _, _, _, _] = &self.headers;
+        mac
+    }
+
     /// The VSID its frames carry.
     #[must_use]
     pub const fn vsid(&self) -> Vsid {

@@ -71,16 +71,16 @@ pub struct RewriteSpec {
 }
 
 /// A way out: prebuilt Ethernet (and 802.1Q, and outer IP) headers, right-aligned in a fixed block so that they are
-/// written by a few wide stores whatever their length. One cache line, and a second one that only tunnels over IPv6
-/// read.
+/// written by a few wide stores whatever their length. One cache line, and a second one that only tunnels over IPv6 and
+/// packets that do not fit read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub struct Rewrite {
     neighbor: NeighborId,
     port: PortId,
     interface: InterfaceId,
-    /// The biggest inner IP packet.
-    mtu: u16,
+    /// The biggest inner IP packet that can be sent right away: none where the way out is not resolved.
+    limit: u16,
     /// Ones' complement sum of the outer IPv4 header with total length and TOS zero.
     sum: u16,
     reach: Reach,
@@ -91,9 +91,11 @@ pub struct Rewrite {
     tos_copied: u8,
     tail: [u8; TAIL],
     head: [u8; HEAD],
+    /// The biggest inner IP packet.
+    mtu: u16,
 }
 
-const _: () = assert!(std::mem::offset_of!(Rewrite, head) == 64);
+const _: () = assert!(std::mem::offset_of!(Rewrite, head) == 64 && size_of::<Rewrite>() == 128);
 
 /// What encapsulation needs to know of the inner packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,7 +171,7 @@ impl Rewrite {
             neighbor: spec.neighbor,
             port: spec.port,
             interface: spec.interface,
-            mtu,
+            limit: if spec.reach == Reach::Resolved { mtu } else { 0 },
             sum,
             reach: spec.reach,
             length: header.len() as u8,
@@ -177,6 +179,7 @@ impl Rewrite {
             tos_copied,
             tail: *template.last_chunk().expect("the template's end"),
             head: *template.first_chunk().expect("the template's start"),
+            mtu,
         }
     }
 
@@ -206,6 +209,13 @@ impl Rewrite {
     #[must_use]
     pub const fn neighbor(&self) -> NeighborId {
         self.neighbor
+    }
+
+    /// The biggest inner IP packet, in bytes, that can be sent right away: 0 where the next hop is not resolved.
+    #[inline(always)]
+    #[must_use]
+    pub const fn limit(&self) -> u16 {
+        self.limit
     }
 
     /// The biggest inner IP packet, in bytes.

@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 use nvgw_types::{MacAddr, VrfId, Vsid};
 
+use crate::tables::OfVsid;
 use crate::tables::hash::Keyed;
 
 /// What becomes of a packet whose sender no lookup record vouches for.
@@ -76,6 +77,13 @@ impl Subnet {
         } else {
             address & self.ipv6.mask == self.ipv6.network
         }
+    }
+}
+
+impl OfVsid for Subnet {
+    #[inline(always)]
+    fn vrf(&self) -> VrfId {
+        self.vrf
     }
 }
 

@@ -3,7 +3,7 @@ use nvgw_types::VrfId;
 use super::address::{Address, STRIDE};
 use super::edit::{ARRAY_BITS, array_slot};
 use super::node::{Entry, Node};
-use super::root::{Root, Vrf};
+use super::root::{Root, RootWord, Vrf};
 use crate::tables::arena::HugeArc;
 use crate::tables::prefetch;
 use crate::tables::sync::{AtomicU32, Ordering};
@@ -54,17 +54,21 @@ impl<A: Address> RoutesReader<A> {
     #[inline(always)]
     #[must_use]
     pub fn lookup_from(&self, root: Root, address: A) -> u32 {
-        let (first, mut bit) = self.first(root, address);
+        let (first, mut bit) = match root.array() {
+            Some(array) => self.slot(array, address),
+            // Most addresses that a tenant's VMs talk to lie outside: no entry is read for them.
+            None if !root.word.covers(address) => return root.default,
+            None => self.below(root.word, root.word.node(), address),
+        };
         let mut entry = Entry(first.load(Ordering::Acquire));
-        while let Some(node) = entry.node()
-            && bit < A::BITS
-        {
+        // The last bits' nodes lead no further.
+        while let Some(node) = entry.node() {
             if A::SKIPS && entry.is_skip() {
                 (entry, bit) = self.node(node).pass(address);
                 continue;
             }
             entry = Entry(self.entry(node, address, bit).load(Ordering::Acquire));
-            bit += STRIDE;
+            bit = bit.wrapping_add(STRIDE);
         }
         if entry.0 == 0 { root.default } else { entry.0 }
     }
@@ -136,13 +140,23 @@ impl<A: Address> RoutesReader<A> {
     /// The first entry of a lookup, and the first bit that a node behind it stands for.
     #[inline(always)]
     fn first(&self, root: Root, address: A) -> (&AtomicU32, u8) {
-        if let Some(array) = root.array() {
-            // SAFETY: roots have numbers of arrays that exist, and the slot is within any array.
-            (unsafe { self.arrays.at(array_slot(array, address)) }, ARRAY_BITS)
-        } else {
-            let bit = root.word.bit();
-            (self.entry(root.word.node_for(address), address, bit), bit + STRIDE)
+        match root.array() {
+            Some(array) => self.slot(array, address),
+            None => self.below(root.word, root.word.node_for(address), address),
         }
+    }
+
+    /// The entry of an address in an external array, and the first bit that a node behind it stands for.
+    #[inline(always)]
+    fn slot(&self, array: u32, address: A) -> (&AtomicU32, u8) {
+        // SAFETY: roots have numbers of arrays that exist, and the slot is within any array.
+        (unsafe { self.arrays.at(array_slot(array, address)) }, ARRAY_BITS)
+    }
+
+    /// The entry of an address in a root's first node, likewise.
+    #[inline(always)]
+    fn below(&self, root: RootWord, node: u32, address: A) -> (&AtomicU32, u8) {
+        (self.entry(node, address, root.bit()), root.bit() + STRIDE)
     }
 
     #[inline(always)]

@@ -48,11 +48,16 @@ impl RootWord {
         self.0 as u32 >> LEVEL_BITS
     }
 
+    /// Whether an address begins with the common bits: no other has a route here but the default one.
+    #[inline(always)]
+    pub(super) fn covers(self, address: impl Address) -> bool {
+        u64::from(address.top() ^ self.common()) >> (32 - self.bit()) == 0
+    }
+
     /// The node for an address: the empty one if the address does not begin with the common bits.
     #[inline(always)]
     pub(super) fn node_for(self, address: impl Address) -> u32 {
-        let differing = u64::from(address.top() ^ self.common());
-        if differing >> (32 - self.bit()) == 0 { self.node() } else { EMPTY_NODE }
+        if self.covers(address) { self.node() } else { EMPTY_NODE }
     }
 }
 

@@ -27,12 +27,20 @@ pub(super) fn insert<A: Address>(
     };
     tries.nodes.reserve(above + own, grace)?;
 
+    let mut superfluous = None;
     let node = if old == RootWord::EMPTY {
         tries.nodes.create(Leaf::default())
     } else {
+        // Where one prefix has come to cover the whole of the old root, its leaf takes the root's place.
+        let whole = tries.nodes.table(old.node()).uniform(old.bit()).filter(|_| above > 0);
+        superfluous = whole.map(|_| old.node());
         (level..old.level()).rev().fold(old.node(), |child, level| {
             let parent = tries.nodes.create(Leaf::default());
-            tries.nodes.table(parent).set_node(old.common().digit(level * STRIDE), child);
+            let slot = old.common().digit(level * STRIDE);
+            match whole {
+                Some(leaf) if child == old.node() => tries.nodes.table(parent).set_leaf(slot, leaf),
+                _ => tries.nodes.table(parent).set_node(slot, child),
+            }
             parent
         })
     };
@@ -45,6 +53,9 @@ pub(super) fn insert<A: Address>(
         // It says what the old root says, and then the prefix changes.
         vrf.set_word(new);
         tries.insert(at(new), prefix, leaf, grace);
+    }
+    if let Some(node) = superfluous {
+        tries.nodes.retire(node, grace);
     }
     Ok(())
 }

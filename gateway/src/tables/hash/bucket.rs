@@ -1,6 +1,4 @@
-use std::arch::x86_64::{
-    _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_packs_epi16, _mm_set_epi64x, _mm_set1_epi16, _mm_setzero_si128,
-};
+use std::arch::x86_64::{_mm_cmpeq_epi16, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi16};
 
 use zerocopy::FromZeros;
 
@@ -26,11 +24,11 @@ pub(crate) struct Bucket {
 
 const _: () = assert!(size_of::<Bucket>() == 64);
 
-/// The tag of a hash, never [`EMPTY`]. It takes the bits at the top; buckets are numbered by those at the bottom.
+/// The tag of a hash, never [`EMPTY`]: one bit is always set. It takes the bits at the top; buckets are numbered by those
+/// at the bottom.
 #[inline(always)]
 pub(crate) const fn tag_of(hash: u64) -> u16 {
-    let tag = (hash >> 48) as u16;
-    if tag == EMPTY { 1 } else { tag }
+    (hash >> 48) as u16 | 1
 }
 
 impl Bucket {
@@ -43,7 +41,7 @@ impl Bucket {
         let mask = unsafe {
             let tags = _mm_set_epi64x(high.cast_signed(), low.cast_signed());
             let equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(tag.cast_signed()));
-            _mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()))
+            _mm_movemask_epi8(equal)
         };
         Positions(mask.cast_unsigned())
     }
@@ -107,14 +105,14 @@ impl Bucket {
     }
 }
 
-/// Positions of a bucket, a bit for each.
+/// Positions of a bucket, two bits for each.
 #[derive(Clone, Copy)]
 pub(crate) struct Positions(u32);
 
 impl Positions {
     #[inline(always)]
     pub(crate) const fn first(self) -> Option<usize> {
-        if self.0 == 0 { None } else { Some(self.0.trailing_zeros() as usize) }
+        if self.0 == 0 { None } else { Some(self.0.trailing_zeros() as usize / 2) }
     }
 }
 
@@ -124,7 +122,7 @@ impl Iterator for Positions {
     #[inline(always)]
     fn next(&mut self) -> Option<usize> {
         let first = self.first()?;
-        self.0 &= self.0 - 1;
+        self.0 &= !(0b11 << (2 * first));
         Some(first)
     }
 }
@@ -166,5 +164,6 @@ mod tests {
         assert_ne!(tag_of(0), EMPTY);
         assert_ne!(tag_of(0x0000_ffff_ffff_ffff), EMPTY);
         assert_eq!(tag_of(0xabcd_0000_0000_0000), 0xabcd);
+        assert_eq!(tag_of(0xabcc_0000_0000_0000), 0xabcd);
     }
 }

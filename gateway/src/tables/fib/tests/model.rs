@@ -74,6 +74,30 @@ where
     Ok(())
 }
 
+/// A root that came to say one thing, when another prefix made the table start above it, stayed in use for ever.
+#[test]
+fn a_root_that_one_prefix_covers_goes_with_that_prefix() {
+    fn check<A: Address + Not<Output = A>>(prefix: fn(u8) -> A) {
+        let [long, short, far] = [(prefix(1), 26), (prefix(1), 12), (prefix(0), 1)];
+        let grace = LocalGrace::new();
+        let (mut writer, _) = two_tables(CAPACITY, &grace);
+        let insert = |writer: &mut RoutesWriter<A>, (prefix, length)| {
+            assert_eq!(writer.insert(TENANT, prefix, length, value(1), &grace), Ok(None));
+        };
+        let remove = |writer: &mut RoutesWriter<A>, (prefix, length)| {
+            assert_eq!(writer.remove(TENANT, prefix, length, &grace), Some(value(1)));
+        };
+        [long, far, short].map(|route| insert(&mut writer, route));
+        [far, long].map(|route| remove(&mut writer, route));
+        insert(&mut writer, far);
+        [short, far].map(|route| remove(&mut writer, route));
+        writer.reclaim(&grace);
+        assert_eq!(writer.nodes_in_use(), 0);
+    }
+    check(spread_v4);
+    check(spread_v6);
+}
+
 fn apply<A: Address>(
     operation: &Operation<A>,
     vrf: VrfId,

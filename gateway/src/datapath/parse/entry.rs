@@ -1,0 +1,68 @@
+//! The lanes that packets leave the parser by, and what is asked ahead for them.
+
+use nvgw_types::VrfId;
+
+use super::{Arrived, Lanes};
+use crate::datapath::decapsulate::blame;
+use crate::datapath::family::AddressFamily;
+use crate::datapath::lane::{Origin, Packets, append};
+use crate::datapath::pipeline::Stages;
+use crate::datapath::route::LookUp;
+use crate::tables::ReadSection;
+use crate::tables::entries::Subnet;
+use crate::tables::set::TableReaders;
+use crate::telemetry::DropReason;
+
+/// Where packets of one family go in.
+pub(super) struct Entry<'s, 'p, A> {
+    pub(super) packets: &'p mut Packets<A>,
+    lanes: &'p mut Lanes<'s>,
+    networks: LookUp<'s, A>,
+    tables: &'s TableReaders,
+}
+
+impl<'s, 'p, A: AddressFamily> Entry<'s, 'p, A> {
+    #[inline(always)]
+    pub(super) fn new(stages: &Stages<'s>, packets: &'p mut Packets<A>, lanes: &'p mut Lanes<'s>) -> Self {
+        Self { packets, lanes, networks: LookUp::new(stages), tables: stages.tables }
+    }
+
+    /// Takes in a packet that has been read, or drops and counts it where nobody knows its VSID.
+    pub(super) fn enter<S: ReadSection>(
+        &mut self,
+        stages: &Stages<'s>,
+        section: &'s S,
+        place: u8,
+        origin: Origin,
+    ) {
+        match origin {
+            Origin::Outside => self.from_outside(place),
+            Origin::Tenant => match self.tables.subnets.locate(section, self.packets[place].vsid) {
+                Some(subnet) => self.from_tenant(place, subnet),
+                None => {
+                    let (provider, reason) = (self.packets.outer_source(place), DropReason::NoPolicyForVsid);
+                    stages.counters.drop(blame(stages, section, provider, reason));
+                }
+            },
+        }
+    }
+
+    /// Takes in a tenant's packet, whose VSID tells its VRF; asks ahead for its sender's record and the VRF's routes.
+    #[inline(always)]
+    pub(super) fn from_tenant(&mut self, place: u8, (subnet, vrf): (&'s Subnet, VrfId)) {
+        let packet = &mut self.packets[place];
+        (packet.vrf, packet.tenant) = (vrf, vrf);
+        packet.hash = self.tables.records.hash(&packet.sender());
+        self.tables.records.prefetch(packet.hash);
+        A::routes(self.tables).prefetch_root(vrf);
+        append(&mut self.lanes.tenants, Arrived { place, subnet });
+    }
+
+    /// Takes in a packet of an external network; asks ahead for its route.
+    #[inline(always)]
+    pub(super) fn from_outside(&mut self, place: u8) {
+        let packet = &self.packets[place];
+        self.networks.prefetch(packet.vrf, packet.destination);
+        append(&mut self.lanes.outside, place);
+    }
+}

@@ -65,9 +65,9 @@ class Report:
     wrong: list = field(default_factory=list)
 
     def document(self, options, about, baseline):
-        return {"version": 1, "machine": about,
+        return {"version": 2, "machine": about,
                 "options": {name: getattr(options, name) for name in ("rounds", "seconds", "warm_up", "seed")},
-                "rows": self.rows, "goals": goals.judged(self.rows), "changes": figures.changes(self.rows, baseline),
+                "rows": self.rows, "goals": goals.judged(self.rows, options.climbed), "changes": figures.changes(self.rows, baseline),
                 "latency": self.latency, "instructions": self.instructions, "cards": self.cards}
 
 
@@ -136,8 +136,8 @@ def checked(parser, options):
     options.card_rows = cards.rows(options) if options.pci else []
     only = options.latency or options.instructions or options.pci
     # Of the profiles, all but the quick one tell of latency.
-    options.latency |= not only and options.profile != "quick" and not options.smoke and not options.references_only \
-        and not ladder.named(options)
+    options.climbed = not (only or options.smoke or options.references_only or ladder.named(options))
+    options.latency |= options.climbed and options.profile != "quick"
     if only:
         options.rows = []
     if not (options.rows or only):

@@ -38,14 +38,14 @@ def _records(row):
     return records
 
 
-def _external(row):
+def _external(row, table):
     inner = row.shape.inner
     lines = ["external:", "  - name: internet", "    port: external0", f"    addresses: [\"{inner.external_address}\"]",
              f"    gateway: \"{inner.external_gateway}\""]
-    if row.rung.routes:
+    if table:
         hops = [flows.IPV4.text(flows.number_of(FIRST_NEXT_HOP) + hop) for hop in range(internet.NEXT_HOPS)]
         lines += ["    routes:", *(f"      - {{ prefix: {flows.IPV4.text(prefix)}/{length}, next-hop: {hops[hop]} }}"
-                                   for prefix, length, hop in row.rung.table)]
+                                   for prefix, length, hop in table)]
     return lines
 
 
@@ -74,9 +74,10 @@ def _tenant(row, subnet, records, translated):
             "    records:", *records]
 
 
-def document(row, devices, directory, cores, hugepages, translated=False):
+def document(row, devices, directory, cores, hugepages, translated=False, table=None):
     """All tenants on one shared internet, every neighbour static. Tenants' addresses are public, or all of them are
-    translated by one pool. `devices`: the provider's and the external port's; `cores`: control, then the workers'."""
+    translated by one pool. `devices`: the provider's and the external port's; `cores`: control, then the workers'. `table`: the external routes, where they
+    are not the rung's."""
     rung, outer = row.rung, row.shape.outer
     prefixes = rung.routes + rung.vsids + 1024
     lines = [f"""\
@@ -109,7 +110,7 @@ provider:
       subnet: "{outer.provider_subnet}"
       addresses: ["{outer.gateway}"]
 """]
-    lines += [*_external(row), "", "tenants:"]
+    lines += [*_external(row, row.rung.table if table is None else table), "", "tenants:"]
     for subnet, records in _records(row).items():
         lines += _tenant(row, subnet, records, translated)
     return "\n".join([*lines, "", *_neighbors(row)]) + "\n"

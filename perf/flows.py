@@ -168,3 +168,5 @@ RUNGS = {rung.name: rung for rung in (
 )}
 # Few customers with many ports each: making sessions is the work, not handing out blocks.
 NEW_SESSIONS = Rung("new", 1_000_000, 64, 1000, public_prefix="198.51.100.0/24", block=4096)
+# Few flows, each by a route of its own among the internet's: these routes change.
+ROUTES = Rung("routes", 256, 64, 256, routes=1_000_000)

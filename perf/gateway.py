@@ -38,12 +38,20 @@ class Nvgw(Program):
         return devices if self.bench.row.from_tenants else devices[::-1]
 
     def argv(self):
+        return [self._binary, "run", "-c", self.config()]
+
+    def config(self):
+        """The file that it reads."""
         told = (self.devices(), self.translated)
         config = self.bench.directory / f"nvgw-{zlib.crc32(repr(told).encode()):08x}.yaml"
         if not config.exists():
-            config.write_text(configuration.document(self.bench.row, told[0], self.bench.directory, self.bench.cores,
-                                                     self.bench.hugepages, self.translated))
-        return [self._binary, "run", "-c", config]
+            config.write_text(self.document())
+        return config
+
+    def document(self, table=None):
+        """What such a file says, with other external routes than the rung's where they are given."""
+        return configuration.document(self.bench.row, self.devices(), self.bench.directory, self.bench.cores,
+                                      self.bench.hugepages, self.translated, table)
 
     def ask(self, *words, timeout=10):
         """What a command of `nvgw` answers; `None` before the gateway can."""

@@ -3,14 +3,17 @@
 from html import escape
 
 import svg
+import text
 
 # Programs keep their colours through all plots.
 COLOURS = {"nvgw": "c1", "nvgw-nat": "c2", "nvgw-flood": "c2", "least": "c3", "ovs": "c4", "testpmd-csum": "c5",
-           "testpmd-io": "c6", "nvgw-against": "c7", "nvgw-nat-against": "c8", "nvgw-flood-against": "c8"}
+           "testpmd-io": "c6", "nvgw-against": "c7", "nvgw-nat-against": "c8", "nvgw-flood-against": "c8",
+           "nvgw-updates": "c2", "nvgw-updates-against": "c8"}
 NAMES = {"nvgw": "nvgw", "nvgw-nat": "nvgw, translating", "nvgw-flood": "nvgw, amid the flood",
          "least": "least work in C", "ovs": "Open vSwitch-DPDK", "testpmd-csum": "testpmd csum",
          "testpmd-io": "testpmd io", "nvgw-against": "the other build", "nvgw-nat-against": "the other build, translating",
-         "nvgw-flood-against": "the other build, amid the flood"}
+         "nvgw-flood-against": "the other build, amid the flood",
+         "nvgw-updates": "nvgw, while routes change", "nvgw-updates-against": "the other build, while routes change"}
 REFERENCES = ("testpmd-io", "testpmd-csum", "least", "ovs")
 # None so pale that a figure in it cannot be read.
 STAGE_COLOURS = ("c1", "c2", "c3", "c4", "c7", "c8", "c9", "c5")
@@ -172,10 +175,9 @@ def _cards(cards):
 
 
 def _goals(goals):
-    rows = [[escape(goal["row"]), f"{goal['figure']:.3g}", f"{goal['goal']:g}",
-             escape(f"× {goal['beside']}" if goal["beside"] else "Mpps"),
-             '<span class="good">met</span>' if goal["met"] else '<span class="bad">not met</span>'] for goal in goals]
-    return _section("Goals", None, _cells(["row", "reached", "at least", "", ""], rows) if rows else None)
+    verdicts = {True: '<span class="good">met</span>', False: '<span class="bad">not met</span>', None: ""}
+    rows = [[escape(goal["row"]), text.reached(goal), escape(text.asked(goal)), verdicts[goal["met"]]] for goal in goals]
+    return _section("Goals", None, _cells(["row", "reached", "of", ""], rows) if rows else None)
 
 
 def _changes(changes):

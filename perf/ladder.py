@@ -10,7 +10,9 @@ ROUTED = ("decapsulate", "encapsulate")
 TRANSLATED = ("translate-out", "translate-in", "new-sessions")
 # As decapsulate, with a flood for the control thread among it.
 FLOODED = "flood"
-DIRECTIONS = ROUTED + TRANSLATED + (FLOODED,)
+# As decapsulate and encapsulate, while the external routes change.
+UPDATED = ("updates-out", "updates-in")
+DIRECTIONS = ROUTED + TRANSLATED + (FLOODED,) + UPDATED
 DRAWS = ("each", "uniform", "zipf")
 COMBINATIONS = ("4in4", "6in4", "4in6", "6in6")
 IMIX = "imix"
@@ -36,7 +38,7 @@ class Row:
 
     @property
     def from_tenants(self):
-        return self.direction not in ("encapsulate", "translate-in")
+        return self.direction not in ("encapsulate", "translate-in", "updates-in")
 
     @property
     def plain(self):
@@ -61,6 +63,8 @@ def row(direction, rung, size=64, families="4in4", draw=None, workers=1, queues=
     """A row; flows are drawn uniformly where a capture does not have all."""
     if direction == "new-sessions":
         rung = flows.NEW_SESSIONS
+    elif direction in UPDATED:
+        rung = flows.ROUTES
     elif isinstance(rung, str):
         rung = flows.RUNGS[rung]
     return Row(direction, rung, Shape(size, families), draw or ("uniform" if rung.frames else "each"), workers,
@@ -68,7 +72,8 @@ def row(direction, rung, size=64, families="4in4", draw=None, workers=1, queues=
 
 
 def makes_sense(candidate):
-    """Whether a row is a measurement: translation is IPv4's and its own rungs', floods ask by ARP."""
+    """Whether a row is a measurement: translation is IPv4's and its own rungs', floods ask by ARP, and routes
+    change beside IPv4 flows."""
     if candidate.direction not in ROUTED:
         return (candidate.shape.families == "4in4" and candidate.rung.name != "million" and candidate.workers == 1
                 and candidate.shape.size == 64)
@@ -80,6 +85,7 @@ def quick(workers):
     rows = [row(direction, rung) for rung in ("256", "65536", "million") for direction in ROUTED]
     rows += [row("translate-out", rung) for rung in ("256", "65536", "1000000")] + [row("new-sessions", "new")]
     rows += [row(direction, "256", families=families) for families in COMBINATIONS[1:] for direction in ROUTED]
+    rows += [row(direction, "routes") for direction in UPDATED]
     if workers > 1:
         rows += [row(direction, "65536", workers=2) for direction in ROUTED]
     return rows

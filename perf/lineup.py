@@ -9,6 +9,7 @@ import openvswitch
 from dpdk import Least, Testpmd
 from gateway import Nvgw, NvgwFlooded, NvgwNat
 from programs import Bench, Failed
+from updates import NvgwUpdated
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -50,6 +51,8 @@ class LineUp:
             flooded = self._bench("flood")
             captures.write_flooded(flooded.captures[0], self._row, self._options.seed)
             return plain + self._builds("nvgw-flood", lambda its, name: NvgwFlooded(flooded, its, name))
+        if self._row.direction in ladder.UPDATED:
+            return plain + self._builds("nvgw-updates", lambda its, name: NvgwUpdated(routed, its, name))
         if self._row.direction == "translate-in":
             # Each build chooses public ports in its own way.
             return plain + self._builds("nvgw-nat", self._answered)

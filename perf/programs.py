@@ -106,6 +106,10 @@ class Program:
                 raise Failed(f"{self.name}: no packet in {timeout:g} s:\n{self.log()[-3000:]}")
             time.sleep(0.05)
 
+    @property
+    def pid(self):
+        return self._child.pid
+
     def threads(self):
         """CPU seconds of each thread so far."""
         return threads(self._child.pid)
@@ -113,6 +117,10 @@ class Program:
     def sample(self):
         """The packets sent so far, `None` before the program can say."""
         raise NotImplementedError
+
+    def pass_time(self, seconds, threads):
+        """Lets the program work for a time; returns its threads' hardware events, where they are counted."""
+        return counters.counted(threads, seconds)
 
     def detail(self, start, end):
         """More to report of the time between two samples than a rate."""
@@ -127,7 +135,7 @@ class Program:
         before = self.sample()
         time.sleep(warm_up)
         start = self.sample()
-        events = counters.counted(before.busiest(start, self.bench.row.workers), seconds)
+        events = self.pass_time(seconds, before.busiest(start, self.bench.row.workers))
         end_ = self.sample()
         packets, worked = end_.packets - start.packets, start.worker_seconds(end_, self.bench.row.workers)
         told = {"counters": {name: count / packets for name, count in events.items()}} if events else {}

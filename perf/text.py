@@ -1,14 +1,18 @@
 """The comparison, for people at a terminal."""
 
+import ladder
+
 # Below this share of the worker's core, something else ran there.
 BUSY_SHARE = 0.95
 SHORT = {"testpmd-io": "io", "testpmd-csum": "csum", "least": "least", "ovs": "ovs", "nvgw": "routed",
-         "nvgw-against": "other", "nvgw-nat-against": "other", "nvgw-flood-against": "other"}
+         "nvgw-against": "other", "nvgw-nat-against": "other", "nvgw-flood-against": "other",
+         "nvgw-updates-against": "other"}
 
 
 def columns(row):
     """The programs that a row's table has a column of ratios to."""
-    return {name: "calm" if name == "nvgw" and row["direction"] == "flood" else short
+    calm = row["direction"] == ladder.FLOODED or row["direction"] in ladder.UPDATED
+    return {name: "calm" if name == "nvgw" and calm else short
             for name, short in SHORT.items() if name in row["programs"] and name != row["subject"]}
 
 
@@ -28,6 +32,11 @@ def table(row):
         if result.get("latency"):
             lines += [f"  {name} in the box, {direction}: {quantiles(values)}"
                       for direction, values in result["latency"].items()]
+        if updates := result.get("updates"):
+            lines += [f"  {name}: {updates['rate'] / 1e3:.0f}k route changes per second of the control thread, "
+                      f"{updates['rate_by_clock'] / 1e3:.0f}k by the clock, reading the file included",
+                      f"  {name}: the whole table in {updates['load_seconds']:.2f} s, by the clock in "
+                      f"{updates['load_seconds_by_clock']:.2f} s; a start with it takes {updates['start_seconds']:.2f} s"]
         if result.get("counters"):
             lines.append(f"  {name} for each packet: "
                          + ", ".join(f"{value:.3g} {event}" for event, value in result["counters"].items()))
@@ -45,9 +54,17 @@ def goals(judged):
     """What was asked and what was reached."""
     lines = ["goals"]
     for goal in judged:
-        beside = f"× {goal['beside']}" if goal["beside"] else "Mpps"
-        lines.append(f"  {'met ' if goal['met'] else 'NOT '} {goal['row']}: {goal['figure']:.3g} of {goal['goal']:g} {beside}")
+        verdict = {True: "met", False: "NOT", None: "?"}[goal["met"]]
+        lines.append(f"  {verdict:4} {goal['row']}: {reached(goal)} ({asked(goal)} asked)")
     return "\n".join(lines)
+
+
+def reached(goal):
+    return "not measured" if goal["figure"] is None else f"{goal['figure']:.3g}"
+
+
+def asked(goal):
+    return f"{goal['goal']:g} {goal['unit']}" + (f" {goal['beside']}" if goal["beside"] else "")
 
 
 def changes(found, other):

@@ -7,7 +7,8 @@ import ladder
 def row(direction="decapsulate", rung="256", *, io=(50e6, 50e6, 50e6), nvgw=(20e6, 20e6, 20e6), others=None, **options):
     """A measured row, from the rates of its rounds."""
     made = ladder.row(direction, rung, **options)
-    subject = "nvgw-nat" if direction in ladder.TRANSLATED else "nvgw"
+    subject = {**dict.fromkeys(ladder.TRANSLATED, "nvgw-nat"), **dict.fromkeys(ladder.UPDATED, "nvgw-updates")}.get(
+        direction, "nvgw")
     rates = {"testpmd-io": io, subject: nvgw, **(others or {})}
     programs = {name: figures.median_run([{"pps": rate, "core_share": 1.0} for rate in its])
                 for name, its in rates.items()}
@@ -23,11 +24,12 @@ def row(direction="decapsulate", rung="256", *, io=(50e6, 50e6, 50e6), nvgw=(20e
 
 def document(*rows):
     """A whole report with some of everything."""
-    return {"version": 1,
+    return {"version": 2,
             "machine": {"cpu": "a processor", "kernel": "6.1", "cpus": 2, "cores": [0, 1], "hugepages": True,
                         "dpdk": None, "nvgw": "nvgw 1"},
             "options": {"rounds": 3, "seconds": 4.0, "warm_up": 1.0, "seed": 1},
-            "rows": list(rows), "goals": [{"row": "a", "beside": "b <c>", "figure": 1.0, "goal": 2, "met": False}],
+            "rows": list(rows), "goals": [{"row": "a", "goal": 2, "unit": "×", "beside": "b <c>", "figure": 1.0, "met": False},
+                                       {"row": "a", "goal": 3, "unit": "s", "beside": None, "figure": None, "met": None}],
             "changes": [{"row": "a", "change": -0.1, "noise": 0.02, "verdict": "slower"}],
             "latency": [{"direction": "decapsulate", "load": load, "offered": 1e6, "forwarded": 1e6, "lost": 0.0,
                          "latency": {"from-tenants": {"p50": 1e-6 * load, "p99": 2e-6, "p99.9": 3e-6}}}

@@ -4,6 +4,8 @@ import counters
 import figures
 import goals
 from gateway import latency, quantiles_of, stage_cycles
+import text
+import updates
 from tests import reports
 
 
@@ -59,14 +61,14 @@ class Changes(unittest.TestCase):
 
 
 class Goals(unittest.TestCase):
-    def _of(self, *rows):
-        return {(goal["row"], goal["beside"]): goal for goal in goals.judged(rows)}
+    def _of(self, *rows, every=False):
+        return {(goal["row"], goal["beside"] or goal["unit"]): goal for goal in goals.judged(rows, every)}
 
     def test_a_goal_is_judged_beside_what_was_measured(self):
         row = reports.row(nvgw=(20e6,) * 3, others={"least": (24e6,) * 3})
         judged = self._of(row)
         self.assertEqual({beside: goal["met"] for (_, beside), goal in judged.items()},
-                         {None: False, "least": True, "testpmd-io": True})
+                         {"Mpps": False, "least": True, "testpmd-io": True, "ovs": None})
         self.assertAlmostEqual(judged[row["id"], "least"]["figure"], 20 / 24)
 
     def test_rows_are_judged_beside_each_other(self):
@@ -78,9 +80,41 @@ class Goals(unittest.TestCase):
     def test_references_alone_meet_no_goal(self):
         self.assertEqual(self._of({**reports.row(nvgw=(90e6,) * 3), "subject": None}), {})
 
-    def test_a_goal_without_its_other_row_is_not_judged(self):
-        million = reports.row(rung="million")
-        self.assertEqual(self._of(million), {})
+    def test_what_was_not_measured_is_said(self):
+        failed = {"id": reports.row("encapsulate")["id"], "failed": "no packet"}
+        (_, alone), *of_failed = self._of(reports.row(rung="million"), failed).items()
+        for goal in (alone, *(goal for _, goal in of_failed)):
+            self.assertEqual((goal["figure"], goal["met"]), (None, None))
+            self.assertRegex(text.goals([goal]), r"\n  \?    .*: not measured \(.* asked\)$")
+        self.assertEqual(len(of_failed), 3)
+
+    def test_a_profile_is_held_to_every_goal(self):
+        self.assertEqual(len(self._of(every=True)), len(list(goals.goals())))
+
+    def test_routes_that_change_have_goals_of_their_own(self):
+        row = reports.row("updates-out", nvgw=(9.5e6,) * 3, others={"nvgw": (10e6,) * 3})
+        row["programs"]["nvgw-updates"]["updates"] = {"rate": 4e5, "load_seconds": 2.5}
+        self.assertEqual({of: (goal["figure"], goal["met"]) for (_, of), goal in self._of(row).items()},
+                         {"nvgw": (0.95, True), "changes/s": (4e5, False), "s": (2.5, True)})
+
+
+class Updates(unittest.TestCase):
+    def test_changes_are_those_of_which_the_answer_tells(self):
+        self.assertEqual(updates.changes_of("applied nvgw.yaml:\n  3 added, 20 changed, 100 removed\n"), 123)
+        self.assertEqual(updates.changes_of("applied 2024.yaml: nothing new\n"), 0)
+
+    def test_rates_are_of_all_turns_and_the_load_is_of_one(self):
+        taken = {turn: updates.Taken() for turn in updates.TURNS}
+        for turn, worked, took in (("others", 1.0, 4.0), ("none", 0.5, 1.0), ("all", 2.5, 5.0)):
+            for _ in range(2):
+                taken[turn].add(100, worked, took)
+        self.assertEqual(updates.told(taken), {"changes": 600, "rate": 75.0, "rate_by_clock": 30.0,
+                                               "load_seconds": 2.5, "load_seconds_by_clock": 5.0})
+
+    def test_every_route_has_another_next_hop_in_turn(self):
+        routes = [(1 << 24, 8, 0), (2 << 24, 8, 63)]
+        self.assertEqual(updates.table("others", routes), [(1 << 24, 8, 1), (2 << 24, 8, 0)])
+        self.assertEqual((updates.table("none", routes), updates.table("all", routes)), ([], routes))
 
 
 class Samples(unittest.TestCase):

@@ -79,6 +79,17 @@ class Text(unittest.TestCase):
         self.assertRegex(shown, r"nvgw +20\.00 +130\.0 +0\.400 +0\.800 +100%")
         self.assertRegex(shown.splitlines()[0], r"Mpps +cycles/packet +× io +× least +core")
 
+    def test_updates_are_told_beside_the_calm(self):
+        row = reports.row("updates-in", others={"nvgw": (25e6,) * 3})
+        row["programs"]["nvgw-updates"]["updates"] = {"changes": 3_000_000, "rate": 6e5, "rate_by_clock": 2e5,
+                                                      "load_seconds": 1.5, "load_seconds_by_clock": 3.0,
+                                                      "start_seconds": 6.0}
+        self.assertEqual(schema.problems(reports.document(row)), [])
+        shown = text.table(row)
+        self.assertRegex(shown.splitlines()[0], r"× io +× calm +core")
+        self.assertIn("600k route changes per second of the control thread, 200k by the clock", shown)
+        self.assertIn("the whole table in 1.50 s, by the clock in 3.00 s; a start with it takes 6.00 s", shown)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -92,6 +92,8 @@ pub(super) enum Refused {
     Load(#[from] nvgw_config::LoadError),
     #[error(transparent)]
     Reload(#[from] ReloadError),
+    #[error("no thread to read the file: {0}")]
+    NotRead(std::io::Error),
 }
 
 /// Frames of the control thread on their way to a worker that sends them.

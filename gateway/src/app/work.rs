@@ -1,14 +1,17 @@
 //! What is asked of the control thread and takes longer than an answer: changes, which wait for the journal, and
 //! probes, which wait for the network.
 //!
-//! One change is on its way at a time. The model has made it, the tables have not: in between it waits for the disk,
-//! while packets, neighbours and questions go on. Only when it cannot be lost any more do packets see it, and only
+//! One change is on its way at a time. A file is read on a thread of its own, for a million routes take their time. Once
+//! the model has made a change, and the tables have not, it waits for the disk. Packets, neighbours and questions go on
+//! all the while. Only when it cannot be lost any more do packets see it, and only
 //! then is it acknowledged.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::resume_unwind;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nvgw_config::ChangeSet;
+use nvgw_config::{ChangeSet, Config, LoadError};
 use tracing::{error, info, warn};
 
 use super::gateway::{Gateway, Refused};
@@ -50,10 +53,17 @@ struct OnItsWay {
     told: Told,
 }
 
+/// A file that is being read.
+struct Reading {
+    file: JoinHandle<Result<Config, LoadError>>,
+    told: Option<Responder<ReloadView>>,
+}
+
 /// What has not come to its end yet.
 pub(super) struct Work {
     journal: Journal,
     asked: VecDeque<Asked>,
+    reading: Option<Reading>,
     on_its_way: Option<OnItsWay>,
     /// What the journal was given to note in its own time, until it has.
     notes: BTreeMap<u64, Vec<StoredWrite>>,
@@ -72,6 +82,7 @@ impl Work {
         Self {
             journal,
             asked: VecDeque::new(),
+            reading: None,
             on_its_way: None,
             notes: BTreeMap::new(),
             note_from: Nanos::default(),
@@ -140,7 +151,11 @@ impl Gateway {
         for (ticket, outcome) in finished {
             self.noted(ticket, outcome);
         }
+        if let Some(read) = self.work.reading.take_if(|reading| reading.file.is_finished()) {
+            self.begin_reload(read);
+        }
         while self.work.on_its_way.is_none()
+            && self.work.reading.is_none()
             && let Some(asked) = self.work.asked.pop_front()
         {
             self.begin(asked);
@@ -184,17 +199,33 @@ impl Gateway {
     }
 
     fn begin(&mut self, asked: Asked) {
-        let (pending, told) = match asked {
+        match asked {
             Asked::Changes(set, to) => match self.control.prepare(&set, Owner::Api) {
-                Ok(pending) => (pending, Told::Changes(to)),
-                Err(error) => return to.send(Err(refusal(&set, &error))),
+                Ok(pending) => self.submit(pending, Told::Changes(to)),
+                Err(error) => to.send(Err(refusal(&set, &error))),
             },
-            Asked::TryOut(set, to) => return to.send(self.try_out(&set)),
-            Asked::Reload(to) => match self.read_file() {
-                Ok(pending) => (pending, Told::Reload(to)),
-                Err(refused) => return not_reloaded(to, &refused),
-            },
-        };
+            Asked::TryOut(set, to) => to.send(self.try_out(&set)),
+            Asked::Reload(told) => {
+                let path = self.file.clone();
+                let reader = thread::Builder::new().name("nvgw-file".into());
+                match reader.spawn(move || nvgw_config::load(&path)) {
+                    Ok(file) => self.work.reading = Some(Reading { file, told }),
+                    Err(error) => not_reloaded(told, &Refused::NotRead(error)),
+                }
+            }
+        }
+    }
+
+    fn begin_reload(&mut self, Reading { file, told }: Reading) {
+        let read = file.join().unwrap_or_else(|panic| resume_unwind(panic)).map_err(Refused::from);
+        match read.and_then(|config| Ok(self.control.prepare_reload(config)?)) {
+            Ok(pending) => self.submit(pending, Told::Reload(told)),
+            Err(refused) => not_reloaded(told, &refused),
+        }
+    }
+
+    /// Gives the journal a change that fits.
+    fn submit(&mut self, pending: Pending, told: Told) {
         let ticket = self.work.number();
         let batch = Batch { generation: pending.generation, writes: pending.writes.clone() };
         let on_its_way = OnItsWay { ticket, pending, told };
@@ -202,11 +233,6 @@ impl Gateway {
             Ok(()) => self.work.on_its_way = Some(on_its_way),
             Err(refused) => self.give_up(on_its_way, &refused.to_string()),
         }
-    }
-
-    fn read_file(&mut self) -> Result<Pending, Refused> {
-        let config = nvgw_config::load(&self.file)?;
-        Ok(self.control.prepare_reload(config)?)
     }
 
     /// The journal has come to an end with a ticket.
@@ -316,6 +342,9 @@ fn not_reloaded(to: Option<Responder<ReloadView>>, refused: &Refused) {
     let error = match refused {
         Refused::Load(error) => error.into(),
         Refused::Reload(_) => ApiError::new(ErrorKind::Invalid, refused.to_string(), "nothing has changed"),
+        Refused::NotRead(_) => {
+            ApiError::new(ErrorKind::Unavailable, refused.to_string(), "nothing has changed; try again")
+        }
     };
     to.into_iter().for_each(|to| to.send(Err(error.clone())));
 }

@@ -4,7 +4,7 @@ use nvgw_config::Config;
 use nvgw_types::Family;
 
 use super::desired::VrfKey;
-use super::draft::{Draft, sizes};
+use super::draft::{Draft, beside, sizes};
 use super::fabric::Fabric;
 use super::model::Model;
 use super::neighbors::LEARNED_EACH;
@@ -79,7 +79,7 @@ pub(super) fn check<G: Grace>(model: &Model, fabric: &Fabric<G>, draft: &Draft) 
     fits("external IPv6 routes", ipv6, promised.external_routes_ipv6, RAISE)?;
     fits("provider addresses of the gateway", sizes(&draft.locals, &now.locals).0, limits.locals, FEWER)?;
     fits("networks", sizes(&draft.networks, &now.networks).1, limits.interfaces, FEWER)?;
-    let [ipv4, ipv6] = [Family::V4, Family::V6].map(|family| routes(fabric, draft, family));
+    let [ipv4, ipv6] = routes(fabric, draft);
     fits("routes", ipv4, limits.ipv4_routes.saturating_sub(hosts + limits.publics), FEWER)?;
     fits("IPv6 routes", ipv6, limits.ipv6_routes.saturating_sub(hosts), FEWER)?;
     let ways = sizes(&draft.adjacencies, &now.adjacencies).1;
@@ -102,11 +102,14 @@ pub(super) fn check<G: Grace>(model: &Model, fabric: &Fabric<G>, draft: &Draft) 
     fits("shared external networks", external, limits.external_vrfs, "restart to have more")
 }
 
-/// How many routes of a family there are at most on the way to what a draft says, but for those of learned hosts and
-/// of public addresses that drain.
-fn routes<G: Grace>(fabric: &Fabric<G>, draft: &Draft, family: Family) -> usize {
-    let come = draft.routes.iter().filter(|(key, goal)| {
-        goal.is_some() && Family::of(key.prefix.addr()) == family && !fabric.current.routes.contains_key(key)
-    });
-    fabric.routes(family) + come.count()
+/// How many routes of each family there are at most on the way to what a draft says, but for those of learned hosts
+/// and of public addresses that drain.
+fn routes<G: Grace>(fabric: &Fabric<G>, draft: &Draft) -> [usize; 2] {
+    let mut most = [Family::V4, Family::V6].map(|family| fabric.routes(family));
+    for (key, goal, now) in beside(&draft.routes, &fabric.current.routes) {
+        if goal.is_some() && now.is_none() {
+            most[Family::of(key.prefix.addr()) as usize] += 1;
+        }
+    }
+    most
 }

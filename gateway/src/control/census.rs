@@ -7,7 +7,7 @@ use std::collections::btree_map::Entry;
 use nvgw_types::VrfId;
 
 use super::desired::Desired;
-use super::draft::{Changes, Draft};
+use super::draft::{Changes, Draft, beside};
 
 /// What a VRF has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,12 +45,16 @@ impl Census {
         vrf: impl Fn(&K, &V) -> VrfId,
         number: impl Fn(&mut VrfSize) -> &mut usize,
     ) {
-        for (key, value) in changes {
-            if let Some(new) = value {
-                *number(self.0.entry(vrf(key, new)).or_default()) += 1;
+        for (key, value, old) in beside(changes, current) {
+            let (comes, goes) = (value.as_ref().map(|new| vrf(key, new)), old.map(|old| vrf(key, old)));
+            if comes == goes {
+                continue;
             }
-            if let Some(old) = current.get(key)
-                && let Entry::Occupied(mut size) = self.0.entry(vrf(key, old))
+            if let Some(vrf) = comes {
+                *number(self.0.entry(vrf).or_default()) += 1;
+            }
+            if let Some(vrf) = goes
+                && let Entry::Occupied(mut size) = self.0.entry(vrf)
             {
                 *number(size.get_mut()) -= 1;
                 if *size.get() == VrfSize::default() {

@@ -6,6 +6,7 @@
 
 mod nat;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -20,7 +21,7 @@ use super::desired::{
     Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Record, Role, RouteKey,
     Subnet, SubnetPrefix, VrfKey, anycast, everywhere, unassignable,
 };
-use super::draft::{Draft, after};
+use super::draft::Draft;
 use super::model::{self, CustomerRouteKey, Edit, Model, Owned, PlacedRecord, Swap};
 use super::needs::Needs;
 use super::provider::ProviderRoutes;
@@ -175,14 +176,15 @@ impl<'c> Compiler<'c> {
     /// Asks for a route, or takes that back.
     fn route(&mut self, vrf: VrfId, prefix: IpNet, goal: Goal, side: Side) {
         let key = RouteKey { vrf, prefix: prefix.trunc() };
-        let goal = match side {
-            Side::Comes => {
-                let present = after(&self.draft.routes, &self.current.routes, &key).copied();
-                Some(self.needs.ask(key, goal, present))
-            }
+        let drafted = self.draft.routes.entry(key);
+        let present = match &drafted {
+            Entry::Occupied(drafted) => *drafted.get(),
+            Entry::Vacant(_) => self.current.routes.get(&key).copied(),
+        };
+        *drafted.or_default() = match side {
+            Side::Comes => Some(self.needs.ask(key, goal, present)),
             Side::Goes => self.needs.withdraw(key, goal),
         };
-        self.draft.routes.insert(key, goal);
     }
 
     /// A route to a next hop on an external network; the next hop itself is reached over the same adjacency.
@@ -252,9 +254,12 @@ impl<'c> Compiler<'c> {
     fn external_routes(&mut self, network: &ExternalNetwork, vrf: VrfId, interface: InterfaceKey) {
         let routes = network.routes.iter().map(|route| (route.prefix, route.next_hop));
         let gateways = network.gateways.iter().map(|gateway| (everywhere(Family::of(*gateway)), *gateway));
-        let hops: BTreeSet<IpAddr> =
-            routes.clone().chain(gateways.clone()).map(|(_, next_hop)| next_hop).collect();
-        for (prefix, address) in routes.chain(gateways) {
+        // A million routes in the order of the map that takes them are there several times as soon.
+        let mut routes: Vec<_> = routes.chain(gateways).collect();
+        routes.sort_unstable();
+        let mut hops = BTreeSet::new();
+        for (prefix, address) in routes {
+            hops.insert(address);
             self.route_over(vrf, prefix, Hop { interface, address }, Side::Comes);
         }
         for address in hops {

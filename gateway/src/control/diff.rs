@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::Changes;
+use super::draft::{Changes, beside};
 
 /// Keys that come, change and go, each in their order.
 pub(super) struct Diff<K, V> {
@@ -17,8 +17,8 @@ pub(super) fn diff<K: Ord + Clone, V: PartialEq + Clone>(
     current: &BTreeMap<K, V>,
 ) -> Diff<K, V> {
     let mut diff = Diff { added: Vec::new(), changed: Vec::new(), removed: Vec::new() };
-    for (key, value) in changes {
-        match (current.get(key), value) {
+    for (key, value, now) in beside(changes, current) {
+        match (now, value) {
             (None, Some(new)) => diff.added.push((key.clone(), new.clone())),
             (Some(old), Some(new)) if old != new => diff.changed.push((key.clone(), new.clone())),
             (Some(_), None) => diff.removed.push(key.clone()),

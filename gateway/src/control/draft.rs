@@ -1,6 +1,8 @@
 //! What the tables shall hold, as far as it is decided: for each name its new value, or that it goes.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, btree_map};
+use std::iter::Peekable;
 
 use nvgw_types::{MacAddr, VrfId, Vsid};
 
@@ -37,11 +39,9 @@ impl Draft {
     /// be.
     pub(super) fn replaces(&mut self, current: &Desired) {
         fn rest<K: Ord + Clone, V, W>(changes: &mut Changes<K, V>, current: &BTreeMap<K, W>) {
-            for key in current.keys() {
-                if !changes.contains_key(key) {
-                    changes.insert(key.clone(), None);
-                }
-            }
+            let unnamed = beside(current, changes).filter(|(.., named)| named.is_none());
+            let gone: Vec<K> = unnamed.map(|(key, ..)| key.clone()).collect();
+            changes.extend(gone.into_iter().map(|key| (key, None)));
         }
         rest(&mut self.vrfs, &current.vrfs);
         rest(&mut self.networks, &current.networks);
@@ -95,15 +95,71 @@ pub(super) fn after<'a, K: Ord, V>(
     changes.get(key).map_or_else(|| current.get(key), Option::as_ref)
 }
 
+/// Every entry of a map with what another one has for the same name. What is few is looked up name by name; what is many
+/// goes along the other map, for both have their names in the same order.
+pub(super) fn beside<'a, K: Ord, V, W>(
+    map: &'a BTreeMap<K, V>,
+    other: &'a BTreeMap<K, W>,
+) -> Beside<'a, K, V, W> {
+    /// So many entries are passed by in the time of a look-up.
+    const PASSED: usize = 16;
+    let along = (map.len() >= other.len() / PASSED).then(|| other.iter().peekable());
+    Beside { map: map.iter(), other, along }
+}
+
+/// See [`beside`].
+pub(super) struct Beside<'a, K, V, W> {
+    map: btree_map::Iter<'a, K, V>,
+    other: &'a BTreeMap<K, W>,
+    /// What was not passed by yet.
+    along: Option<Peekable<btree_map::Iter<'a, K, W>>>,
+}
+
+impl<'a, K: Ord, V, W> Iterator for Beside<'a, K, V, W> {
+    type Item = (&'a K, &'a V, Option<&'a W>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, value) = self.map.next()?;
+        let Some(along) = &mut self.along else { return Some((key, value, self.other.get(key))) };
+        while let Some((name, found)) = along.peek() {
+            match (*name).cmp(key) {
+                Ordering::Less => drop(along.next()),
+                Ordering::Equal => return Some((key, value, Some(found))),
+                Ordering::Greater => break,
+            }
+        }
+        Some((key, value, None))
+    }
+}
+
 /// How many names there will be, and how many there are at most on the way there: what comes, comes before what goes.
-pub(super) fn sizes<K: Ord, V>(changes: &Changes<K, V>, current: &BTreeMap<K, V>) -> (usize, usize) {
+pub(super) fn sizes<K: Ord, V, W>(changes: &Changes<K, V>, current: &BTreeMap<K, W>) -> (usize, usize) {
     let (mut end, mut most) = (current.len(), current.len());
-    for (key, value) in changes {
-        match (current.contains_key(key), value) {
-            (false, Some(_)) => (end, most) = (end + 1, most + 1),
-            (true, None) => end -= 1,
+    for (_, value, now) in beside(changes, current) {
+        match (now, value) {
+            (None, Some(_)) => (end, most) = (end + 1, most + 1),
+            (Some(_), None) => end -= 1,
             _ => {}
         }
     }
     (end, most)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn few_and_many_find_what_is_beside_them(
+            map: BTreeMap<u8, u8>,
+            other in proptest::collection::btree_map(any::<u8>(), any::<u8>(), 0..200),
+        ) {
+            let found: Vec<_> = beside(&map, &other).collect();
+            let wanted: Vec<_> = map.iter().map(|(key, value)| (key, value, other.get(key))).collect();
+            prop_assert_eq!(found, wanted);
+        }
+    }
 }

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::latency::{Direction, Histogram};
+use super::stage::TIMED;
 use super::{DropReason, PuntClass, Stage};
 use nvgw_types::{PortId, VrfId};
 
@@ -172,9 +173,11 @@ impl StageCounters {
     /// Counts one run of the stage.
     #[inline(always)]
     pub fn add(&self, packets: u64, cycles: u64) {
-        self.calls.add(1);
-        self.packets.add(packets);
-        self.cycles.add(cycles);
+        if TIMED {
+            self.calls.add(1);
+            self.packets.add(packets);
+            self.cycles.add(cycles);
+        }
     }
 }
 
@@ -291,7 +294,7 @@ impl Counters {
     #[inline(always)]
     pub fn add_latency(&self, frames: [u64; Direction::COUNT], cycles: u64) {
         for (histogram, frames) in self.latencies.iter().zip(frames) {
-            if frames > 0 {
+            if TIMED && frames > 0 {
                 histogram.add(cycles, frames);
             }
         }

@@ -57,6 +57,10 @@ impl Stage {
     }
 }
 
+/// Whether stages and frames are timed and counted. A build with `--cfg nvgw_untimed` does without, only so that what it
+/// costs can be measured: the one build beside the other.
+pub(super) const TIMED: bool = !cfg!(nvgw_untimed);
+
 /// A burst of so many packets or more comes to a worker that has little time to spare.
 const BIG: usize = 32;
 /// One big burst of so many is timed.
@@ -71,7 +75,9 @@ const TIMED_OF: u64 = 8;
 #[inline(always)]
 #[must_use]
 pub const fn timing_weight(packets: usize, tsc: u64) -> u64 {
-    if packets < BIG {
+    if !TIMED {
+        0
+    } else if packets < BIG {
         1
     } else if tsc.wrapping_mul(0x9e37_79b9_7f4a_7c15) < u64::MAX / TIMED_OF {
         TIMED_OF

@@ -14,6 +14,10 @@ use nvgw_table_bench::{
 /// wants to wait for more than once.
 const LINEAR: (&str, usize) = ("rte_lpm", 100_000);
 
+/// Of so many routes `rte_fib6` says that it is full after some hundred thousand changes: it does not find all places
+/// again that routes leave.
+const FULL: (&str, usize) = ("rte_fib6", 100_000);
+
 /// An external table of each kind.
 fn external<A: Address>(
     criterion: &mut Criterion,
@@ -40,7 +44,8 @@ fn external<A: Address>(
 
     let mut group = criterion.benchmark_group(format!("{title}/{size}/withdraw and announce"));
     group.throughput(Throughput::Elements(2));
-    for (name, table) in &mut tables {
+    let lasting = tables.iter_mut().filter(|(name, _)| *name != FULL.0 || size <= FULL.1);
+    for (name, table) in lasting {
         group.bench_function(*name, |bencher| {
             bencher.iter(|| {
                 let number = draw.below(size);

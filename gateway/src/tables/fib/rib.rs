@@ -1,6 +1,6 @@
 //! All routes as they were given: what the trie, which only knows the longest prefix of each address, cannot tell.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use nvgw_types::VrfId;
 
@@ -30,8 +30,9 @@ impl<A: Address> Rib<A> {
         self.0.get(&(vrf, prefix)).copied()
     }
 
-    pub(super) fn insert(&mut self, vrf: VrfId, prefix: Prefix<A>, value: u32) {
-        self.0.insert((vrf, prefix), value);
+    /// A route's place, whether it is there or not.
+    pub(super) fn entry(&mut self, vrf: VrfId, prefix: Prefix<A>) -> Entry<'_, (VrfId, Prefix<A>), u32> {
+        self.0.entry((vrf, prefix))
     }
 
     pub(super) fn remove(&mut self, vrf: VrfId, prefix: Prefix<A>) -> Option<u32> {
@@ -94,16 +95,21 @@ mod tests {
         Prefix { address, length }
     }
 
+    fn rib(routes: impl IntoIterator<Item = (VrfId, Prefix<u32>, u32)>) -> Rib<u32> {
+        Rib(routes.into_iter().map(|(vrf, prefix, value)| ((vrf, prefix), value)).collect())
+    }
+
     #[test]
     fn the_longest_cover_is_found_across_neighbours() {
-        let mut rib = Rib::new();
-        rib.insert(VrfId(2), prefix(0x0a00_0000, 7), 9);
-        rib.insert(VRF, prefix(0, 0), 1);
-        rib.insert(VRF, prefix(0x0a00_0000, 8), 2);
-        rib.insert(VRF, prefix(0x0a01_0000, 16), 3);
-        rib.insert(VRF, prefix(0x0a01_0100, 24), 4);
-        rib.insert(VRF, prefix(0x0a01_0180, 25), 5);
-        rib.insert(VRF, prefix(0x0a01_ff00, 24), 6);
+        let rib = rib([
+            (VrfId(2), prefix(0x0a00_0000, 7), 9),
+            (VRF, prefix(0, 0), 1),
+            (VRF, prefix(0x0a00_0000, 8), 2),
+            (VRF, prefix(0x0a01_0000, 16), 3),
+            (VRF, prefix(0x0a01_0100, 24), 4),
+            (VRF, prefix(0x0a01_0180, 25), 5),
+            (VRF, prefix(0x0a01_ff00, 24), 6),
+        ]);
         let cover = |address, length| rib.cover(VRF, prefix(address, length));
         assert_eq!(cover(0x0a01_0180, 25), Leaf { value: 4, length: 24 });
         assert_eq!(cover(0x0a01_0200, 24), Leaf { value: 3, length: 16 });
@@ -116,11 +122,9 @@ mod tests {
 
     #[test]
     fn a_table_is_listed_alone_and_in_order() {
-        let mut rib = Rib::new();
-        for vrf in [2, 3, 4] {
-            rib.insert(VrfId(vrf), prefix(0x8000_0000, 1), vrf);
-            rib.insert(VrfId(vrf), prefix(0, 0), vrf);
-        }
+        let rib = rib([2, 3, 4]
+            .into_iter()
+            .flat_map(|vrf| [(VrfId(vrf), prefix(0x8000_0000, 1), vrf), (VrfId(vrf), prefix(0, 0), vrf)]));
         let listed: Vec<_> = rib.iter(VRF).collect();
         assert_eq!(listed, [(prefix(0, 0), 3), (prefix(0x8000_0000, 1), 3)]);
     }

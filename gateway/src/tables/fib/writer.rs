@@ -1,3 +1,4 @@
+use std::collections::btree_map::Entry;
 use std::num::NonZeroU32;
 
 use nvgw_types::VrfId;
@@ -114,8 +115,9 @@ impl<A: Address> RoutesWriter<A> {
         }
         let prefix = Prefix { address, length };
         let leaf = Leaf { value: value.get(), length };
-        let old = self.rib.get(vrf, prefix);
-        if old.is_none() && self.rib.len() == self.options.routes {
+        let full = self.rib.len() == self.options.routes;
+        let known = self.rib.entry(vrf, prefix);
+        if full && matches!(known, Entry::Vacant(_)) {
             return Err(RouteError::Full { capacity: self.options.routes });
         }
         if length == 0 {
@@ -128,8 +130,13 @@ impl<A: Address> RoutesWriter<A> {
         } else {
             tenant::insert(&mut self.tries, record, prefix, leaf, grace)?;
         }
-        self.rib.insert(vrf, prefix, leaf.value);
-        Ok(old.and_then(NonZeroU32::new))
+        Ok(match known {
+            Entry::Vacant(place) => {
+                place.insert(leaf.value);
+                None
+            }
+            Entry::Occupied(mut old) => NonZeroU32::new(old.insert(leaf.value)),
+        })
     }
 
     /// Removes a route; returns the value it had, `None` if there is no such route.

@@ -2,7 +2,7 @@
 
 use prometheus::proto::{Bucket, Histogram, MetricFamily, MetricType};
 
-use super::{family, metric};
+use super::family::{family, metric};
 use crate::telemetry::latency::LatencyView;
 
 /// Upper bounds in microseconds: fine where bursts take their time, coarse where something else does.

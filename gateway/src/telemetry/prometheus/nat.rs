@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use prometheus::proto::MetricFamily;
 
-use super::{Column, Labels, VrfMetrics, counter, gauge};
+use super::VrfMetrics;
+use super::family::{Column, Labels, counter, gauge};
 use crate::telemetry::nat_totals::{NatTable, TenantTotal};
 
 /// What is in use of a pool of public addresses.

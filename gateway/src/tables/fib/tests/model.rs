@@ -87,10 +87,10 @@ fn a_root_that_one_prefix_covers_goes_with_that_prefix() {
         let remove = |writer: &mut RoutesWriter<A>, (prefix, length)| {
             assert_eq!(writer.remove(TENANT, prefix, length, &grace), Some(value(1)));
         };
-        [long, far, short].map(|route| insert(&mut writer, route));
-        [far, long].map(|route| remove(&mut writer, route));
+        [long, far, short].into_iter().for_each(|route| insert(&mut writer, route));
+        [far, long].into_iter().for_each(|route| remove(&mut writer, route));
         insert(&mut writer, far);
-        [short, far].map(|route| remove(&mut writer, route));
+        [short, far].into_iter().for_each(|route| remove(&mut writer, route));
         writer.reclaim(&grace);
         assert_eq!(writer.nodes_in_use(), 0);
     }

@@ -21,9 +21,11 @@ pub fn sum(bytes: &[u8]) -> u16 {
 #[inline(always)]
 #[must_use]
 pub const fn fold(total: u64) -> u16 {
-    // The carry comes around as in `words_are_right`.
-    let total = (total.wrapping_add(total.rotate_left(32)) >> 32) as u32;
-    (total.wrapping_add(total.rotate_left(16)) >> 16) as u16
+    let (total, carry) = (total as u32).overflowing_add((total >> 32) as u32);
+    // After a carry there is room for it.
+    let total = total.wrapping_add(carry as u32);
+    let (total, carry) = (total as u16).overflowing_add((total >> 16) as u16);
+    total.wrapping_add(carry as u16)
 }
 
 /// The sum of the pseudo-header that comes before an upper-layer packet of `length` bytes in IPv6 (RFC 8200 §8.1).

@@ -70,17 +70,16 @@ pub fn translate(header: &mut Ipv4, after: &mut [u8], end: End, new: Replacement
     if header.is_later_fragment() {
         return;
     }
-    let payload = match header.header_length() {
-        ipv4::HEADER => Some(after),
-        length => after.get_mut(length - ipv4::HEADER..),
-    };
-    let Some(payload) = payload else { return };
-    let done = match (header.protocol(), new.port) {
-        (ipv4::UDP, Some(port)) => translate_ports::<UDP_CHECKED>(payload, end, port, delta, mend_udp),
-        (ipv4::TCP, Some(port)) => translate_ports::<TCP_CHECKED>(payload, end, port, delta, Delta::mend),
+    let done = match (header.header_length(), header.protocol(), new.port) {
+        (ipv4::HEADER, ipv4::UDP, Some(port)) => {
+            translate_ports::<UDP_CHECKED>(after, end, port, delta, mend_udp)
+        }
+        (ipv4::HEADER, ipv4::TCP, Some(port)) => {
+            translate_ports::<TCP_CHECKED>(after, end, port, delta, Delta::mend)
+        }
         _ => false,
     };
-    if !done {
+    if !done && let Some(payload) = after.get_mut(header.header_length() - ipv4::HEADER..) {
         let _: Delta = translate_transport(header.protocol(), payload, end, new, delta);
     }
 }

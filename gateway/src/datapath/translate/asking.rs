@@ -40,13 +40,11 @@ impl Translator {
         self.asked[usize::from(place) % BURST] = Asked { flow, segment, hash, located: Located::default() };
     }
 
-    /// Asks ahead for the sessions of packets that have been noted.
+    /// Asks ahead for the session of a packet that has been noted.
     #[inline(always)]
-    pub(super) fn locate(&mut self, direction: Direction, places: impl Iterator<Item = u8>) {
-        for place in places {
-            let asked = &mut self.asked[usize::from(place) % BURST];
-            asked.located = self.nat.locate(direction, asked.hash);
-        }
+    pub(super) fn locate(&mut self, direction: Direction, place: u8) {
+        let asked = &mut self.asked[usize::from(place) % BURST];
+        asked.located = self.nat.locate(direction, asked.hash);
     }
 
     /// The shard that a flow belongs to: its customer's, or its public port's.

@@ -7,10 +7,12 @@ use super::{Ports, Step, Translation, Translator, note, packet_bytes};
 use crate::datapath::lane::{Lane, Packet, Packets, append};
 use crate::datapath::output::Outputs;
 use crate::datapath::refuse::refuse;
-use crate::datapath::route::{Ways, ask_for_record};
+use crate::datapath::resolve::Wrapped;
+use crate::datapath::route::Ways;
 use crate::packet::translation::End;
-use crate::tables::ReadSection;
-use crate::tables::entries::{Direction, Endpoint, Target};
+use crate::tables::entries::{Direction, Endpoint, Record, Target};
+use crate::tables::hash::Candidate;
+use crate::tables::{ReadSection, prefetch_front};
 use crate::telemetry::DropReason;
 
 impl<'s, S: ReadSection> Translation<'_, 's, S> {
@@ -46,7 +48,9 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         ways: &mut Ways<'s>,
         out: &mut Outputs,
     ) {
-        self.translator.locate(Direction::Inbound, asking.iter().copied());
+        for &place in asking {
+            self.translator.locate(Direction::Inbound, place);
+        }
         let context = self.context();
         let tables = self.stages.tables;
         let mut arriving = Lane::new();
@@ -59,21 +63,15 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
                     None => continue,
                 },
             };
-            let packet = take_in(packets, place, customer, Ports::Replaced);
-            // Nearly all customers are VMs of a subnet.
-            packet.next = packet.destination;
-            tables.ipv4_routes.prefetch_root(packet.vrf);
-            ask_for_record(self.stages, packet);
+            self.take_in(packets, place, customer, Ports::Replaced);
             append(&mut arriving, place);
         }
+        let mut candidates = Lane::new();
         for &place in &arriving {
-            let packet = &packets[place];
-            let target = Target::decode(tables.ipv4_routes.lookup(packet.vrf, packet.destination));
-            if target == Target::Subnet {
-                append(&mut ways.overlay, place);
-            } else {
-                ways.deliver(self.stages, self.section, packets, burst, place, out);
-            }
+            append(&mut candidates, tables.records.candidate(self.section, packets[place].hash));
+        }
+        for (&place, &candidate) in arriving.iter().zip(&candidates) {
+            self.arrive(packets, burst, (place, candidate), ways, out);
         }
     }
 
@@ -113,18 +111,56 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         out: &mut Outputs,
     ) {
         match step {
-            Step::Known(customer, ports) => {
-                take_in(packets, place, customer, ports);
-                ways.deliver(self.stages, self.section, packets, burst, place, out);
-            }
-            Step::Done(customer) => {
-                enter(&mut packets[place], customer);
-                ways.deliver(self.stages, self.section, packets, burst, place, out);
-            }
-            Step::Ask(..) | Step::Gone => {}
+            Step::Known(customer, ports) => self.take_in(packets, place, customer, ports),
+            Step::Done(customer) => self.enter(&mut packets[place], customer),
+            Step::Ask(..) | Step::Gone => return,
             Step::Drop(reason) | Step::Refused(reason) => {
-                refuse(self.stages, packets, burst, place, reason, out);
+                return refuse(self.stages, packets, burst, place, reason, out);
             }
+        }
+        let candidate = self.stages.tables.records.candidate(self.section, packets[place].hash);
+        self.arrive(packets, burst, (place, candidate), ways, out);
+    }
+
+    /// Notes which customer a packet is for.
+    #[inline(always)]
+    fn take_in(&self, packets: &mut Packets, place: u8, customer: Endpoint, ports: Ports) {
+        note(packets, place, End::Destination, customer, ports);
+        self.enter(&mut packets[place], customer);
+    }
+
+    /// Has a packet go on in the VRF of its customer, and asks ahead for the route and for the record of a VM in a
+    /// subnet, as nearly all customers are.
+    #[inline(always)]
+    fn enter(&self, packet: &mut Packet, customer: Endpoint) {
+        let tables = self.stages.tables;
+        (packet.vrf, packet.destination) = (customer.vrf, customer.address);
+        packet.hash = tables.records.hash(&packet.receiver(customer.vrf));
+        tables.records.prefetch(packet.hash);
+        tables.ipv4_routes.prefetch_root(customer.vrf);
+        self.stages.prefetch_counters(customer.vrf);
+    }
+
+    /// Routes a packet to the customer that it is for, by the record that may be the customer's.
+    #[inline(always)]
+    fn arrive(
+        &self,
+        packets: &mut Packets,
+        burst: &mut Burst,
+        (place, candidate): (u8, Candidate<'s, Record>),
+        ways: &mut Ways<'s>,
+        out: &mut Outputs,
+    ) {
+        let (packet, tables) = (&packets[place], self.stages.tables);
+        let key = packet.receiver(packet.vrf);
+        if tables.ipv4_routes.lookup(packet.vrf, packet.destination) == Target::SUBNET
+            && let Some(record) = tables.records.confirm(self.section, candidate, packet.hash, &key)
+        {
+            let way = tables.adjacencies.get(self.section, record.adjacency().0);
+            prefetch_front(way);
+            append(&mut ways.wrapped, Wrapped { place, record, way });
+        } else {
+            ways.deliver(self.stages, self.section, packets, burst, place, out);
         }
     }
 
@@ -140,19 +176,4 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
             nat.hold_syn(self.now, &flow, packet.interface, bytes);
         }
     }
-}
-
-/// Notes which customer a packet is for.
-#[inline(always)]
-fn take_in(packets: &mut Packets, place: u8, customer: Endpoint, ports: Ports) -> &mut Packet {
-    note(packets, place, End::Destination, customer, ports);
-    let packet = &mut packets[place];
-    enter(packet, customer);
-    packet
-}
-
-/// Has a packet go on in the VRF of its customer.
-#[inline(always)]
-const fn enter(packet: &mut Packet, customer: Endpoint) {
-    (packet.vrf, packet.destination) = (customer.vrf, customer.address);
 }

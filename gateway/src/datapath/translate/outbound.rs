@@ -52,7 +52,9 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         ways: &mut Ways<'s>,
         out: &mut Outputs,
     ) {
-        self.translator.locate(Direction::Outbound, asking.iter().map(|leaving| leaving.place));
+        for leaving in asking {
+            self.translator.locate(Direction::Outbound, leaving.place);
+        }
         let context = self.context();
         for leaving in asking {
             let Asked { flow, segment, located, .. } = *self.translator.asked(leaving.place);

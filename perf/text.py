@@ -60,11 +60,15 @@ def goals(judged):
 
 
 def reached(goal):
-    return "not measured" if goal["figure"] is None else f"{goal['figure']:.3g}"
+    return "not measured" if goal["figure"] is None else _short(goal["figure"])
 
 
 def asked(goal):
-    return f"{goal['goal']:g} {goal['unit']}" + (f" {goal['beside']}" if goal["beside"] else "")
+    return f"{_short(goal['goal'])} {goal['unit']}" + (f" {goal['beside']}" if goal["beside"] else "")
+
+
+def _short(figure):
+    return f"{figure:.3g}" if figure < 1000 else f"{figure:,.0f}"
 
 
 def changes(found, other):

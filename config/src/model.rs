@@ -129,6 +129,18 @@ pub struct Port {
     pub rx_queues: Option<u16>,
     /// Who spreads received packets over the workers.
     pub rss: Rss,
+    /// Who sums IPv4 headers.
+    pub checksums: Checksums,
+}
+
+/// Who checks and fills in the checksums of IPv4 headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Checksums {
+    /// The device as far as it offers that, else software.
+    #[default]
+    Auto,
+    /// Software.
+    Software,
 }
 
 /// Who spreads the packets of a port over the workers (receive-side scaling).

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use nvgw_config::{
-    Config, Device, DscpMode, DuplicateAddressDetection, EcnMode, ExternalIndex, FlowIdMode, Hugepages,
-    LearnLimits, Limits, NetworkRef, Rss, SenderCheck, SiteIndex, TenantIndex, parse,
+    Checksums, Config, Device, DscpMode, DuplicateAddressDetection, EcnMode, ExternalIndex, FlowIdMode,
+    Hugepages, LearnLimits, Limits, NetworkRef, Rss, SenderCheck, SiteIndex, TenantIndex, parse,
 };
 use nvgw_types::{CustomerAddr, MacAddr, PortId, ProviderAddr, VlanId, Vsid};
 
@@ -52,6 +52,7 @@ fn the_smallest_document_gets_every_default() {
     );
     let port = &config.ports[0];
     assert_eq!((port.mtu, port.mac, port.rx_queues, port.rss), (1500, None, None, Rss::Auto));
+    assert_eq!(port.checksums, Checksums::Auto);
     assert_eq!((port.rx_descriptors, port.tx_descriptors), (1024, 1024));
     let site = &config.provider.sites[0];
     assert_eq!((site.mtu, site.gateway, site.pool), (1500, None, None));
@@ -88,6 +89,7 @@ fn a_whole_document_is_taken_over() {
     assert_eq!(config.ports[0].device, Device::Pci("0000:3b:00.0".into()));
     assert_eq!(config.ports[0].mac, Some(MacAddr([2, 0, 0, 0, 0, 1])));
     assert_eq!((config.ports[0].rx_queues, config.ports[0].rss), (Some(2), Rss::Software));
+    assert_eq!(config.ports[0].checksums, Checksums::Software);
     assert_eq!((config.ports[0].rx_descriptors, config.ports[0].tx_descriptors), (512, 256));
     assert_eq!(config.ports[1].device, Device::Vdev("net_af_packet0,iface=veth0".into()));
 

@@ -59,10 +59,10 @@ pub mod ring;
 pub use burst::{BURST, Burst, Drain, TX_BATCH, TxBatch, free_bulk};
 pub use eal::{Eal, EalOptions, Hugepages, LogLevel, ThreadRegistration};
 pub use error::{Errno, Error, Result};
-pub use mbuf::{Checksum, Mbuf, Network, Segments, Transport, TxChecksum};
+pub use mbuf::{Checksum, Mbuf, Network, Reframing, Segments, Transport, TxChecksum};
 pub use mempool::{Mempool, MempoolOptions, Reuse, buffers_in};
 pub use port::{
-    Capabilities, Link, Outer, Port, PortInfo, PortOptions, PortStats, Rss, RxQueue, Sent, TxQueue,
+    Capabilities, Checksums, Link, Outer, Port, PortInfo, PortOptions, PortStats, Rss, RxQueue, Sent, TxQueue,
 };
 pub use qsbr::{Qsbr, QsbrReader};
 pub use reassembly::{FRAGMENTS, Reassembled, ReassemblyOptions, ReassemblyTable};

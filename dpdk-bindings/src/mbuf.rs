@@ -3,6 +3,7 @@
 mod near;
 mod offload;
 mod raw;
+mod reframe;
 
 use std::fmt;
 use std::mem;
@@ -13,6 +14,7 @@ use dpdk_sys::rte_mbuf;
 
 pub use offload::{Checksum, Network, Transport, TxChecksum};
 use raw::Segment;
+pub use reframe::Reframing;
 
 /// A packet, which owns its buffers: one, or a chain of segments. Dropping it returns them to
 /// their pools.
@@ -170,59 +172,6 @@ impl Mbuf {
         head.data()
     }
 
-    /// Exchanges the packet's first `strip` bytes, and all after the `length` bytes that follow them, for a new front.
-    ///
-    /// `write` gets the `N` bytes before what is left of the packet, and as much of that as is in the first segment.
-    /// It says how many of the `N` bytes, the last ones, become part of the packet; the others are scratch.
-    ///
-    /// `false` where the packet is shorter, the first segment has less than `strip` bytes, the room is smaller, or
-    /// `write` refuses with `None`; the packet is whole then, though what `write` has written stays.
-    #[inline(always)]
-    #[must_use]
-    pub fn reframe<const N: usize>(
-        &mut self,
-        strip: u16,
-        length: u16,
-        write: impl FnOnce(&mut [u8; N], &mut [u8]) -> Option<u16>,
-    ) -> bool {
-        let head = self.head();
-        let (offset, first) = (head.data_off(), head.data_len());
-        let single = head.nb_segs() == 1;
-        // A packet in one segment has no bytes but that one's.
-        let rest = if single { length } else { self.kept_of_first(strip, length) };
-        if u32::from(strip) + u32::from(rest) > u32::from(first)
-            || usize::from(offset) + usize::from(strip) < N
-        {
-            return false;
-        }
-        // SAFETY: the first segment has `strip` bytes, so this points into it or behind its end; before it lie at
-        // least `N` bytes of the buffer, behind it `rest` bytes of the segment. The two do not overlap, and `self` is
-        // borrowed mutably. Pools hand their buffers out zeroed or used, so the bytes are initialized.
-        let (room, data) = unsafe {
-            let start = head.data().add(usize::from(strip));
-            (&mut *start.sub(N).cast::<[u8; N]>(), slice::from_raw_parts_mut(start, usize::from(rest)))
-        };
-        let Some(added) = write(room, data) else { return false };
-        let added = added.min(N as u16);
-        if !single {
-            self.trim_chain(u32::from(strip) + u32::from(length));
-        }
-        head.set_data_off(offset + strip - added);
-        head.set_data_len(rest + added);
-        head.set_pkt_len(u32::from(length) + u32::from(added));
-        true
-    }
-
-    /// How many bytes of the first of several segments are kept when the packet loses its first `strip` bytes and all after
-    /// the `length` bytes that follow. More than there are, where the packet is shorter than that.
-    #[cold]
-    fn kept_of_first(&self, strip: u16, length: u16) -> u16 {
-        if u32::from(strip) + u32::from(length) > self.pkt_len() {
-            return u16::MAX;
-        }
-        self.data_len().saturating_sub(strip).min(length)
-    }
-
     /// Removes `n` bytes at the front. `false` changes nothing: the first segment is shorter.
     #[inline]
     #[must_use]
@@ -262,30 +211,10 @@ impl Mbuf {
             // The packet's length is that of its only segment, so this cuts nothing off the number.
             head.set_data_len(len as u16);
         } else {
-            self.trim_chain(len);
+            trim_chain(head, len);
         }
         head.set_pkt_len(len);
         true
-    }
-
-    /// Shortens the chain, which has `len` bytes or more, and leaves the packet's length alone.
-    fn trim_chain(&mut self, len: u32) {
-        let head = self.head();
-        let (mut last, mut kept, mut left) = (head, 1, len);
-        while left > u32::from(last.data_len()) {
-            let Some(next) = last.next() else { return };
-            left -= u32::from(last.data_len());
-            last = next;
-            kept += 1;
-        }
-        // `left` is at most the segment's length.
-        last.set_data_len(left as u16);
-        head.set_nb_segs(kept);
-        if let Some(rest) = last.next() {
-            last.set_next(None);
-            // SAFETY: the chain from `rest` on was this packet's and is no longer in it.
-            drop(unsafe { Self::from_raw(rest.as_non_null()) });
-        }
     }
 
     /// Grows the packet by `n` bytes at its end, in its last segment, and returns these. `None`
@@ -402,6 +331,26 @@ impl Mbuf {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch of any address is harmless, and every x86-64 processor has it.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(self.head().data().cast()) };
+    }
+}
+
+/// Shortens the chain of a packet that the caller has borrowed mutably, which has `len` bytes or more, and leaves the
+/// packet's length alone.
+fn trim_chain(head: Segment, len: u32) {
+    let (mut last, mut kept, mut left) = (head, 1, len);
+    while left > u32::from(last.data_len()) {
+        let Some(next) = last.next() else { return };
+        left -= u32::from(last.data_len());
+        last = next;
+        kept += 1;
+    }
+    // `left` is at most the segment's length.
+    last.set_data_len(left as u16);
+    head.set_nb_segs(kept);
+    if let Some(rest) = last.next() {
+        last.set_next(None);
+        // SAFETY: the chain from `rest` on was this packet's and is no longer in it.
+        drop(unsafe { Mbuf::from_raw(rest.as_non_null()) });
     }
 }
 

@@ -36,6 +36,18 @@ pub enum Outer {
     Ipv6,
 }
 
+/// The checksums that a device may be asked to check and to fill in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Checksums {
+    /// None.
+    Software,
+    /// Those of IPv4 headers.
+    Headers,
+    /// Those of TCP and UDP too.
+    #[default]
+    All,
+}
+
 /// How to set a port up.
 #[derive(Debug, Clone)]
 pub struct PortOptions {
@@ -63,9 +75,9 @@ pub struct PortOptions {
     pub mac: Option<[u8; 6]>,
     /// How packets spread over the receive queues.
     pub rss: Rss,
-    /// Whether to set the device up to check and to fill in checksums, as far as it can, which costs
+    /// Which checksums the device is set up to check and to fill in, as far as it can, which costs
     /// some drivers their fastest way to send.
-    pub checksums: bool,
+    pub checksums: Checksums,
     /// Whether to ask the device to send packets of several segments, which costs some drivers
     /// their fastest way to send. Where it does not, such packets are copied together first, and
     /// dropped if they do not fit their first buffer.
@@ -86,7 +98,7 @@ impl Default for PortOptions {
             promiscuous: false,
             mac: None,
             rss: Rss::default(),
-            checksums: true,
+            checksums: Checksums::default(),
             tx_segments: true,
         }
     }

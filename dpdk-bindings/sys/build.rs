@@ -38,7 +38,7 @@ const FUNCTIONS: &[&str] = &[
 ];
 
 const CONSTANTS: &[&str] = &[
-    "(MBUF|ETH|RING_F|IP_FRAG)_.*",
+    "(MBUF|ETH|PTYPE|RING_F|IP_FRAG)_.*",
     "LCORE_NONE",
     "RTE_ETH_NAME_MAX_LEN",
     "RTE_MAX_ETHPORTS",

@@ -37,6 +37,7 @@ enum {
 	MBUF_PKT_LEN = offsetof(struct rte_mbuf, pkt_len),
 	MBUF_DATA_LEN = offsetof(struct rte_mbuf, data_len),
 	MBUF_HASH_RSS = offsetof(struct rte_mbuf, hash.rss),
+	MBUF_PACKET_TYPE = offsetof(struct rte_mbuf, packet_type),
 	MBUF_BUF_LEN = offsetof(struct rte_mbuf, buf_len),
 	MBUF_POOL = offsetof(struct rte_mbuf, pool),
 	MBUF_NEXT = offsetof(struct rte_mbuf, next),
@@ -67,6 +68,11 @@ static const uint64_t MBUF_F_TX_IP_CKSUM = RTE_MBUF_F_TX_IP_CKSUM;
 static const uint64_t MBUF_F_TX_TCP_CKSUM = RTE_MBUF_F_TX_TCP_CKSUM;
 static const uint64_t MBUF_F_TX_UDP_CKSUM = RTE_MBUF_F_TX_UDP_CKSUM;
 
+static const uint32_t PTYPE_L3_IPV4 = RTE_PTYPE_L3_IPV4;
+static const uint32_t PTYPE_L3_IPV6 = RTE_PTYPE_L3_IPV6;
+static const uint32_t PTYPE_TUNNEL_GRE = RTE_PTYPE_TUNNEL_GRE;
+static const uint32_t PTYPE_TUNNEL_NVGRE = RTE_PTYPE_TUNNEL_NVGRE;
+static const uint32_t PTYPE_TUNNEL_MASK = RTE_PTYPE_TUNNEL_MASK;
 static const uint64_t ETH_RX_OFFLOAD_IPV4_CKSUM = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 static const uint64_t ETH_RX_OFFLOAD_UDP_CKSUM = RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 static const uint64_t ETH_RX_OFFLOAD_TCP_CKSUM = RTE_ETH_RX_OFFLOAD_TCP_CKSUM;

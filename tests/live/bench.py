@@ -37,6 +37,11 @@ def worker_core():
     return max(os.sched_getaffinity(0))
 
 
+def worker_cores(count):
+    """As many cores, the control thread's only where there are too few; workers have to sleep then."""
+    return sorted(os.sched_getaffinity(0), reverse=True)[:count]
+
+
 class Bench:
     """A lab without anything in it. A lab says in `_build` what it consists of."""
 

@@ -4,17 +4,22 @@ import contextlib
 import shutil
 
 import topology as t
-from bench import Bench, worker_core
+from bench import Bench, worker_core, worker_cores
 from netns import Namespace, cable
 from services import IperfServer, WebServer
 
 
 class Lab(Bench):
-    """Everything of `topology`: `lab.vms`, `lab.hosts`, `lab.web`, `lab.web_blue`, `lab.gateway`."""
+    """Everything of `topology`: `lab.vms`, `lab.hosts`, `lab.web`, `lab.web_blue`, `lab.gateway`.
 
-    def __init__(self, driver="net_af_packet", narrate=lambda line: None):
+    `two_workers` gives the gateway two workers, one of which shares its core with the control thread where there are no
+    more than two.
+    """
+
+    def __init__(self, driver="net_af_packet", narrate=lambda line: None, two_workers=False):
         super().__init__(narrate)
         self._driver = driver
+        self._two_workers = two_workers
         self.vms = {vm.name: vm for vm in t.virtual_machines()}
 
     def _build(self):
@@ -26,7 +31,8 @@ class Lab(Bench):
         for vm in self.vms.values():
             self._boot(vm)
         self._narrate("virtual machines: " + ", ".join(f"{vm.name} {vm.address}" for vm in self.vms.values()))
-        self._gateway(t.configuration(self.directory, self._driver, worker_core()))
+        cores, idle = (worker_cores(2), "sleep") if self._two_workers else ([worker_core()], "poll")
+        self._gateway(t.configuration(self.directory, self._driver, cores, idle))
 
     def _build_hosts(self):
         for name, address, vlan, peer, router in (("h1", t.H1, t.VLAN_A, t.GATEWAY_A, None),

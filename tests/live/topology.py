@@ -64,7 +64,8 @@ def virtual_machines():
 CONFIG = f"""\
 system:
   control-core: 0
-  worker-cores: [{{worker_core}}]
+  worker-cores: {{worker_cores}}
+  worker-idle: {{worker_idle}}
   hugepages: off
   memory-mb: 256
   state-dir: {{dir}}/state
@@ -132,11 +133,11 @@ ONE_MORE_TENANT = f"""\
 """
 
 
-def configuration(directory, driver, worker_core):
+def configuration(directory, driver, worker_cores, worker_idle="poll"):
     """The gateway's configuration file for ports of a DPDK driver, `net_af_packet` or `net_af_xdp`."""
     def records(tenant):
         return "\n".join(f"      - {{ vsid: {vm.vsid}, address: {vm.address}, mac: {vm.mac}, "
                          f"provider-address: {vm.provider_address}, name: {vm.name} }}"
                          for vm in virtual_machines() if vm.tenant == tenant)
-    return CONFIG.format(dir=directory, driver=driver, worker_core=worker_core,
+    return CONFIG.format(dir=directory, driver=driver, worker_cores=worker_cores, worker_idle=worker_idle,
                          red_records=records("red"), blue_records=records("blue"))

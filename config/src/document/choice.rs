@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::decode::Leaf;
 use crate::model::{
-    DscpMode, DuplicateAddressDetection, EcnMode, Filtering, FlowIdMode, ForwardProtocol, Hugepages,
-    RemovedAddresses, Rss, UnsolicitedSyn, WorkerIdle,
+    Checksums, DscpMode, DuplicateAddressDetection, EcnMode, Filtering, FlowIdMode, ForwardProtocol,
+    Hugepages, RemovedAddresses, Rss, UnsolicitedSyn, WorkerIdle,
 };
 use crate::rules::Refusal;
 use crate::suggest::did_you_mean;
@@ -60,6 +60,11 @@ impl Choice for Rss {
     const OPTIONS: &'static [(&'static str, Self)] =
         &[("auto", Self::Auto), ("device", Self::Device), ("software", Self::Software)];
     const WANTED: &'static str = "auto, device or software";
+}
+
+impl Choice for Checksums {
+    const OPTIONS: &'static [(&'static str, Self)] = &[("auto", Self::Auto), ("software", Self::Software)];
+    const WANTED: &'static str = "auto or software";
 }
 
 impl Choice for FlowIdMode {

@@ -21,7 +21,7 @@ pub(crate) use switch::OrOff;
 pub(crate) use text::{AbsolutePath, Guid, Label, Listen, Name};
 
 use crate::decode::object;
-use crate::model::{DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages, Rss, WorkerIdle};
+use crate::model::{Checksums, DuplicateAddressDetection, EcnMode, FlowIdMode, Hugepages, Rss, WorkerIdle};
 use crate::reader::List;
 
 /// The biggest IP packet, in bytes. A frame lies in one buffer, whose size, headroom included, has 16 bits.
@@ -112,6 +112,9 @@ object! {
         /// Who spreads received packets over the workers by their flows: the device, by its own hash; software, on the
         /// worker that receives them; auto: software where the device cannot.
         "rss" => rss: OneOf<Rss>, default("auto");
+        /// Who checks and fills in the checksums of IPv4 headers: auto: the device as far as it offers that, else
+        /// software; software: never the device.
+        "checksums" => checksums: OneOf<Checksums>, default("auto");
         /// Receive descriptors of each queue.
         "rx-descriptors" => rx_descriptors: Descriptors, default("1024");
         /// Transmit descriptors of each queue.

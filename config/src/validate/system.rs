@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use nvgw_types::PortId;
 
 use crate::document::{self, BIGGEST_TABLE, MOST_NAT_ADDRESSES, MOST_VSIDS, WorkerCores};
-use crate::model::{Limits, Port, System};
+use crate::model::{Limits, Port, System, WorkerIdle};
 use crate::reader::{Field, List, Reader, Spanned};
 use crate::rules::Refusal;
 use crate::tree::NodeId;
@@ -74,6 +74,7 @@ fn worker_cores(reader: &mut Reader<'_>, system: &document::System) -> Option<Ve
         reader.problem(cores.node, Refusal::new("no core for a worker", hint));
     }
     let control = system.control_core.value().map(|core| core.0);
+    let sleeps = system.worker_idle.value().is_some_and(|idle| idle.0 == WorkerIdle::Sleep);
     let mut seen: HashMap<usize, NodeId> = HashMap::new();
     for Spanned { node, value } in &list.items {
         if let Some(first) = seen.insert(value.0, *node) {
@@ -81,9 +82,10 @@ fn worker_cores(reader: &mut Reader<'_>, system: &document::System) -> Option<Ve
             reader.problem(*node, Refusal::new(message, "give each worker a core of its own"));
         }
         // On a machine with one core there is no other way.
-        if control == Some(value.0) && list.items.len() > 1 {
+        if control == Some(value.0) && list.items.len() > 1 && !sleeps {
             let message = format!("core {} is the control core", value.0);
-            let hint = "leave it out of worker-cores, or move control-core: a worker takes all of its core";
+            let hint = "leave it out of worker-cores, or move control-core: a worker takes all of its core, \
+                        unless worker-idle is sleep";
             reader.problem(*node, Refusal::new(message, hint));
         }
     }
@@ -227,5 +229,6 @@ fn build_port(port: &document::Port) -> Option<Port> {
         tx_descriptors: port.tx_descriptors.value()?.0,
         rx_queues: port.rx_queues.optional()?.map(|queues| queues.0),
         rss: port.rss.value()?.0,
+        checksums: port.checksums.value()?.0,
     })
 }

@@ -16,6 +16,8 @@ fn cores() {
     // A machine may have one core only.
     check_right(&[("worker-cores: [1, 2]", "worker-cores: [0]")]);
     check_right(&[("worker-cores: [1, 2]", "worker-idle: sleep")]);
+    // A worker that sleeps leaves its core to others.
+    check_right(&[("worker-cores: [1, 2]", "worker-cores: [0, 1]\n  worker-idle: sleep")]);
 }
 
 #[test]
@@ -72,6 +74,7 @@ fn ports() {
         ("    mtu: 1600", "    mtu: ¦65001", "ports[0].mtu", "65001 is out of range", "68 to 65000"),
         ("rx-queues: 2", "rx-queues: ¦0", "ports[0].rx-queues", "0 is out of range", "1 to 1024"),
         ("rss: software", "rss: ¦hardware", "ports[0].rss", "\"hardware\" is none of the values here", "auto, device or software"),
+        ("checksums: software", "checksums: ¦hardware", "ports[0].checksums", "\"hardware\" is none of the values here", "auto or software"),
         ("rx-descriptors: 512", "rx-descriptors: ¦31", "ports[0].rx-descriptors", "31 is out of range", "32 to 32768"),
         ("tx-descriptors: 256", "tx-descriptors: ¦32769", "ports[0].tx-descriptors", "out of range", "32 to 32768"),
     ]);

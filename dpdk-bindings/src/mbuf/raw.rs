@@ -64,6 +64,12 @@ impl Segment {
     }
 
     #[inline]
+    pub(super) fn packet_type(self) -> u32 {
+        // SAFETY: the field is there, initialized, and nothing writes it meanwhile.
+        unsafe { self.field::<u32>(dpdk_sys::MBUF_PACKET_TYPE).read() }
+    }
+
+    #[inline]
     pub(super) fn set_tx_offload(self, value: u64) {
         // SAFETY: the field is there, and nothing else reads or writes it meanwhile.
         unsafe { self.field::<u64>(dpdk_sys::MBUF_TX_OFFLOAD).write(value) }

@@ -10,7 +10,7 @@ use dpdk_sys::{
 };
 
 use super::device::Device;
-use super::{PortOptions, Rss};
+use super::{Checksums, PortOptions, Rss};
 use crate::error::{Errno, Error, Result};
 
 /// Ethernet header and one VLAN tag, in bytes: what a frame has beside its IP packet.
@@ -117,9 +117,13 @@ fn configuration(info: &rte_eth_dev_info, options: &PortOptions, mtu: Option<u16
     // Zero leaves the device's own.
     conf.rxmode.mtu = mtu.map_or(0, u32::from);
     let (mut rx, mut tx) = (0, 0);
-    if options.checksums {
-        rx |= ETH_RX_OFFLOAD_IPV4_CKSUM | ETH_RX_OFFLOAD_UDP_CKSUM | ETH_RX_OFFLOAD_TCP_CKSUM;
-        tx |= ETH_TX_OFFLOAD_IPV4_CKSUM | ETH_TX_OFFLOAD_UDP_CKSUM | ETH_TX_OFFLOAD_TCP_CKSUM;
+    if options.checksums != Checksums::Software {
+        rx |= ETH_RX_OFFLOAD_IPV4_CKSUM;
+        tx |= ETH_TX_OFFLOAD_IPV4_CKSUM;
+    }
+    if options.checksums == Checksums::All {
+        rx |= ETH_RX_OFFLOAD_UDP_CKSUM | ETH_RX_OFFLOAD_TCP_CKSUM;
+        tx |= ETH_TX_OFFLOAD_UDP_CKSUM | ETH_TX_OFFLOAD_TCP_CKSUM;
     }
     if options.tx_segments {
         tx |= ETH_TX_OFFLOAD_MULTI_SEGS;

@@ -174,6 +174,7 @@ impl Gateway {
         let options = Options {
             allow_reserved_vsids: encapsulation.allow_reserved_vsids,
             clamp_mss: encapsulation.clamp_mss,
+            ..Options::default()
         };
         let reassembly = encapsulation.reassemble.then(|| Reassembly::new(eal()).expect("memory"));
         let limits = table_limits(&config);
@@ -181,8 +182,11 @@ impl Gateway {
         let counters = Arc::new(Counters::new(limits.ports, limits.vrfs));
         let qsbr = Qsbr::new(eal(), 1).expect("a quiescent-state variable");
         let reader = qsbr.register(0).expect("a reader");
-        let hardware =
-            (0..2).map(|port| PortHardware { mac: MacAddr([2, 0, 0, 0, 0, 0xa0 + port]), check_mac: true });
+        let hardware = (0..2).map(|port| PortHardware {
+            mac: MacAddr([2, 0, 0, 0, 0, 0xa0 + port]),
+            check_mac: true,
+            sums_headers: false,
+        });
         let control =
             Control::new(config, hardware.collect(), writers, QsbrGrace::new(qsbr)).expect("it fits");
         let shape = MempoolOptions { mbufs: 1023, cache: 0, data_room: 4096, ..MempoolOptions::default() };

@@ -64,8 +64,11 @@ pub(crate) fn journal(input: &[u8]) {
     }
     let config = nvgw_config::parse(&Plan::default().document(), "fuzz.yaml").expect("valid");
     let (writers, _readers) = tables(table_limits(&config), 1).expect("memory");
-    let hardware =
-        (0..2).map(|port| PortHardware { mac: MacAddr([2, 0, 0, 0, 0, 0xa0 + port]), check_mac: true });
+    let hardware = (0..2).map(|port| PortHardware {
+        mac: MacAddr([2, 0, 0, 0, 0, 0xa0 + port]),
+        check_mac: true,
+        sums_headers: false,
+    });
     let beginning = Beginning { generation: 1, stored, check_addresses: true };
     match Control::begin(config, beginning, hardware.collect(), writers, LocalGrace::new()) {
         Ok(control) => drop(black_box(control.model().suspended().count())),

@@ -181,6 +181,7 @@ impl Backend for Gateway {
                 numa_node: info.socket,
                 rx_queues: open.rx_queues,
                 rss: open.scaling.name().to_owned(),
+                checksums: open.checksums.name().to_owned(),
                 tx_queues: open.tx_queues,
                 rx_packets: rx.packets,
                 rx_bytes: rx.bytes,

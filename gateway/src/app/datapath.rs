@@ -5,10 +5,14 @@ use nvgw_config::Config;
 
 use crate::datapath::{Options, Reassembly};
 
-/// What the operator chose for the datapath.
-pub(super) fn options(config: &Config) -> Options {
+/// What the operator chose for the datapath, and whether a device checks what it receives.
+pub(super) fn options(config: &Config, checked_by_devices: bool) -> Options {
     let encapsulation = &config.provider.encapsulation;
-    Options { allow_reserved_vsids: encapsulation.allow_reserved_vsids, clamp_mss: encapsulation.clamp_mss }
+    Options {
+        allow_reserved_vsids: encapsulation.allow_reserved_vsids,
+        clamp_mss: encapsulation.clamp_mss,
+        checked_by_devices,
+    }
 }
 
 /// One worker's room for outer fragments, where they are to be put together.

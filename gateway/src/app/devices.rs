@@ -8,6 +8,7 @@ use nvgw_config::{Config, Device, Site};
 use nvgw_types::MacAddr;
 use tracing::{info, warn};
 
+use super::checksums::Checksums;
 use super::run::Error;
 use super::scaling::{Facts, Scaling};
 use crate::control::PortHardware;
@@ -20,11 +21,13 @@ pub(super) struct OpenPort {
     pub(super) tx_queues: u16,
     /// Who spreads what it receives over the workers.
     pub(super) scaling: Scaling,
+    /// Whose work checksums are.
+    pub(super) checksums: Checksums,
 }
 
 impl OpenPort {
     pub(super) fn hardware(&self) -> PortHardware {
-        PortHardware { mac: self.mac, check_mac: true }
+        PortHardware { mac: self.mac, check_mac: true, sums_headers: self.checksums.sent() }
     }
 }
 
@@ -115,8 +118,10 @@ pub(super) fn open_ports(
                 promiscuous: false,
                 mac: wanted.mac.map(|mac| mac.0),
                 rss: Rss::Innermost,
-                // To sum what is in registers costs less than to ask for it: docs/workers.md.
-                checksums: false,
+                checksums: match wanted.checksums {
+                    nvgw_config::Checksums::Auto => dpdk_bindings::Checksums::Headers,
+                    nvgw_config::Checksums::Software => dpdk_bindings::Checksums::Software,
+                },
                 tx_segments: false,
             },
         )?;
@@ -137,6 +142,7 @@ pub(super) fn open_ports(
             .filter(|outer| sites().any(|site| outer_of(site) == *outer));
         let scaling =
             Scaling::decide(&facts, || wanted_rules.all(|outer| port.hash_inside_nvgre(outer).is_ok()));
+        let checksums = Checksums::of(wanted.checksums, port.info().capabilities);
         info!(
             port = wanted.name,
             driver = port.info().driver,
@@ -144,10 +150,11 @@ pub(super) fn open_ports(
             mtu = wanted.mtu,
             rx_queues,
             tx_queues,
+            checksums = checksums.name(),
             "port started"
         );
         info!(port = wanted.name, rx_queues, workers, rss = scaling.name(), "{scaling}");
-        ports.push(OpenPort { port, mac, rx_queues, tx_queues, scaling });
+        ports.push(OpenPort { port, mac, rx_queues, tx_queues, scaling, checksums });
         queues.push(Queues { receive, transmit });
     }
     Ok((ports, queues))

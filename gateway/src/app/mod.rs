@@ -1,6 +1,7 @@
 //! The programs: the running gateway, and the replay of captures. Here the parts meet.
 
 mod backend;
+mod checksums;
 mod datapath;
 mod devices;
 mod exits;

@@ -116,7 +116,7 @@ pub fn run(options: &RunOptions) -> Result<(), Error> {
     let (writers, readers) = tables(limits, RandomState::new().hash_one(()))?;
     let qsbr = Qsbr::new(&eal, config.system.worker_cores.len() as u32)?;
     let system = config.system.clone();
-    let datapath = datapath::options(&config);
+    let datapath = datapath::options(&config, ports.iter().any(|port| port.checksums.received()));
     let hardware = ports.iter().map(|port| port.hardware()).collect();
 
     let origin = Origin::now();

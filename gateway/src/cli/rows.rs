@@ -35,6 +35,7 @@ impl Printed for PortView {
         Column::number("NO BUFFER", |p| grouped(p.rx_no_buffer)),
         Column::number("NUMA", |p| or_dash(p.numa_node)),
         Column::text("RSS", |p| p.rss.clone()),
+        Column::text("CHECKSUMS", |p| p.checksums.clone()),
         Column::text("DRIVER", |p| p.driver.clone()),
         Column::text("DEVICE", |p| p.device.clone()),
     ];

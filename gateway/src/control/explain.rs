@@ -108,7 +108,7 @@ impl<G: Grace> Control<G> {
     fn verdict(&self, way: &Way) -> Verdict {
         let unresolved = || self.next_hop_obstacle(way.hop, DropReason::NeighborUnresolved);
         match (way.rewrite.reach(), self.neighbors.state(way.hop)) {
-            (Reach::Resolved, _) => {
+            (Reach::Resolved | Reach::LeftToDevice, _) => {
                 let headers = Self::headers(way);
                 let (mac, vlan) = walk::link_of(&headers).unwrap_or_default();
                 Verdict::Forwarded {

@@ -104,6 +104,11 @@ impl<G: Grace> Fabric<G> {
         self.hardware[key.port.index()].mac
     }
 
+    /// Whether the device under an interface fills in the checksums of IPv4 headers.
+    fn sums_headers(&self, key: InterfaceKey) -> bool {
+        self.hardware[key.port.index()].sums_headers
+    }
+
     /// How many routes of a family the configuration has in the tables.
     pub(super) fn routes(&self, family: Family) -> usize {
         self.routes[family as usize]
@@ -448,7 +453,13 @@ impl<G: Grace> Fabric<G> {
         };
         let mac = hop.and_then(|hop| neighbors.mac(hop));
         Ok(Rewrite::new(&RewriteSpec {
-            reach: if mac.is_some() { Reach::Resolved } else { Reach::Unresolved },
+            reach: match (mac, tunnel) {
+                (None, _) => Reach::Unresolved,
+                (Some(_), Some(tunnel)) if tunnel.source.is_ipv4() && self.sums_headers(interface) => {
+                    Reach::LeftToDevice
+                }
+                (Some(_), _) => Reach::Resolved,
+            },
             port: interface.port,
             interface: id,
             vlan: (interface.vlan != 0).then_some(interface.vlan),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use nvgw_config::{
-    Config, CustomerRoute, Device, DscpMode, DuplicateAddressDetection, EcnMode, Encapsulation,
+    Checksums, Config, CustomerRoute, Device, DscpMode, DuplicateAddressDetection, EcnMode, Encapsulation,
     ExternalIndex, ExternalNetwork, ExternalRoute, FlowIdMode, Hugepages, Limits, LookupRecord, NatFiltering,
     NatLimits, NatPool, NetworkRef, Port, Provider, ProviderRoute, Rss, SenderCheck, Site, SiteIndex,
     StaticNeighbor, Subnet, SubnetPrefix, System, Tenant, TenantIndex, TenantNat, WorkerIdle,
@@ -132,6 +132,7 @@ fn port(name: &str, mtu: u16) -> Port {
         tx_descriptors: 1024,
         rx_queues: None,
         rss: Rss::default(),
+        checksums: Checksums::default(),
     }
 }
 
@@ -275,7 +276,7 @@ pub(crate) fn desired(config: &Config, known: &BTreeMap<VrfKey, VrfId>) -> Desir
 /// Control on tables of its own.
 pub(crate) fn control(config: Config) -> Result<(Control<LocalGrace>, TableReaders), ControlError> {
     let (writers, readers) = tables(table_limits(&config), 7).expect("memory");
-    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true });
+    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true, sums_headers: false });
     Ok((Control::new(config, hardware.to_vec(), writers, LocalGrace::new())?, readers))
 }
 

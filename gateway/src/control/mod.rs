@@ -97,6 +97,8 @@ pub struct PortHardware {
     pub mac: MacAddr,
     /// Whether frames to another station's address are refused.
     pub check_mac: bool,
+    /// Whether it fills in the checksums of IPv4 headers that it is asked to.
+    pub sums_headers: bool,
 }
 
 /// Why a configuration was not put to work.

@@ -52,7 +52,7 @@ fn sweep(control: &mut Control<LocalGrace>) {
 /// A gateway that starts with what a journal kept.
 fn begin(config: Config, stored: Vec<Stored>, check_addresses: bool) -> (Control<LocalGrace>, TableReaders) {
     let (writers, readers) = tables(table_limits(&config), 7).expect("memory");
-    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true });
+    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true, sums_headers: false });
     let beginning = Beginning { generation: 0, stored, check_addresses };
     let control = Control::begin(config, beginning, hardware.to_vec(), writers, LocalGrace::new());
     (control.expect("fits"), readers)

@@ -71,9 +71,9 @@ enum Side {
 }
 
 /// Splits a burst into lanes, one pair for each family; what is for the gateway itself goes to the control thread, the
-/// rest is counted.
+/// rest is counted. `CHECKED`: devices may have checked packets.
 #[inline(never)]
-pub(super) fn parse<'s, S: ReadSection>(
+pub(super) fn parse<'s, const CHECKED: bool, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     port: PortId,
@@ -104,7 +104,8 @@ pub(super) fn parse<'s, S: ReadSection>(
         }
         let Some(mbuf) = burst.get(usize::from(place)) else { continue };
         bytes += u64::from(mbuf.pkt_len());
-        if parser.usual(mbuf.data(), mbuf.pkt_len() as usize, place).is_some() {
+        let checked = CHECKED && mbuf.is_checked_ipv4();
+        if parser.usual(mbuf.data(), mbuf.pkt_len() as usize, checked, place).is_some() {
             continue;
         }
         match parser.unusual(burst, place) {

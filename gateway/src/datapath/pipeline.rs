@@ -31,6 +31,8 @@ pub struct Options {
     pub allow_reserved_vsids: bool,
     /// Whether the MSS that the ends of a TCP connection tell each other is lowered to what the path takes both ways.
     pub clamp_mss: bool,
+    /// Whether a device checks the IPv4 headers that it receives.
+    pub checked_by_devices: bool,
 }
 
 /// What every stage may ask.
@@ -54,7 +56,7 @@ impl<'s> Stages<'s> {
         options: Options,
         fresh: bool,
     ) -> Self {
-        let Options { allow_reserved_vsids, clamp_mss } = options;
+        let Options { allow_reserved_vsids, clamp_mss, .. } = options;
         Self { tables, counters, allow_reserved_vsids, clamp_mss, pool, fresh }
     }
 
@@ -255,7 +257,11 @@ impl Pipeline {
         let both = (&mut lanes, &mut lanes_of_ipv6);
         let reassembly = self.reassembly.as_deref_mut().map(|reassembly| (reassembly, now));
         let notes = Notes { ipv4: &mut *ipv4, ipv6: &mut *ipv6, reassembly };
-        parse(&stages, section, arrival.port, notes, burst, both, out);
+        if self.options.checked_by_devices {
+            parse::<true, S>(&stages, section, arrival.port, notes, burst, both, out);
+        } else {
+            parse::<false, S>(&stages, section, arrival.port, notes, burst, both, out);
+        }
         lap.end(Stage::Parse, arrived);
 
         let translator = &mut self.translator;

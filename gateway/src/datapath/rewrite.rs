@@ -1,5 +1,6 @@
 //! New headers: decapsulation takes the old ones off, one prebuilt template puts the new ones on.
 
+mod offload;
 mod oversized;
 mod path;
 
@@ -7,7 +8,7 @@ use dpdk_bindings::{Burst, Mbuf};
 use zerocopy::FromBytes;
 
 use super::family::AddressFamily;
-use super::lane::{Lane, Packets};
+use super::lane::{Lane, Packet, Packets};
 use super::output::Outputs;
 use super::pipeline::Stages;
 use super::refuse::refuse;
@@ -17,6 +18,7 @@ use crate::tables::ReadSection;
 use crate::tables::entries::{Inner, Reach, Record, Rewrite};
 use crate::tables::exchange::Punt;
 use crate::telemetry::DropReason;
+use offload::left_to_device;
 use oversized::split;
 use path::largest_segment;
 
@@ -124,13 +126,16 @@ impl<A, S, H: Copy> Copy for Leaving<'_, '_, A, S, H> {}
 
 impl<A: AddressFamily, S, H> Leaving<'_, '_, A, S, H> {
     /// Hands a finished frame to its port, or to the control thread while its next hop is not resolved.
+    #[inline(always)]
     fn hand_out(self, mbuf: Mbuf, out: &mut Outputs) {
         let Self { stages, packets, place, way, .. } = self;
-        if way.reach() == Reach::Resolved {
-            out.transmit(stages.counters, way.port(), mbuf);
-        } else {
-            let punt = Punt::Unresolved { neighbor: way.neighbor(), ingress: packets.ingress(place) };
-            out.punt_frame(stages.counters, mbuf, punt);
+        match way.reach() {
+            Reach::Resolved => out.transmit(stages.counters, way.port(), mbuf),
+            Reach::LeftToDevice => out.transmit(stages.counters, way.port(), left_to_device(mbuf, way)),
+            Reach::Unresolved | Reach::NoRoute => {
+                let punt = Punt::Unresolved { neighbor: way.neighbor(), ingress: packets.ingress(place) };
+                out.punt_frame(stages.counters, mbuf, punt);
+            }
         }
     }
 }
@@ -188,30 +193,30 @@ fn exchange<A: AddressFamily, S: ReadSection, H: Headers>(
     leaving: Leaving<'_, '_, A, S, H>,
     mbuf: &mut Mbuf,
 ) -> bool {
-    let (way, headers) = (leaving.way, leaving.headers);
-    let packet = &leaving.packets[leaving.place];
-    let size = (packet.length, packet.tos);
-    pass_on(leaving, mbuf, |room, header, payload| headers.write::<A>(way, room, size, header, payload))
+    let Leaving { packets, place, way, headers, .. } = leaving;
+    let Packet { l3, length, tos, .. } = packets[place];
+    let Some(frame) = mbuf.reframe(l3, length) else { return false };
+    let Some((header, payload)) = pass_on(leaving, frame.rest) else { return false };
+    let added = headers.write::<A>(way, frame.room, (length, tos), header, payload);
+    frame.finish(added);
+    true
 }
 
-/// Gives the routed packet what it leaves with, and exchanges everything before it for what `write` writes.
+/// Gives the routed packet what it leaves with. Returns its IP header, and what follows it.
 #[inline(always)]
-fn pass_on<A: AddressFamily, S: ReadSection, H: Headers, const ROOM: usize>(
+fn pass_on<'m, A: AddressFamily, S: ReadSection, H: Headers>(
     leaving: Leaving<'_, '_, A, S, H>,
-    mbuf: &mut Mbuf,
-    write: impl FnOnce(&mut [u8; ROOM], &A::Header, &[u8]) -> u16,
-) -> bool {
+    bytes: &'m mut [u8],
+) -> Option<(&'m mut A::Header, &'m mut [u8])> {
     let Leaving { stages, section, packets, place, way, headers } = leaving;
     let packet = &packets[place];
-    mbuf.reframe(packet.l3, packet.length, |room, rest| {
-        let Ok((header, payload)) = A::Header::mut_from_prefix(rest) else { return None };
-        A::pass_on(header, payload, packet.tos, packet.translation, || packets.replacement(place));
-        if stages.clamp_mss
-            && let Some(segment) = A::opening(header, payload)
-        {
-            let leaving = Leaving { stages, section, packets, place, way, headers };
-            mss::clamp(segment, largest_segment(leaving));
-        }
-        Some(write(room, header, payload))
-    })
+    let (header, payload) = A::Header::mut_from_prefix(bytes).ok()?;
+    A::pass_on(header, payload, packet.tos, packet.translation, || packets.replacement(place));
+    if stages.clamp_mss
+        && let Some(segment) = A::opening(header, payload)
+    {
+        let leaving = Leaving { stages, section, packets, place, way, headers };
+        mss::clamp(segment, largest_segment(leaving));
+    }
+    Some((header, payload))
 }

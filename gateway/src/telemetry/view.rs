@@ -114,6 +114,9 @@ pub struct PortView {
     /// Who spreads what it receives over the workers: `one-worker`, `inner-hash`, `flow-rules` and `outer-hash` of the
     /// device, the `peer` behind a virtual one, or `software`.
     pub rss: String,
+    /// Which checksums of IPv4 headers are its device's work: `rx` (those received), `tx` (those of outer headers), `both`,
+    /// or `software`: none.
+    pub checksums: String,
     /// Its transmit queues.
     pub tx_queues: u16,
     /// Packets taken from it.

@@ -8,7 +8,7 @@ use nvgw_types::PortId;
 use crate::harness::{Gateway, PORTS};
 use crate::wire::{BRIDGED, GRE, IPV4, Ip, KEY_PRESENT, UDP, ethernet, gre};
 
-const DOCUMENT: &str = "
+pub(crate) const DOCUMENT: &str = "
 system: { control-core: 0, worker-cores: [1], limits: { vsids: 16, records: 16, external-routes: 16 } }
 ports:
   - { name: wire0, device: net_null0, mtu: 1600 }
@@ -33,12 +33,12 @@ neighbors:
 
 const HOST: Ipv4Addr = Ipv4Addr::new(100, 64, 20, 30);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(100, 64, 20, 10);
-const VM: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
+pub(crate) const VM: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
 /// Its host's MAC is not known.
-const UNREACHED: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 6);
-const WEB: Ipv4Addr = Ipv4Addr::new(8, 8, 8, 8);
+pub(crate) const UNREACHED: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 6);
+pub(crate) const WEB: Ipv4Addr = Ipv4Addr::new(8, 8, 8, 8);
 
-fn from_vm(destination: Ipv4Addr) -> Vec<u8> {
+pub(crate) fn from_vm(destination: Ipv4Addr) -> Vec<u8> {
     let inner = Ip::new(VM.into(), destination.into(), UDP).packet(&[7; 40]);
     let inner = ethernet([2, 0, 0x5e, 0, 1, 1], [2, 0x15, 0x5d, 0, 0, 5], None, IPV4, &inner);
     let outer = Ip::new(HOST.into(), GATEWAY.into(), GRE);
@@ -46,7 +46,7 @@ fn from_vm(destination: Ipv4Addr) -> Vec<u8> {
     ethernet(PORTS[0], [2, 0, 0, 0, 0x20, 0x1e], None, IPV4, &outer)
 }
 
-fn from_web(destination: Ipv4Addr) -> Vec<u8> {
+pub(crate) fn from_web(destination: Ipv4Addr) -> Vec<u8> {
     let packet = Ip::new(WEB.into(), destination.into(), UDP).packet(&[9; 40]);
     ethernet(PORTS[1], [2, 0, 0, 0, 0x30, 1], None, IPV4, &packet)
 }

@@ -77,13 +77,18 @@ fn translator(limits: &TableLimits, pool: &Mempool) -> Translator {
 impl Gateway {
     /// Puts a configuration with two ports to work.
     pub(crate) fn new(config: Config) -> Result<Self, ControlError> {
+        Self::with_devices(config, false)
+    }
+
+    /// Likewise; `sums_headers`: the devices fill in the checksums of IPv4 headers.
+    pub(crate) fn with_devices(config: Config, sums_headers: bool) -> Result<Self, ControlError> {
         let limits = table_limits(&config);
         let allow_reserved_vsids = config.provider.encapsulation.allow_reserved_vsids;
         let (writers, readers) = tables(limits, 0x7465_7374).expect("memory");
         let counters = Arc::new(Counters::new(PORTS.len(), limits.vrfs));
         let qsbr = Qsbr::new(eal(), 1).expect("a quiescent-state variable");
         let reader = qsbr.register(0).expect("a reader");
-        let hardware = PORTS.map(|mac| PortHardware { mac: MacAddr(mac), check_mac: true });
+        let hardware = PORTS.map(|mac| PortHardware { mac: MacAddr(mac), check_mac: true, sums_headers });
         let control = Control::new(config, hardware.to_vec(), writers, QsbrGrace::new(qsbr))?;
         let shape = MempoolOptions { mbufs: 255, cache: 0, data_room: 4096, ..MempoolOptions::default() };
         let pool = Mempool::new(eal(), "frames", &shape).expect("a pool");
@@ -91,7 +96,7 @@ impl Gateway {
             pipeline: Pipeline::new(
                 readers,
                 Arc::clone(&counters),
-                Options { allow_reserved_vsids, clamp_mss: false },
+                Options { allow_reserved_vsids, ..Options::default() },
                 translator(&limits, &pool),
             ),
             readers: QsbrReaders::new(reader),

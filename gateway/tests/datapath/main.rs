@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod capacity;
+mod checksums;
 mod directions;
 mod explain;
 mod harness;

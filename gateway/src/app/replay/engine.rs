@@ -121,10 +121,11 @@ impl Engine {
             mac: port.mac.unwrap_or_else(|| address(number)),
             // A capture of another gateway has that gateway's address as its destination.
             check_mac: port.mac.is_some(),
+            sums_headers: false,
         });
         let hardware = hardware.collect();
         let limits = table_limits(&config);
-        let options = datapath::options(&config);
+        let options = datapath::options(&config, false);
         let ports = config.ports.len();
         let longest = config.ports.iter().map(|port| usize::from(port.mtu) + 18).collect();
         let (table_writers, table_readers) = tables(limits, SEED)?;

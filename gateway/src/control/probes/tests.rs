@@ -203,7 +203,7 @@ fn an_address_that_is_being_checked_is_not_used() {
     let mut config = fixture::config();
     config.provider.duplicate_address_detection = nvgw_config::DuplicateAddressDetection::Fast;
     let (writers, _readers) = tables(table_limits(&config), 7).expect("memory");
-    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true });
+    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true, sums_headers: false });
     let beginning = Beginning { check_addresses: true, ..Beginning::default() };
     let control = Control::begin(config, beginning, hardware.to_vec(), writers, LocalGrace::new());
     let mut control = control.expect("fits");

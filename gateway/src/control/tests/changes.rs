@@ -163,7 +163,7 @@ proptest! {
         prop_assert_eq!(&stored, &kept);
 
         let (writers, _) = crate::tables::set::tables(table_limits(&config), 7).expect("memory");
-        let hardware = [fixture::WIRE0, fixture::WIRE1].map(|mac| PortHardware { mac, check_mac: true });
+        let hardware = [fixture::WIRE0, fixture::WIRE1].map(|mac| PortHardware { mac, check_mac: true, sums_headers: false });
         let beginning = Beginning { generation: changed.generation(), stored, check_addresses: false };
         let again = Control::begin(config, beginning, hardware.to_vec(), writers, LocalGrace::new());
         let again = again.expect("fits");

@@ -25,7 +25,7 @@ fn change(control: &mut Control<LocalGrace>, changes: impl IntoIterator<Item = C
 
 fn begin(config: Config, stored: Vec<Stored>, check_addresses: bool) -> Control<LocalGrace> {
     let (writers, _) = tables(table_limits(&config), 7).expect("memory");
-    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true });
+    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true, sums_headers: false });
     let beginning = Beginning { generation: 1, stored, check_addresses };
     Control::begin(config, beginning, hardware.to_vec(), writers, LocalGrace::new()).expect("fits")
 }
@@ -273,7 +273,7 @@ fn what_was_learned_while_a_worker_stands_still_is_noted() {
     let limits = LearnLimits { addresses_per_mac: 8, records_per_subnet: 256 };
     config.tenants[1].sender_check = SenderCheck::Learn(limits);
     let (writers, _) = tables(table_limits(&config), 7).expect("memory");
-    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true });
+    let hardware = [WIRE0, WIRE1].map(|mac| PortHardware { mac, check_mac: true, sums_headers: false });
     let grace = LocalGrace::new();
     let mut worker = grace.reader();
     let mut control = Control::new(config, hardware.to_vec(), writers, grace).expect("fits");

@@ -78,10 +78,10 @@ impl Header {
         self.first & 0xff == PLAIN
     }
 
-    /// Whether the checksum is right, and the sender's address one that a sender can have.
+    /// Whether the checksum is right, unless that is known, and the sender's address one that a sender can have.
     #[inline(always)]
-    fn is_right(self) -> bool {
-        words_are_right(self.first, self.second, self.third) && ipv4::may_send(self.source())
+    fn is_right(self, checked: bool) -> bool {
+        (checked || words_are_right(self.first, self.second, self.third)) && ipv4::may_send(self.source())
     }
 
     #[inline(always)]
@@ -133,17 +133,18 @@ struct Outer<'b> {
 }
 
 impl<'s, S: ReadSection> Parser<'s, '_, S> {
-    /// Takes in a frame of one of the usual shapes on the interface that the frame before came by. `data` is its first segment, `length` the whole frame's length. `None`, and nothing
-    /// is noted, where it has another shape, or is wrong.
+    /// Takes in a frame of one of the usual shapes on the interface that the frame before came by. `data` is its first
+    /// segment, `length` the whole frame's length; `checked`: its first header is IPv4, and has the right checksum.
+    /// `None`, and nothing is noted, where it has another shape, or is wrong.
     #[inline(always)]
-    pub(super) fn usual(&mut self, data: &[u8], length: usize, place: u8) -> Option<()> {
+    pub(super) fn usual(&mut self, data: &[u8], length: usize, checked: bool, place: u8) -> Option<()> {
         match &self.side {
             Side::Provider { over_ipv4, .. } if over_ipv4.fits(data) => {
                 let bytes = data.get(self.l3..)?;
                 let (OverIpv4 { outer, tunnel }, bytes) = OverIpv4::ref_from_prefix(bytes).ok()?;
                 let outer = Header::from(*outer);
                 let total = usize::from(outer.length());
-                if !outer.is_right() || self.l3 + total > length {
+                if !outer.is_right(checked) || self.l3 + total > length {
                     return None;
                 }
                 let outer = Outer {
@@ -177,7 +178,7 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
                 let length = length - self.l3;
                 match u16::from_be_bytes([ethertype[0], ethertype[1]]) {
                     ethernet::IPV4 => {
-                        let ip = usual_ipv4(bytes, length)?;
+                        let ip = usual_ipv4(bytes, length, checked)?;
                         let packet = &mut self.ipv4.packets[place];
                         packet.came_from_outside(vrf, self.interface, self.l3);
                         ip.note(packet, ip.tos());
@@ -206,7 +207,7 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         let subnet = self.stages.tables.subnets.locate(self.section, vsid)?;
         match tunnel.ethernet.ethertype() {
             ethernet::IPV4 => {
-                let ip = usual_ipv4(outer.bytes, outer.length)?;
+                let ip = usual_ipv4(outer.bytes, outer.length, false)?;
                 let tos = decapsulated(ip.tos(), outer.tos).ok()?;
                 self.ipv4.packets.came_from(place, outer.source);
                 let packet = &mut self.ipv4.packets[place];
@@ -233,11 +234,11 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
 
 /// A packet to be routed, in so many bytes.
 #[inline(always)]
-fn usual_ipv4(bytes: &[u8], length: usize) -> Option<Header> {
+fn usual_ipv4(bytes: &[u8], length: usize, checked: bool) -> Option<Header> {
     let ip = Header::from(*Words::ref_from_prefix(bytes).ok()?.0);
     let total = usize::from(ip.length());
     let usual = ip.is_plain()
-        && ip.is_right()
+        && ip.is_right(checked)
         && !ipv4::is_multicast_or_reserved(ip.destination())
         && total >= ipv4::HEADER
         && total <= length;

@@ -5,6 +5,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::{Headers, Leaving, pass_on};
 use crate::datapath::family::AddressFamily;
+use crate::datapath::lane::Packet;
 use crate::datapath::output::Outputs;
 use crate::datapath::refuse::refuse_size;
 use crate::packet::fragment::Fragment;
@@ -34,7 +35,7 @@ pub(super) fn split<A: AddressFamily, S: ReadSection, H: Headers>(
     let write = |room: &mut _, length, header: &_, payload: &[u8]| {
         headers.write::<A>(way, room, (length, tos), header, payload)
     };
-    let sent = pass_on(leaving, &mut packet, |_: &mut [u8; 0], _, _| 0)
+    let sent = bare(leaving, &mut packet)
         && A::fragments(packet.data(), way.mtu()).is_some_and(|mut fragments| {
             fragments.all(|fragment| match frame(stages.pool.alloc(), &packet, &fragment, write) {
                 Some(frame) => {
@@ -54,6 +55,20 @@ pub(super) fn split<A: AddressFamily, S: ReadSection, H: Headers>(
     sent
 }
 
+/// Takes everything off a packet that is before it, and gives it what it leaves with.
+fn bare<A: AddressFamily, S: ReadSection, H: Headers>(
+    leaving: Leaving<'_, '_, A, S, H>,
+    mbuf: &mut Mbuf,
+) -> bool {
+    let Packet { l3, length, .. } = leaving.packets[leaving.place];
+    let Some(packet) = mbuf.reframe::<0>(l3, length) else { return false };
+    if pass_on(leaving, packet.rest).is_none() {
+        return false;
+    }
+    packet.finish(0);
+    true
+}
+
 /// A fragment of a packet in a fresh buffer, complete. `None` where there is none, or it has no room.
 fn frame<H: FromBytes + KnownLayout + Immutable + Unaligned>(
     fresh: Option<Mbuf>,
@@ -67,7 +82,11 @@ fn frame<H: FromBytes + KnownLayout + Immutable + Unaligned>(
     let (header, part) = frame.append(length)?.split_at_mut(fragment.header.len());
     header.copy_from_slice(&fragment.header);
     let (routed, payload) = H::ref_from_prefix(packet.data()).ok()?;
-    let framed = packet.read(fragment.part.start, part)
-        && frame.reframe(0, length, |room, _| Some(write(room, length, routed, payload)));
-    framed.then_some(frame)
+    if !packet.read(fragment.part.start, part) {
+        return None;
+    }
+    let front = frame.reframe(0, length)?;
+    let added = write(front.room, length, routed, payload);
+    front.finish(added);
+    Some(frame)
 }

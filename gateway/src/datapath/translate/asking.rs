@@ -129,7 +129,7 @@ impl<S: ReadSection> Translation<'_, '_, S> {
         };
         let flow = flow(direction, packet, protocol, source, destination);
         if header.is_fragment() || !self.translator.owns(direction, &flow) {
-            return self.strays(direction, packets, burst, place, flow, segment, out);
+            return self.strays(direction, packets, burst, place, (flow, segment), out);
         }
         Step::Ask(flow, segment)
     }

@@ -7,7 +7,7 @@ use zerocopy::FromBytes;
 use super::asking::Asked;
 use super::{Ports, Step, Translation, Translator, note};
 use crate::datapath::handed::{Behind, Handed, Kind};
-use crate::datapath::lane::{Packets, append};
+use crate::datapath::lane::{Lane, Packets, append};
 use crate::datapath::output::Outputs;
 use crate::datapath::refuse::refuse;
 use crate::datapath::resolve::Plain;
@@ -17,6 +17,9 @@ use crate::packet::translation::{self, End};
 use crate::tables::ReadSection;
 use crate::tables::entries::{Direction, Endpoint};
 use crate::telemetry::DropReason;
+
+/// Where packets go that leave: by a next hop, or by a lookup record.
+type WaysOut<'w, 's> = (&'w mut Lane<Plain<'s>>, &'w mut Lane<u8>);
 
 impl<'s, S: ReadSection> Translation<'_, 's, S> {
     /// Translates what leaves for an external network, and sorts it by its way out.
@@ -28,18 +31,19 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         ways: &mut Ways<'s>,
         out: &mut Outputs,
     ) {
-        let leaving = std::mem::take(&mut ways.outbound);
-        let mut rest = leaving.as_slice();
+        let Ways { plain, overlay, outbound, .. } = ways;
+        let (mut rest, mut to) = (outbound.as_slice(), (plain, overlay));
         loop {
             let lane = (rest, |leaving: &Leaving<'_>| leaving.place);
             let (asked, step) = self.ask(Direction::Outbound, lane, packets, burst, out);
             let (asking, others) = rest.split_at(asked);
             // Packets leave in the order they came.
-            self.outbound_asked(asking, packets, burst, ways, out);
+            self.outbound_asked(asking, packets, burst, &mut to, out);
             let (Some(step), Some((next, others))) = (step, others.split_first()) else { break };
-            self.outbound_unasked(step, next, packets, burst, ways, out);
+            self.outbound_unasked(step, next, packets, burst, &mut to, out);
             rest = others;
         }
+        outbound.clear();
     }
 
     /// Asks the session table about packets, all at once, and lets them leave.
@@ -49,7 +53,7 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         asking: &[Leaving<'s>],
         packets: &mut Packets,
         burst: &mut Burst,
-        ways: &mut Ways<'s>,
+        to: &mut WaysOut<'_, 's>,
         out: &mut Outputs,
     ) {
         for leaving in asking {
@@ -60,9 +64,9 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
             let Asked { flow, segment, located, .. } = *self.translator.asked(leaving.place);
             match self.translator.nat.usual_outbound(&context, &flow, &segment, located) {
                 Some(public) => {
-                    self.leave(leaving, (public, Ports::Replaced), packets, burst, ways, out);
+                    self.leave(leaving, (public, Ports::Replaced), packets, burst, to, out);
                 }
-                None => self.outbound_unusual(leaving, packets, burst, ways, out),
+                None => self.outbound_unusual(leaving, packets, burst, to, out),
             }
         }
     }
@@ -74,14 +78,14 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         leaving: &Leaving<'s>,
         packets: &mut Packets,
         burst: &mut Burst,
-        ways: &mut Ways<'s>,
+        to: &mut WaysOut<'_, 's>,
         out: &mut Outputs,
     ) {
         let context = self.context();
         let Asked { flow, segment, hash, located } = *self.translator.asked(leaving.place);
         let Translator { nat, .. } = &mut *self.translator;
         match nat.outbound(&context, &flow, &segment, hash, located, &mut out.events) {
-            Ok(public) => self.leave(leaving, (public, Ports::Replaced), packets, burst, ways, out),
+            Ok(public) => self.leave(leaving, (public, Ports::Replaced), packets, burst, to, out),
             Err(reason) => refuse(self.stages, packets, burst, leaving.place, reason, out),
         }
     }
@@ -95,13 +99,13 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         leaving: &Leaving<'s>,
         packets: &mut Packets,
         burst: &mut Burst,
-        ways: &mut Ways<'s>,
+        to: &mut WaysOut<'_, 's>,
         out: &mut Outputs,
     ) {
         let place = leaving.place;
         match step {
-            Step::Known(public, ports) => self.leave(leaving, (public, ports), packets, burst, ways, out),
-            Step::Done(_) => self.send_away(leaving, packets, burst, ways, out),
+            Step::Known(public, ports) => self.leave(leaving, (public, ports), packets, burst, to, out),
+            Step::Done(_) => self.send_away(leaving, packets, burst, to, out),
             Step::Ask(..) | Step::Gone => {}
             Step::Drop(reason) => {
                 self.translator.counters.failed(packets[place].tenant, reason);
@@ -119,11 +123,11 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         (public, ports): (Endpoint, Ports),
         packets: &mut Packets,
         burst: &mut Burst,
-        ways: &mut Ways<'s>,
+        to: &mut WaysOut<'_, 's>,
         out: &mut Outputs,
     ) {
         note(packets, leaving.place, End::Source, public, ports);
-        self.send_away(leaving, packets, burst, ways, out);
+        self.send_away(leaving, packets, burst, to, out);
     }
 
     /// Lets a packet leave whose translation is noted.
@@ -133,17 +137,17 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         &Leaving { place, external, ref exit }: &Leaving<'s>,
         packets: &mut Packets,
         burst: &mut Burst,
-        ways: &mut Ways<'s>,
+        to: &mut WaysOut<'_, 's>,
         out: &mut Outputs,
     ) {
         match *exit {
             Exit::Plain(way) => {
                 self.stages.sent(external, packets[place].length);
-                append(&mut ways.plain, Plain { place, way });
+                append(to.0, Plain { place, way });
             }
             Exit::Overlay => {
                 ask_for_record(self.stages, &mut packets[place]);
-                append(&mut ways.overlay, place);
+                append(to.1, place);
             }
             Exit::Around => self.go_around(packets, burst, place, external, out),
         }
@@ -163,18 +167,18 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         let replacement = packet.translation.map(|end| (end, packets.replacement(place)));
         let mut port = None;
         let Some(mut mbuf) = burst.take(usize::from(place)) else { return };
-        let changed = mbuf.reframe(packet.l3, packet.length, |_: &mut [u8; 0], rest| {
-            let (header, payload) = Ipv4::mut_from_prefix(rest).ok()?;
-            header.set_tos(packet.tos);
-            if let Some((end, new)) = replacement {
-                port = new.port.and(translation::port(header, payload, end));
-                translation::translate(header, payload, end, new);
-            }
-            Some(0)
-        });
-        if !changed {
+        let Some(bare) = mbuf.reframe::<0>(packet.l3, packet.length) else {
             return self.stages.counters.drop(DropReason::NoBuffer);
+        };
+        let Ok((header, payload)) = Ipv4::mut_from_prefix(&mut *bare.rest) else {
+            return self.stages.counters.drop(DropReason::NoBuffer);
+        };
+        header.set_tos(packet.tos);
+        if let Some((end, new)) = replacement {
+            port = new.port.and(translation::port(header, payload, end));
+            translation::translate(header, payload, end, new);
         }
+        bare.finish(0);
         let sender = Behind { external, tenant: packet.tenant, address: packet.source, port };
         let kind = Kind::Around { port: self.port, sender, fragment: None };
         let own = self.translator.worker;

@@ -26,8 +26,7 @@ impl<S: ReadSection> Translation<'_, '_, S> {
         packets: &Packets,
         burst: &mut Burst,
         place: u8,
-        flow: Flow,
-        segment: Segment,
+        (flow, segment): (Flow, Segment),
         out: &mut Outputs,
     ) -> Step {
         let packet = &packets[place];

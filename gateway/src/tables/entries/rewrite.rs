@@ -24,6 +24,8 @@ const _: () = assert!(ethernet::HEADER + ipv6::HEADER > TAIL);
 pub enum Reach {
     /// The next hop's Ethernet address is known.
     Resolved,
+    /// Likewise, and the device fills in the checksum of the outer IPv4 header.
+    LeftToDevice,
     /// It is not known yet: packets go to the control thread, complete but for that address.
     Unresolved,
     /// No route leads there.
@@ -202,6 +204,13 @@ impl Rewrite {
     #[must_use]
     pub const fn interface(&self) -> InterfaceId {
         self.interface
+    }
+
+    /// Bytes of a frame in front of its outer IPv4 header, if the way leads through a tunnel over IPv4.
+    #[inline(always)]
+    #[must_use]
+    pub const fn before_outer_ipv4(&self) -> u8 {
+        self.length.saturating_sub(ipv4::HEADER as u8)
     }
 
     /// The neighbour entry of the next hop.

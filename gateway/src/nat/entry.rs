@@ -140,6 +140,12 @@ pub(super) struct Entry {
 
 const _: () = assert!(size_of::<Entry>() == 64);
 
+/// Two numbers that lie side by side, for both to be compared at once.
+#[inline(always)]
+const fn joined(first: u32, second: u32) -> u64 {
+    first as u64 | (second as u64) << 32
+}
+
 impl Entry {
     /// The entry waits in a time slot.
     pub(super) const LINKED: u8 = 1;
@@ -230,13 +236,19 @@ impl Entry {
     /// Whether it is the mapping of a customer's end.
     #[inline(always)]
     pub(super) fn maps(&self, protocol: Protocol, customer: Endpoint) -> bool {
-        self.customer() == customer && self.protocol == protocol as u8 && self.kind == Kind::Mapping
+        joined(self.vrf, self.customer_address) == joined(customer.vrf.0, customer.address)
+            && self.customer_port == customer.port
+            && self.protocol == protocol as u8
+            && self.kind == Kind::Mapping
     }
 
     /// Whether it is the mapping behind a public end.
     #[inline(always)]
     pub(super) fn unmaps(&self, protocol: Protocol, public: Endpoint) -> bool {
-        self.public() == public && self.protocol == protocol as u8 && self.kind == Kind::Mapping
+        joined(self.external, self.public_address) == joined(public.vrf.0, public.address)
+            && self.public_port == public.port
+            && self.protocol == protocol as u8
+            && self.kind == Kind::Mapping
     }
 
     /// Whether it is that of a mapping toward a remote end.

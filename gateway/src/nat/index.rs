@@ -86,7 +86,8 @@ impl Index {
     /// The bucket with a number, modulo the number of buckets.
     #[inline(always)]
     fn bucket(&self, number: usize) -> &Bucket {
-        &self.buckets[number & self.mask]
+        // SAFETY: the number of buckets is a power of two, and the mask one less.
+        unsafe { self.buckets.get_unchecked(number & self.mask) }
     }
 }
 

@@ -138,11 +138,26 @@ impl Nat {
         Located(self.sessions.locate(direction, hash))
     }
 
+    /// Third stage, from inside, of nearly all packets: the public end that takes the customer's place in a session,
+    /// which lives on. `None`: [`outbound`](Self::outbound) is to look.
+    #[inline(always)]
+    pub fn usual_outbound<S: ReadSection>(
+        &mut self,
+        context: &Context<'_, S>,
+        flow: &Flow,
+        segment: &Segment,
+        located: Located,
+    ) -> Option<Endpoint> {
+        let entry = &mut self.sessions[located.0];
+        let usual = entry.maps(flow.protocol, flow.local)
+            && entry.refresh(context.settings, context.time(), flow, segment);
+        usual.then(|| entry.public())
+    }
+
     /// Third stage, from inside: the public end that takes the customer's place. Makes a session if there is none.
     ///
     /// # Errors
     /// Why it is not translated; counted for the tenant.
-    #[inline(always)]
     pub fn outbound<S: ReadSection>(
         &mut self,
         context: &Context<'_, S>,
@@ -152,20 +167,32 @@ impl Nat {
         located: Located,
         events: &mut Events,
     ) -> Result<Endpoint, DropReason> {
-        let entry = &mut self.sessions[located.0];
-        if entry.maps(flow.protocol, flow.local)
-            && entry.refresh(context.settings, context.time(), flow, segment)
-        {
-            return Ok(entry.public());
+        match self.usual_outbound(context, flow, segment, located) {
+            Some(public) => Ok(public),
+            None => self.outbound_unusual(context, flow, segment, hash, events),
         }
-        self.outbound_unusual(context, flow, segment, hash, events)
+    }
+
+    /// Third stage, from outside, of nearly all packets: the customer's end that takes the public one's place in a
+    /// session. `None`: [`inbound`](Self::inbound) is to look.
+    #[inline(always)]
+    pub fn usual_inbound<S: ReadSection>(
+        &mut self,
+        context: &Context<'_, S>,
+        flow: &Flow,
+        segment: &Segment,
+        located: Located,
+    ) -> Option<Endpoint> {
+        let entry = &mut self.sessions[located.0];
+        let usual = entry.unmaps(flow.protocol, flow.local)
+            && entry.admit(context.settings, context.time(), flow, segment);
+        usual.then(|| entry.customer())
     }
 
     /// Third stage, from outside: the customer's end that takes the public one's place. Makes and refreshes nothing.
     ///
     /// # Errors
     /// Why it is not translated. A SYN that is [`DropReason::NatUnsolicited`] is to be [held](Self::hold_syn).
-    #[inline(always)]
     pub fn inbound<S: ReadSection>(
         &mut self,
         context: &Context<'_, S>,
@@ -174,13 +201,10 @@ impl Nat {
         hash: u64,
         located: Located,
     ) -> Result<Endpoint, DropReason> {
-        let entry = &mut self.sessions[located.0];
-        if entry.unmaps(flow.protocol, flow.local)
-            && entry.admit(context.settings, context.time(), flow, segment)
-        {
-            return Ok(entry.customer());
+        match self.usual_inbound(context, flow, segment, located) {
+            Some(customer) => Ok(customer),
+            None => self.inbound_unusual(context, flow, segment, hash),
         }
-        self.inbound_unusual(context, flow, segment, hash)
     }
 
     /// The customer's end of a public one, without any effect: for an ICMP error from outside, whose quoted packet had

@@ -42,6 +42,13 @@ impl Division {
         Self { workers, shards: u32::from(workers).max(SHARDS).next_power_of_two().ilog2(), seed }
     }
 
+    /// Whether one worker owns everything.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.workers == 1
+    }
+
     /// How many shards there are.
     #[must_use]
     pub const fn shards(&self) -> u16 {

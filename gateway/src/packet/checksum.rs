@@ -21,11 +21,11 @@ pub fn sum(bytes: &[u8]) -> u16 {
 #[inline(always)]
 #[must_use]
 pub const fn fold(total: u64) -> u16 {
-    let total = (total & 0xffff_ffff) + (total >> 32);
-    let total = (total & 0xffff) + (total >> 16);
-    let total = (total & 0xffff) + (total >> 16);
-    let total = (total & 0xffff) + (total >> 16);
-    total as u16
+    let (total, carry) = (total as u32).overflowing_add((total >> 32) as u32);
+    // After a carry there is room for it.
+    let total = total.wrapping_add(carry as u32);
+    let (total, carry) = (total as u16).overflowing_add((total >> 16) as u16);
+    total.wrapping_add(carry as u16)
 }
 
 /// The sum of the pseudo-header that comes before an upper-layer packet of `length` bytes in IPv6 (RFC 8200 §8.1).
@@ -67,21 +67,22 @@ pub const fn replace(checksum: u16, old: u16, new: u16) -> u16 {
 
 /// What a change of words does to checksums that cover them (RFC 1624, equation 3).
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Delta(u32);
+pub struct Delta(u64);
 
 impl Delta {
     /// Notes that a 16-bit word has changed.
     #[inline(always)]
     #[must_use]
     pub const fn word(self, old: u16, new: u16) -> Self {
-        Self(self.0 + !old as u32 + new as u32)
+        Self(self.0 + !old as u64 + new as u64)
     }
 
     /// Notes that a 32-bit word, on an even place, has changed.
     #[inline(always)]
     #[must_use]
     pub const fn long(self, old: u32, new: u32) -> Self {
-        self.word((old >> 16) as u16, (new >> 16) as u16).word(old as u16, new as u16)
+        // Its upper half is added to its lower one in the end, as any carry is.
+        Self(self.0 + !old as u64 + new as u64)
     }
 
     /// The changes of both.
@@ -95,7 +96,7 @@ impl Delta {
     #[inline(always)]
     #[must_use]
     pub const fn mend(self, checksum: u16) -> u16 {
-        !fold(!checksum as u64 + self.0 as u64)
+        !fold(!checksum as u64 + self.0)
     }
 }
 

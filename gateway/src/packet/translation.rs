@@ -14,6 +14,9 @@ const UDP_LITE: u8 = 136;
 const UDP_CHECKSUM: usize = 6;
 /// Offset of the checksum in a TCP header.
 const TCP_CHECKSUM: usize = 16;
+/// Bytes of either header up to the checksum's end.
+const UDP_CHECKED: usize = UDP_CHECKSUM + 2;
+const TCP_CHECKED: usize = TCP_CHECKSUM + 2;
 /// Offsets of checksum and identifier in an ICMP query.
 const ICMP_CHECKSUM: usize = 2;
 const ICMP_IDENTIFIER: usize = 4;
@@ -67,10 +70,49 @@ pub fn translate(header: &mut Ipv4, after: &mut [u8], end: End, new: Replacement
     if header.is_later_fragment() {
         return;
     }
-    let options = header.header_length() - ipv4::HEADER;
-    let protocol = header.protocol();
-    if let Some(payload) = after.get_mut(options..) {
-        let _: Delta = translate_transport(protocol, payload, end, new, delta);
+    let done = match (header.header_length(), header.protocol(), new.port) {
+        (ipv4::HEADER, ipv4::UDP, Some(port)) => {
+            translate_ports::<UDP_CHECKED>(after, end, port, delta, mend_udp)
+        }
+        (ipv4::HEADER, ipv4::TCP, Some(port)) => {
+            translate_ports::<TCP_CHECKED>(after, end, port, delta, Delta::mend)
+        }
+        _ => false,
+    };
+    if !done && let Some(payload) = after.get_mut(header.header_length() - ipv4::HEADER..) {
+        let _: Delta = translate_transport(header.protocol(), payload, end, new, delta);
+    }
+}
+
+/// As [`translate_transport`], of a header with ports that ends with its checksum or goes on behind it; `false` where it
+/// is cut off before.
+#[inline(always)]
+fn translate_ports<const LENGTH: usize>(
+    payload: &mut [u8],
+    end: End,
+    port: u16,
+    delta: Delta,
+    mend: impl Fn(Delta, u16) -> u16,
+) -> bool {
+    let Some((ports, checksum)) =
+        payload.first_chunk_mut::<LENGTH>().and_then(|header| header.split_last_chunk_mut::<2>())
+    else {
+        return false;
+    };
+    let Some(place) = word_at(ports, end.port_at()) else { return false };
+    let delta = delta.word(u16::from_be_bytes(*place), port);
+    *place = port.to_be_bytes();
+    *checksum = mend(delta, u16::from_be_bytes(*checksum)).to_be_bytes();
+    true
+}
+
+/// A UDP checksum after changes: none stays none (RFC 768), and one that comes out as zero is sent as its other form.
+#[inline(always)]
+fn mend_udp(delta: Delta, old: u16) -> u16 {
+    match delta.mend(old) {
+        _ if old == 0 => 0,
+        0 => 0xffff,
+        new => new,
     }
 }
 
@@ -89,7 +131,7 @@ pub fn port(header: &Ipv4, after: &[u8], end: End) -> Option<u16> {
 
 /// Replaces the port in a transport header that may be cut off, and mends its checksum, which the addresses' `delta`
 /// concerns too. Returns what the changes do to a checksum over the header itself.
-#[inline(always)]
+#[inline(never)]
 fn translate_transport(protocol: u8, payload: &mut [u8], end: End, new: Replacement, delta: Delta) -> Delta {
     let (port_at, checksum_at) = match protocol {
         ipv4::TCP => (Some(end.port_at()), TCP_CHECKSUM),
@@ -114,13 +156,8 @@ fn translate_transport(protocol: u8, payload: &mut [u8], end: End, new: Replacem
     }
     if let Some(place) = word_at(payload, checksum_at) {
         let old = u16::from_be_bytes(*place);
-        // No checksum stays none (RFC 768), and one that comes out as zero is sent as its other form.
         let new = match protocol {
-            ipv4::UDP if old == 0 => 0,
-            ipv4::UDP => match covered.mend(old) {
-                0 => 0xffff,
-                sum => sum,
-            },
+            ipv4::UDP => mend_udp(covered, old),
             _ => covered.mend(old),
         };
         *place = new.to_be_bytes();

@@ -4,7 +4,7 @@ use zerocopy::FromBytes;
 
 use crate::nat::Segment;
 use crate::packet::icmp;
-use crate::packet::ipv4::Ipv4;
+use crate::packet::ipv4::{self, Ipv4};
 use crate::packet::transport::{self, Ports, TCP_HEADER, Tcp};
 use crate::tables::entries::Protocol;
 
@@ -37,8 +37,51 @@ pub(super) enum Transport {
     Malformed,
 }
 
-/// Reads a packet whose IP header was checked; `bytes` is its first segment from there on.
+/// What translation reads of nearly all packets.
+pub(super) struct Usual {
+    pub(super) protocol: Protocol,
+    pub(super) source: u16,
+    pub(super) destination: u16,
+    pub(super) segment: Segment,
+}
+
+/// As [`read`], of a whole packet of UDP or TCP whose IP header has no options; `None`: it is something else.
 #[inline(always)]
+pub(super) fn usual(bytes: &[u8]) -> Option<Usual> {
+    let (header, payload) = Ipv4::ref_from_prefix(bytes).ok()?;
+    if header.header_length() != ipv4::HEADER || header.is_fragment() {
+        return None;
+    }
+    let (protocol, ports, segment) = match header.protocol() {
+        ipv4::UDP if header.total_length() >= ipv4::HEADER + UDP_HEADER && payload.len() >= UDP_HEADER => {
+            (Protocol::Udp, Ports::ref_from_prefix(payload).ok()?.0, Segment::default())
+        }
+        ipv4::TCP => {
+            let (tcp, _) = Tcp::ref_from_prefix(payload).ok()?;
+            (Protocol::Tcp, &tcp.ports, segment(header, tcp)?)
+        }
+        _ => return None,
+    };
+    Some(Usual { protocol, source: ports.source(), destination: ports.destination(), segment })
+}
+
+/// What a TCP header says; `None` if that is longer than the packet, or shorter than any.
+#[inline(always)]
+fn segment(header: &Ipv4, tcp: &Tcp) -> Option<Segment> {
+    let headers = header.header_length() + tcp.header_length();
+    if tcp.header_length() < TCP_HEADER || headers > header.total_length() {
+        return None;
+    }
+    let (sequence, acknowledgment) = (tcp.sequence(), tcp.acknowledgment());
+    Some(Segment {
+        flags: tcp.flags,
+        sequence,
+        acknowledgment,
+        length: (header.total_length() - headers) as u32,
+    })
+}
+
+/// Reads a packet whose IP header was checked; `bytes` is its first segment from there on.
 pub(super) fn read(header: &Ipv4, bytes: &[u8]) -> Transport {
     if header.is_later_fragment() {
         return Transport::LaterFragment;
@@ -59,20 +102,12 @@ pub(super) fn read(header: &Ipv4, bytes: &[u8]) -> Transport {
         },
         Protocol::Tcp => {
             let Ok((tcp, _)) = Tcp::ref_from_prefix(payload) else { return Transport::Malformed };
-            let headers = header.header_length() + tcp.header_length();
-            if tcp.header_length() < TCP_HEADER || headers > header.total_length() {
-                return Transport::Malformed;
-            }
+            let Some(segment) = segment(header, tcp) else { return Transport::Malformed };
             Transport::Ports {
                 protocol,
                 source: tcp.ports.source(),
                 destination: tcp.ports.destination(),
-                segment: Segment {
-                    flags: tcp.flags,
-                    sequence: tcp.sequence(),
-                    acknowledgment: tcp.acknowledgment(),
-                    length: (header.total_length() - headers) as u32,
-                },
+                segment,
                 begins: true,
             }
         }
@@ -80,7 +115,6 @@ pub(super) fn read(header: &Ipv4, bytes: &[u8]) -> Transport {
     }
 }
 
-#[cold]
 fn message(payload: &[u8]) -> Transport {
     let Ok((message, _)) = icmp::Echo::ref_from_prefix(payload) else { return Transport::Malformed };
     if transport::is_error(message.kind) {

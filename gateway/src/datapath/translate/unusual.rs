@@ -10,7 +10,6 @@ use super::{Ports, Step, Translation, packet_bytes};
 use crate::datapath::handed::{Handed, Kind};
 use crate::datapath::lane::{Packet, Packets};
 use crate::datapath::output::Outputs;
-use crate::nat::share::Shard;
 use crate::nat::{Flow, Segment};
 use crate::packet::ipv4::Ipv4;
 use crate::tables::ReadSection;
@@ -21,19 +20,17 @@ impl<S: ReadSection> Translation<'_, '_, S> {
     /// A first fragment, or a packet of another worker's.
     #[cold]
     #[inline(never)]
-    #[expect(clippy::too_many_arguments, reason = "the packet, and what was read of it")]
     pub(super) fn strays(
         &mut self,
         direction: Direction,
         packets: &Packets,
         burst: &mut Burst,
         place: u8,
-        flow: Flow,
-        segment: Segment,
-        shard: Shard,
+        (flow, segment): (Flow, Segment),
         out: &mut Outputs,
     ) -> Step {
         let packet = &packets[place];
+        let shard = self.translator.shard(direction, &flow);
         let key = key(direction, packet, burst, place);
         let noted = packets.fragment(place).is_some();
         let owner = self.translator.owner(shard).filter(|_| !self.is_bound(direction, &flow));

@@ -61,6 +61,10 @@ pub(super) struct Notes<'p> {
 }
 
 /// What frames of an interface have in common that are of a usual shape.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, on the stack, and it is looked at for every frame"
+)]
 enum Side {
     /// None has been read yet.
     Unknown,

@@ -36,9 +36,9 @@ impl<'s, 'p, A: AddressFamily> Entry<'s, 'p, A> {
         origin: Origin,
     ) {
         match origin {
-            Origin::Outside => self.from_outside(place),
+            Origin::Outside => self.admit_from_outside(place),
             Origin::Tenant => match self.tables.subnets.locate(section, self.packets[place].vsid) {
-                Some(subnet) => self.from_tenant(place, subnet),
+                Some(subnet) => self.admit_from_tenant(place, subnet),
                 None => {
                     let (provider, reason) = (self.packets.outer_source(place), DropReason::NoPolicyForVsid);
                     stages.counters.drop(blame(stages, section, provider, reason));
@@ -49,7 +49,7 @@ impl<'s, 'p, A: AddressFamily> Entry<'s, 'p, A> {
 
     /// Takes in a tenant's packet, whose VSID tells its VRF; asks ahead for its sender's record and the VRF's routes.
     #[inline(always)]
-    pub(super) fn from_tenant(&mut self, place: u8, (subnet, vrf): (&'s Subnet, VrfId)) {
+    pub(super) fn admit_from_tenant(&mut self, place: u8, (subnet, vrf): (&'s Subnet, VrfId)) {
         let packet = &mut self.packets[place];
         (packet.vrf, packet.tenant) = (vrf, vrf);
         packet.hash = self.tables.records.hash(&packet.sender());
@@ -60,7 +60,7 @@ impl<'s, 'p, A: AddressFamily> Entry<'s, 'p, A> {
 
     /// Takes in a packet of an external network; asks ahead for its route.
     #[inline(always)]
-    pub(super) fn from_outside(&mut self, place: u8) {
+    pub(super) fn admit_from_outside(&mut self, place: u8) {
         let packet = &self.packets[place];
         self.networks.prefetch(packet.vrf, packet.destination);
         append(&mut self.lanes.outside, place);

@@ -182,14 +182,14 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
                         let packet = &mut self.ipv4.packets[place];
                         packet.came_from_outside(vrf, self.interface, self.l3);
                         ip.note(packet, ip.tos());
-                        self.ipv4.from_outside(place);
+                        self.ipv4.admit_from_outside(place);
                     }
                     ethernet::IPV6 => {
                         let ip = usual_ipv6(bytes, length)?;
                         let packet = &mut self.ipv6.packets[place];
                         packet.came_from_outside(vrf, self.interface, self.l3);
                         note_ipv6(ip, packet, ip.traffic_class());
-                        self.ipv6.from_outside(place);
+                        self.ipv6.admit_from_outside(place);
                     }
                     _ => return None,
                 }
@@ -214,7 +214,7 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
                 packet.came_from_tenant(vsid, self.interface, outer.l3);
                 packet.stations = tunnel.ethernet.stations();
                 ip.note(packet, tos);
-                self.ipv4.from_tenant(place, subnet);
+                self.ipv4.admit_from_tenant(place, subnet);
             }
             ethernet::IPV6 => {
                 let ip = usual_ipv6(outer.bytes, outer.length)?;
@@ -224,7 +224,7 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
                 packet.came_from_tenant(vsid, self.interface, outer.l3);
                 packet.stations = tunnel.ethernet.stations();
                 note_ipv6(ip, packet, tos);
-                self.ipv6.from_tenant(place, subnet);
+                self.ipv6.admit_from_tenant(place, subnet);
             }
             _ => return None,
         }

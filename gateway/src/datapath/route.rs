@@ -79,6 +79,13 @@ pub(super) fn look_up<A: AddressFamily>(stages: &Stages<'_>, packets: &mut Packe
             records.prefetch(packet.hash);
         }
     }
+    // Where the tenants' tables start is there by now: their first entries are asked for.
+    for &place in lane {
+        let packet = &packets[place];
+        if let Target::Vrf(tenant) = Target::decode(packet.leaf) {
+            routes.prefetch(tenant, packet.destination);
+        }
+    }
 }
 
 /// The lanes that leave the routing stage.

@@ -11,6 +11,8 @@
 )]
 pub mod tables;
 
+pub mod answers;
+
 use tables::grace::{LocalGrace, LocalReader};
 use tables::sync;
 

@@ -1,13 +1,8 @@
 //! Routes: an address gets what held for it before or after a change, and nothing else.
 
-use std::num::NonZeroU32;
-
+use nvgw_loom::answers::{self, VRF, insert};
 use nvgw_loom::tables::grace::LocalGrace;
 use nvgw_loom::tables::{RoutesOptions, RoutesReader, RoutesWriter, Shape, routes};
-use nvgw_loom::{check, race};
-use nvgw_types::VrfId;
-
-const VRF: VrfId = VrfId(0);
 
 /// Prefixes, whose values are their lengths.
 type Prefix = (u32, u8);
@@ -41,11 +36,6 @@ fn table(
     (writer, reader)
 }
 
-fn insert(writer: &mut RoutesWriter<u32>, (address, length): Prefix, grace: &LocalGrace) {
-    let value = NonZeroU32::new(u32::from(length) + 1).expect("not zero");
-    writer.insert(VRF, address, length, value, grace).expect("room");
-}
-
 /// The lengths that lookups of [`ADDRESS`] answer with while the writer is at work.
 fn lookups_answer(
     present: &'static [Prefix],
@@ -53,22 +43,7 @@ fn lookups_answer(
     expected: &'static [u8],
     write: fn(&mut RoutesWriter<u32>, &LocalGrace),
 ) {
-    check(move || {
-        let grace = LocalGrace::new();
-        let (mut writer, reader) = table(present, others, &grace);
-        race(
-            &grace,
-            move |mut local| {
-                let section = local.section();
-                let mut cursors = [reader.begin(reader.root(VRF), ADDRESS)];
-                reader.finish(&mut cursors);
-                drop(section);
-                let length = cursors[0].value().checked_sub(1);
-                assert!(expected.iter().any(|&one| length == Some(one.into())), "{length:?}");
-            },
-            |grace| write(&mut writer, grace),
-        );
-    });
+    answers::lookups_answer(ADDRESS, move |grace| table(present, others, grace), expected, write);
 }
 
 #[test]

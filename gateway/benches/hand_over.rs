@@ -27,22 +27,6 @@ const PACKETS: usize = 16 * BURST;
 const ROUNDS: usize = 20_000;
 const PORT: PortId = PortId(0);
 
-const LIMITS: TableLimits = TableLimits {
-    ports: 1,
-    interfaces: 1,
-    vrfs: 1,
-    external_vrfs: 1,
-    vsids: 1,
-    records: 1,
-    ipv4_routes: 1,
-    ipv6_routes: 1,
-    adjacencies: 1,
-    vias: 1,
-    locals: 1,
-    publics: 1,
-    bindings: 1,
-};
-
 fn main() {
     let eal = Eal::init(&EalOptions {
         program: "hand-over".to_owned(),
@@ -53,7 +37,7 @@ fn main() {
     .expect("DPDK starts");
     let pool = Mempool::new(&eal, "frames", &MempoolOptions { mbufs: 4095, ..MempoolOptions::default() })
         .expect("a pool");
-    let (_writers, readers) = tables(LIMITS, 1).expect("memory");
+    let (_writers, readers) = tables(TableLimits::FEW, 1).expect("memory");
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     pin(cores.last());
     for (what, cycles) in one_thread(&eal, &pool, &readers) {

@@ -42,6 +42,25 @@ pub struct TableLimits {
     pub bindings: usize,
 }
 
+impl TableLimits {
+    /// Room for a few of everything, for tests and benchmarks.
+    pub const FEW: Self = Self {
+        ports: 2,
+        interfaces: 4,
+        vrfs: 8,
+        external_vrfs: 2,
+        vsids: 8,
+        records: 8,
+        ipv4_routes: 8,
+        ipv6_routes: 8,
+        adjacencies: 8,
+        vias: 8,
+        locals: 8,
+        publics: 8,
+        bindings: 8,
+    };
+}
+
 /// One of the gateway's own provider addresses, on its interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalAddress {

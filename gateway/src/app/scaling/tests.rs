@@ -81,22 +81,6 @@ fn one_worker_gets_everything_whatever_is_asked() {
     }
 }
 
-const LIMITS: TableLimits = TableLimits {
-    ports: 1,
-    interfaces: 1,
-    vrfs: 1,
-    external_vrfs: 1,
-    vsids: 1,
-    records: 1,
-    ipv4_routes: 1,
-    ipv6_routes: 1,
-    adjacencies: 1,
-    vias: 1,
-    locals: 1,
-    publics: 1,
-    bindings: 1,
-};
-
 /// The one DPDK of the process.
 fn eal() -> &'static Eal {
     static EAL: OnceLock<Eal> = OnceLock::new();
@@ -148,7 +132,7 @@ fn flows_go_to_one_worker_each_in_their_order_and_what_is_lost_is_counted() {
     // More than half of the counter has changed in between.
     const POLLED: u64 = 0x5_ffff_fff0;
     const FETCHED: u64 = 0x6_0000_1000;
-    let (_writers, readers) = tables(LIMITS, 1).expect("memory");
+    let (_writers, readers) = tables(TableLimits::FEW, 1).expect("memory");
     let plan = Plan { division: Division::new(2, 7), seed: 9 };
     let mut ends = ways(eal(), &readers, plan, &[true, false]).expect("rings").into_iter();
     let (mut giver, mut taker) = (ends.next().expect("a worker"), ends.next().expect("a worker"));

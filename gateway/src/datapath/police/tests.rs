@@ -8,21 +8,6 @@ use super::*;
 use crate::tables::exchange::IcmpError;
 use crate::telemetry::DropReason;
 
-const LIMITS: TableLimits = TableLimits {
-    ports: 2,
-    interfaces: 4,
-    vrfs: 8,
-    external_vrfs: 2,
-    vsids: 8,
-    records: 8,
-    ipv4_routes: 8,
-    ipv6_routes: 8,
-    adjacencies: 8,
-    vias: 8,
-    locals: 8,
-    publics: 8,
-    bindings: 8,
-};
 const WIRE0: PortId = PortId(0);
 const WIRE1: PortId = PortId(1);
 const PROVIDER: IpAddr = IpAddr::V4(Ipv4Addr::new(100, 64, 0, 1));
@@ -62,7 +47,7 @@ const FLOOD: u64 = 5_000;
 #[test]
 fn a_burst_at_once_then_the_rate_and_no_part_of_the_time_is_lost() {
     for &class in PuntClass::ALL {
-        let mut police = Police::new(&LIMITS);
+        let mut police = Police::new(&TableLimits::FEW);
         let punt = punt(class, 3, 7);
         let Rate { gap, burst } = allowed(class).each;
         let mut flood = |now| admitted(&mut police, Millis(now), WIRE0, class, &punt, FLOOD);
@@ -77,7 +62,7 @@ fn a_burst_at_once_then_the_rate_and_no_part_of_the_time_is_lost() {
 #[test]
 fn a_flood_takes_nothing_from_other_classes_ports_networks_and_tenants() {
     for &flooding in PuntClass::ALL {
-        let mut police = Police::new(&LIMITS);
+        let mut police = Police::new(&TableLimits::FEW);
         let flood = punt(flooding, 3, 7);
         for now in 0..1_500 {
             admitted(&mut police, Millis(now), WIRE0, flooding, &flood, 20);
@@ -104,7 +89,7 @@ fn a_flood_takes_nothing_from_other_classes_ports_networks_and_tenants() {
 
 #[test]
 fn an_unknown_next_hop_takes_nothing_from_another_whoever_asks_for_it() {
-    let mut police = Police::new(&LIMITS);
+    let mut police = Police::new(&TableLimits::FEW);
     let class = PuntClass::Unresolved;
     for now in 0..1_500 {
         // Together, these send more than one next hop is allowed.
@@ -130,7 +115,7 @@ fn next_hops_in_a_row_have_buckets_of_their_own() {
 
 #[test]
 fn what_is_not_in_the_tables_is_not_admitted() {
-    let mut police = Police::new(&LIMITS);
+    let mut police = Police::new(&TableLimits::FEW);
     assert!(!police.admits(Millis(0), PortId(9), PuntClass::Neighbor, &punt(PuntClass::Neighbor, 0, 0)));
     assert!(!police.admits(Millis(0), WIRE0, PuntClass::Learn, &punt(PuntClass::Learn, 255, 0)));
 }
@@ -148,7 +133,7 @@ proptest! {
     fn no_span_of_time_sees_more_than_it_may(
         steps in proptest::collection::vec((0..50_u64, 0..2_u16, 0..PuntClass::COUNT, 0..10_u8, 0..3_u32, 1..2_000_u64), 1..60),
     ) {
-        let (mut police, mut now) = (Police::new(&LIMITS), 0);
+        let (mut police, mut now) = (Police::new(&TableLimits::FEW), 0);
         let mut passed: BTreeMap<Key, Vec<(u64, u64)>> = BTreeMap::new();
         for (gap, port, class, place_of, next_hop, packets) in steps {
             now += gap;
@@ -178,7 +163,7 @@ proptest! {
     #[test]
     fn a_refusal_takes_no_token(packets in 1..3_000_u64) {
         let class = PuntClass::Learn;
-        let mut police = Police::new(&LIMITS);
+        let mut police = Police::new(&TableLimits::FEW);
         let (red, blue) = (punt(class, 1, 0), punt(class, 3, 0));
         let of_red = admitted(&mut police, Millis(0), WIRE0, class, &red, packets);
         let room = allowed(class).port.burst - of_red;

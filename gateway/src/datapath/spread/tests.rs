@@ -8,21 +8,6 @@ use crate::tables::entries::{
 use crate::tables::grace::LocalGrace;
 use crate::tables::set::{NAT_SETTINGS, TableLimits, tables};
 
-const LIMITS: TableLimits = TableLimits {
-    ports: 2,
-    interfaces: 4,
-    vrfs: 8,
-    external_vrfs: 2,
-    vsids: 8,
-    records: 8,
-    ipv4_routes: 8,
-    ipv6_routes: 8,
-    adjacencies: 8,
-    vias: 8,
-    locals: 8,
-    publics: 8,
-    bindings: 8,
-};
 const WIRE0: PortId = PortId(0);
 const WIRE1: PortId = PortId(1);
 const VLAN: u16 = 300;
@@ -42,7 +27,7 @@ fn vsid(number: u64) -> Vsid {
 /// The tables of a gateway with two tenants, 5001 with a pool and 6001 without.
 fn readers(has_sessions: bool) -> TableReaders {
     let grace = LocalGrace::new();
-    let (mut writers, readers) = tables(LIMITS, 1).expect("memory");
+    let (mut writers, readers) = tables(TableLimits::FEW, 1).expect("memory");
     for (number, vrf) in [(5001, RED), (6001, BLUE)] {
         let subnet = Subnet::new(vsid(number), vrf, MacAddr::ZERO, SenderMode::Strict, []);
         writers.subnets.upsert(subnet, &grace).expect("room");

@@ -111,9 +111,6 @@ impl Headers for &Record {
 }
 
 /// A packet on its way out.
-///
-/// It is put together again where it is handed on to what seldom happens: as long as its parts stay apart they stay in
-/// registers.
 struct Leaving<'r, 's, A, S, H> {
     stages: &'r Stages<'s>,
     section: &'r S,
@@ -131,13 +128,22 @@ impl<A, S, H: Copy> Clone for Leaving<'_, '_, A, S, H> {
 
 impl<A, S, H: Copy> Copy for Leaving<'_, '_, A, S, H> {}
 
-impl<A: AddressFamily, S, H> Leaving<'_, '_, A, S, H> {
+impl<A: AddressFamily, S, H: Headers> Leaving<'_, '_, A, S, H> {
+    /// Hands a finished frame to its port, whose device may have something left to do.
+    #[inline(always)]
+    fn transmit(self, mut mbuf: Mbuf, out: &mut Outputs) {
+        let Self { stages, way, .. } = self;
+        if H::TUNNEL && way.reach() == Reach::LeftToDevice {
+            mbuf = left_to_device(mbuf, way);
+        }
+        out.transmit(stages.counters, way.port(), mbuf);
+    }
+
     /// Hands a finished frame to its port, or to the control thread while its next hop is not resolved.
     fn hand_out(self, mbuf: Mbuf, out: &mut Outputs) {
         let Self { stages, packets, place, way, .. } = self;
         match way.reach() {
-            Reach::Resolved => out.transmit(stages.counters, way.port(), mbuf),
-            Reach::LeftToDevice => out.transmit(stages.counters, way.port(), left_to_device(mbuf, way)),
+            Reach::Resolved | Reach::LeftToDevice => self.transmit(mbuf, out),
             Reach::Unresolved | Reach::NoRoute => {
                 let punt = Punt::Unresolved { neighbor: way.neighbor(), ingress: packets.ingress(place) };
                 out.punt_frame(stages.counters, mbuf, punt);
@@ -153,20 +159,16 @@ fn send<A: AddressFamily, S: ReadSection, H: Headers>(
     burst: &mut Burst,
     out: &mut Outputs,
 ) -> bool {
-    let Leaving { stages, section, packets, place, way, headers } = leaving;
+    let Leaving { stages, packets, place, way, .. } = leaving;
     if packets[place].length > way.limit() {
-        let leaving = Leaving { stages, section, packets, place, way, headers };
         return send_unusual(leaving, burst, out);
     }
     let Some(mut mbuf) = burst.take(usize::from(place)) else { return false };
-    if !exchange(Leaving { stages, section, packets, place, way, headers }, &mut mbuf) {
+    if !exchange(leaving, &mut mbuf) {
         stages.counters.drop(DropReason::NoBuffer);
         return false;
     }
-    if H::TUNNEL && way.reach() == Reach::LeftToDevice {
-        mbuf = left_to_device(mbuf, way);
-    }
-    out.transmit(stages.counters, way.port(), mbuf);
+    leaving.transmit(mbuf, out);
     true
 }
 
@@ -217,14 +219,13 @@ fn pass_on<'m, A: AddressFamily, S: ReadSection, H: Headers>(
     leaving: Leaving<'_, '_, A, S, H>,
     bytes: &'m mut [u8],
 ) -> Option<(&'m mut A::Header, &'m mut [u8])> {
-    let Leaving { stages, section, packets, place, way, headers } = leaving;
+    let Leaving { stages, packets, place, .. } = leaving;
     let packet = &packets[place];
     let (header, payload) = A::Header::mut_from_prefix(bytes).ok()?;
     A::pass_on(header, payload, packet.tos, packet.translation, || packets.replacement(place));
     if stages.clamp_mss
         && let Some(segment) = A::opening(header, payload)
     {
-        let leaving = Leaving { stages, section, packets, place, way, headers };
         mss::clamp(segment, largest_segment(leaving));
     }
     Some((header, payload))

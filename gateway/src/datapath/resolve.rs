@@ -58,8 +58,19 @@ pub(super) fn resolve<'s, A: AddressFamily, S: ReadSection>(
             refuse(stages, packets, burst, place, DropReason::DestinationRecordMissing, out);
             continue;
         };
-        let way = tables.adjacencies.get(section, record.adjacency().0);
-        prefetch_front(way);
-        append(wrapped, Wrapped { place, record, way });
+        wrap(stages, section, (place, record), wrapped);
     }
+}
+
+/// Has a packet leave by the record that was found for it, and asks ahead for the way to the record's host.
+#[inline(always)]
+pub(super) fn wrap<'s, S: ReadSection>(
+    stages: &Stages<'s>,
+    section: &'s S,
+    (place, record): (u8, &'s Record),
+    wrapped: &mut Lane<Wrapped<'s>>,
+) {
+    let way = stages.tables.adjacencies.get(section, record.adjacency().0);
+    prefetch_front(way);
+    append(wrapped, Wrapped { place, record, way });
 }

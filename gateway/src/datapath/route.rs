@@ -8,7 +8,7 @@ use super::lane::{Lane, Origin, Packet, Packets, append};
 use super::output::Outputs;
 use super::pipeline::Stages;
 use super::refuse::refuse;
-use super::resolve::{Plain, Wrapped};
+use super::resolve::{Plain, Wrapped, wrap};
 use crate::packet::ethernet;
 use crate::tables::entries::{Record, Rewrite, ScopedAddress, Target};
 use crate::tables::exchange::Punt;
@@ -69,14 +69,12 @@ pub(super) struct Incoming<'s> {
 #[inline(never)]
 pub(super) fn look_up<A: AddressFamily>(stages: &Stages<'_>, packets: &mut Packets<A>, lane: &Lane<u8>) {
     let mut networks = LookUp::new(stages);
-    let (routes, records) = (networks.routes, &stages.tables.records);
+    let routes = networks.routes;
     for &place in lane {
         let packet = &mut packets[place];
         packet.leaf = routes.lookup_from(networks.root(packet.vrf), packet.destination);
         if let Target::Vrf(tenant) = Target::decode(packet.leaf) {
-            routes.prefetch_root(tenant);
-            packet.hash = records.hash(&packet.receiver(tenant));
-            records.prefetch(packet.hash);
+            expect_receiver(stages, packet, tenant);
         }
     }
     // Where the tenants' tables start is there by now: their first entries are asked for.
@@ -195,9 +193,7 @@ pub(super) fn find_receivers<'s, A: AddressFamily, S: ReadSection>(
         received.add(packet.vrf, packet.length);
         packet.vrf = tenant;
         stages.prefetch_counters(tenant);
-        let way = tables.adjacencies.get(section, record.adjacency().0);
-        prefetch_front(way);
-        append(&mut ways.wrapped, Wrapped { place, record, way });
+        wrap(stages, section, (place, record), &mut ways.wrapped);
     }
     received.end();
 }
@@ -431,6 +427,15 @@ fn next<A: AddressFamily, S: ReadSection>(
         Target::Via(via) => A::of_number(stages.tables.vias.get(section, via.0).address),
         _ => packet.destination,
     }
+}
+
+/// Asks ahead for what leads a packet to a VM in a subnet of a tenant: where the tenant's routes start, and the record.
+#[inline(always)]
+pub(super) fn expect_receiver<A: AddressFamily>(stages: &Stages<'_>, packet: &mut Packet<A>, tenant: VrfId) {
+    let tables = stages.tables;
+    A::routes(tables).prefetch_root(tenant);
+    packet.hash = tables.records.hash(&packet.receiver(tenant));
+    tables.records.prefetch(packet.hash);
 }
 
 /// Asks ahead for the record of a packet's next customer address.

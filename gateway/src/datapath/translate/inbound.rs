@@ -7,12 +7,12 @@ use super::{Ports, Step, Translation, Translator, note, packet_bytes};
 use crate::datapath::lane::{Lane, Packet, Packets, append};
 use crate::datapath::output::Outputs;
 use crate::datapath::refuse::refuse;
-use crate::datapath::resolve::Wrapped;
-use crate::datapath::route::Ways;
+use crate::datapath::resolve::wrap;
+use crate::datapath::route::{Ways, expect_receiver};
 use crate::packet::translation::End;
+use crate::tables::ReadSection;
 use crate::tables::entries::{Direction, Endpoint, Record, Target};
 use crate::tables::hash::Candidate;
-use crate::tables::{ReadSection, prefetch_front};
 use crate::telemetry::DropReason;
 
 impl<'s, S: ReadSection> Translation<'_, 's, S> {
@@ -133,11 +133,8 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
     /// subnet, as nearly all customers are.
     #[inline(always)]
     fn enter(&self, packet: &mut Packet, customer: Endpoint) {
-        let tables = self.stages.tables;
         (packet.vrf, packet.destination) = (customer.vrf, customer.address);
-        packet.hash = tables.records.hash(&packet.receiver(customer.vrf));
-        tables.records.prefetch(packet.hash);
-        tables.ipv4_routes.prefetch_root(customer.vrf);
+        expect_receiver(self.stages, packet, customer.vrf);
         self.stages.prefetch_counters(customer.vrf);
     }
 
@@ -156,9 +153,7 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         if tables.ipv4_routes.lookup(packet.vrf, packet.destination) == Target::SUBNET
             && let Some(record) = tables.records.confirm(self.section, candidate, packet.hash, &key)
         {
-            let way = tables.adjacencies.get(self.section, record.adjacency().0);
-            prefetch_front(way);
-            append(&mut ways.wrapped, Wrapped { place, record, way });
+            wrap(self.stages, self.section, (place, record), &mut ways.wrapped);
         } else {
             ways.deliver(self.stages, self.section, packets, burst, place, out);
         }

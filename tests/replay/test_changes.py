@@ -7,8 +7,8 @@ from lib import topology
 from lib.assertions import ReplayTest
 from lib.gateway import at
 from lib.packets import expect_decap, expect_encap, from_outside, from_vm, udp
-from lib.topology import (BLUE_HOST_MAC, BLUE_WEB, FAR_ROUTER_MAC, GATEWAY_MAC, GATEWAY_SITE, RED_UPLINK, RED_WEB,
-                          SERVER, Vm)
+from lib.topology import (BLUE_HOST_MAC, BLUE_PUBLIC, BLUE_WEB, FAR_ROUTER_MAC, GATEWAY_MAC, GATEWAY_SITE,
+                          RED_UPLINK, RED_WEB, SERVER, Vm)
 
 # The web server after its migration: another site, another VLAN, a router on the way.
 MOVED = replace(RED_WEB, provider_address="100.64.30.2", site=GATEWAY_SITE, next_hop_mac=FAR_ROUTER_MAC)
@@ -101,6 +101,48 @@ class LookupMove(ReplayTest):
         (line,) = answer["changes"]
         for word in ("~", RED_WEB.address, RED_WEB.provider_address, MOVED.provider_address):
             self.assertIn(word, line)
+
+
+class CustomerRoutesWithinSubnets(ReplayTest):
+    """A customer route that is more specific than a subnet leads past the records there, for as long as it is there."""
+    ROUTE = {"tenant": "blue", "prefix": "203.0.113.4/31", "next-hop": BLUE_WEB.address}
+    CHANGES = [(200, batch({"add-customer-route": ROUTE})),
+               (400, batch({"remove-customer-route": {"tenant": "blue", "prefix": "203.0.113.4/31"}}))]
+    BESIDE = replace(BLUE_PUBLIC, address="203.0.113.6", mac="02:15:5d:00:00:08")
+
+    def config(self) -> dict:
+        config = topology.base()
+        topology.tenant(config, "blue")["records"].append(self.BESIDE.record())
+        return config
+
+    def from_internet(self, *moments: float) -> list:
+        return [at(moment + after, from_outside(topology.INTERNET, inward(vm, moment)))
+                for moment in moments for after, vm in enumerate((BLUE_PUBLIC, self.BESIDE))]
+
+    def expected(self, moment: float, vm: Vm) -> list:
+        return [expect_encap(inward(BLUE_PUBLIC, moment), vm), expect_encap(inward(self.BESIDE, moment), self.BESIDE)]
+
+    def test_a_route_comes_and_goes(self):
+        run = self.replay({"wire1": self.from_internet(100, 300, 500)}, self.config(), changes=self.CHANGES)
+        self.assert_frames(run.sent("wire0"), [*self.expected(100, BLUE_PUBLIC), *self.expected(300, BLUE_WEB),
+                                               *self.expected(500, BLUE_PUBLIC)])
+        self.assert_drops(run, {})
+
+    def test_a_record_behind_it_may_come_and_go(self):
+        """The address is the router's to reach from the start, whether or not there is a record of its own."""
+        config = self.config()
+        topology.tenant(config, "blue")["routes"] = [{key: self.ROUTE[key] for key in ("prefix", "next-hop")}]
+        topology.tenant(config, "blue")["records"].remove(BLUE_PUBLIC.record())
+        run = self.replay({"wire1": self.from_internet(100, 300, 500)}, config,
+                          changes=[(200, batch(add(BLUE_PUBLIC))), (400, batch(remove(BLUE_PUBLIC)))])
+        self.assert_frames(run.sent("wire0"), [*self.expected(100, BLUE_WEB), *self.expected(300, BLUE_WEB),
+                                               *self.expected(500, BLUE_WEB)])
+
+    def test_a_wider_route_changes_nothing(self):
+        wider = {**self.ROUTE, "prefix": "203.0.112.0/20"}
+        run = self.replay({"wire1": self.from_internet(100, 300)}, self.config(),
+                          changes=[(200, batch({"add-customer-route": wider}))])
+        self.assert_frames(run.sent("wire0"), [*self.expected(100, BLUE_PUBLIC), *self.expected(300, BLUE_PUBLIC)])
 
 
 class Batches(ReplayTest):

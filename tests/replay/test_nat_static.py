@@ -3,6 +3,7 @@ at any time."""
 
 import unittest
 
+from lib import topology
 from lib.gateway import at
 from lib.packets import IP, Raw, expect_decap, expect_encap, from_outside, from_vm, routed, udp
 from lib.topology import BLUE_DB, BLUE_WEB, INTERNET, RED_WEB, SERVER
@@ -52,6 +53,14 @@ class OneToOne(StaticTest):
                        for source, destination in ((BLUE_WEB.address, SERVER), (SERVER, PUBLIC)))
                  for protocol in (47, 50, 51, 132, 41, 4, 2, 253)]
         self.assert_both_ways(pairs, self.DOCUMENT())
+
+    def test_a_customer_route_within_the_subnet_leads_past_the_customers_record(self):
+        document = self.DOCUMENT()
+        topology.tenant(document, "blue")["routes"] = [{"prefix": "10.0.1.4/31", "next-hop": BLUE_DB.address}]
+        packet = udp(SERVER, PUBLIC)
+        run = self.replay({"wire1": [from_outside(INTERNET, packet)]}, document)
+        customer = Endpoint(BLUE_WEB.address, None)
+        self.assert_in(run, [expect_encap(to_customer(packet, customer), BLUE_DB)])
 
     def test_packets_without_a_transport_header(self):
         pairs = [tuple(bytes(IP(src=source, dst=destination, proto=protocol) / Raw(bytes(size)))

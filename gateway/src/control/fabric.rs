@@ -4,6 +4,7 @@
 //! in between, the next reconciliation starts from what workers really see.
 
 mod nat;
+mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,14 +15,13 @@ use nvgw_types::{AdjacencyId, Family, InterfaceId, MacAddr, ViaId, VrfId, Vsid};
 
 use super::PortHardware;
 use super::desired::{
-    Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Record, Role, RouteKey,
-    Subnet, VrfKey,
+    Adjacency, AdjacencyKey, Customer, Desired, Goal, Hop, InterfaceKey, Network, Role, RouteKey, Subnet,
+    VrfKey,
 };
 use super::nat::Leftovers;
 use super::neighbors::{Neighbors, hosts_of};
 use crate::tables::entries::{
-    self, Interface, InterfaceKind, Reach, RecordSpec, Rewrite, RewriteSpec, ScopedAddress, Target, Via,
-    from_ip,
+    self, Interface, InterfaceKind, Reach, Rewrite, RewriteSpec, Target, Via, from_ip,
 };
 use crate::tables::set::{LocalAddress, TableWriters, no_way};
 use crate::tables::{Grace, ReadersStalled, RouteError, Shape, TableError};
@@ -62,6 +62,8 @@ pub(super) struct Fabric<G> {
     /// The adjacencies over each next hop.
     users: BTreeMap<Hop, BTreeSet<AdjacencyKey>>,
     vias: BTreeMap<Customer, ViaId>,
+    /// Customer addresses with a record that other routes lead to than their subnets'.
+    off_link: BTreeSet<Customer>,
     /// What workers may still know of translation that is configured no more.
     pub(super) nat: Leftovers,
 }
@@ -80,6 +82,7 @@ impl<G: Grace> Fabric<G> {
             adjacencies: BTreeMap::new(),
             users: BTreeMap::new(),
             vias: BTreeMap::new(),
+            off_link: BTreeSet::new(),
             nat: Leftovers::default(),
         }
     }
@@ -251,29 +254,6 @@ impl<G: Grace> Fabric<G> {
         self.current.subnets.remove(&vsid);
     }
 
-    pub(super) fn put_record(&mut self, customer: Customer, record: Record) -> Written {
-        let adjacency = self.adjacencies.get(&AdjacencyKey::Peer(record.peer));
-        let value = entries::Record::new(&RecordSpec {
-            vrf: customer.vrf,
-            address: from_ip(customer.address),
-            provider: from_ip(record.peer),
-            adjacency: *adjacency.ok_or(WriteError::Missing("way to the record's host"))?,
-            vsid: record.vsid,
-            mac: record.mac,
-            gateway_mac: record.gateway_mac,
-            flow_id_zero: record.flow_id_zero,
-        });
-        self.writers.records.upsert(value, &self.grace)?;
-        self.current.records.insert(customer, record);
-        Ok(())
-    }
-
-    pub(super) fn drop_record(&mut self, customer: Customer) {
-        let key = ScopedAddress { scope: customer.vrf.0, address: from_ip(customer.address) };
-        self.writers.records.remove(&key, &self.grace);
-        self.current.records.remove(&customer);
-    }
-
     pub(super) fn put_via(&mut self, via: Customer) -> Written {
         let id = ViaId(self.writers.vias.create(Via { address: from_ip(via.address) }, &self.grace)?);
         self.vias.insert(via, id);
@@ -312,16 +292,17 @@ impl<G: Grace> Fabric<G> {
         if self.current.routes.insert(key, goal).is_none() {
             self.routes[Family::of(key.prefix.addr()) as usize] += 1;
         }
-        Ok(())
+        self.settle_records(key, Some(target))
     }
 
-    pub(super) fn drop_route(&mut self, key: RouteKey) {
+    pub(super) fn drop_route(&mut self, key: RouteKey) -> Written {
         if !self.drains(key) {
             self.erase_route(key);
         }
         if self.current.routes.remove(&key).is_some() {
             self.routes[Family::of(key.prefix.addr()) as usize] -= 1;
         }
+        self.settle_records(key, None)
     }
 
     pub(super) fn put_adjacency(

@@ -151,7 +151,7 @@ pub(super) fn reconcile<G: Grace>(
     locals.added.into_iter().try_for_each(|(own, ())| fabric.put_local(own))?;
 
     publics.removed.into_iter().try_for_each(|key| fabric.drop_public(key))?;
-    routes.removed.into_iter().for_each(|key| fabric.drop_route(key));
+    routes.removed.into_iter().try_for_each(|key| fabric.drop_route(key))?;
     policies.removed.into_iter().for_each(|vrf| fabric.drop_policy(vrf));
     vias.removed.into_iter().for_each(|via| fabric.drop_via(via));
     adjacencies.removed.into_iter().for_each(|key| fabric.drop_adjacency(key));

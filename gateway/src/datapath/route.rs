@@ -57,31 +57,23 @@ impl<'t, A: AddressFamily> LookUp<'t, A> {
     }
 }
 
-/// A packet from outside to a VM in a subnet of a tenant, and the record that may be the VM's.
+/// A packet from outside to a tenant, and the record that may be its destination's.
 pub(super) struct Incoming<'s> {
     place: u8,
     tenant: VrfId,
     record: Candidate<'s, Record>,
 }
 
-/// Looks packets from outside up in their networks' tables, and asks ahead for what comes next: for the tables of the
-/// tenants that they are for and, as nearly all go to VMs in subnets of these, for the records of their destinations.
+/// Looks packets from outside up in their networks' tables, and asks ahead for what comes next: as nearly all are for VMs
+/// in subnets of tenants, for the records of their destinations.
 #[inline(never)]
 pub(super) fn look_up<A: AddressFamily>(stages: &Stages<'_>, packets: &mut Packets<A>, lane: &Lane<u8>) {
     let mut networks = LookUp::new(stages);
-    let routes = networks.routes;
     for &place in lane {
         let packet = &mut packets[place];
-        packet.leaf = routes.lookup_from(networks.root(packet.vrf), packet.destination);
+        packet.leaf = networks.routes.lookup_from(networks.root(packet.vrf), packet.destination);
         if let Target::Vrf(tenant) = Target::decode(packet.leaf) {
             expect_receiver(stages, packet, tenant);
-        }
-    }
-    // Where the tenants' tables start is there by now: their first entries are asked for.
-    for &place in lane {
-        let packet = &packets[place];
-        if let Target::Vrf(tenant) = Target::decode(packet.leaf) {
-            routes.prefetch(tenant, packet.destination);
         }
     }
 }
@@ -140,7 +132,7 @@ pub(super) fn decide<'s, A: AddressFamily, S: ReadSection>(
     sent.end();
 }
 
-/// As [`decide`], for packets from outside; those to VMs in subnets are left to [`find_receivers`].
+/// As [`decide`], for packets from outside; those to tenants are left to [`find_receivers`].
 #[inline(never)]
 pub(super) fn decide_incoming<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
@@ -155,10 +147,7 @@ pub(super) fn decide_incoming<'s, A: AddressFamily, S: ReadSection>(
     for &place in lane {
         let packet = &packets[place];
         match Target::decode(packet.leaf) {
-            Target::Vrf(tenant)
-                if packet.ttl > 1
-                    && A::routes(tables).lookup(tenant, packet.destination) == Target::SUBNET =>
-            {
+            Target::Vrf(tenant) if packet.ttl > 1 => {
                 let record = tables.records.candidate(section, packet.hash);
                 append(incoming, Incoming { place, tenant, record });
             }
@@ -171,7 +160,8 @@ pub(super) fn decide_incoming<'s, A: AddressFamily, S: ReadSection>(
     }
 }
 
-/// Finds the records of packets from outside to VMs, and asks ahead for the ways to their hosts.
+/// Finds the records of packets from outside to VMs, and asks ahead for the ways to their hosts. Where there is none, or
+/// another route may lead past it, the tenant's routes decide.
 #[inline(never)]
 pub(super) fn find_receivers<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
@@ -186,7 +176,8 @@ pub(super) fn find_receivers<'s, A: AddressFamily, S: ReadSection>(
     for &Incoming { place, tenant, record } in incoming {
         let packet = &mut packets[place];
         let key = packet.receiver(tenant);
-        let Some(record) = tables.records.confirm(section, record, packet.hash, &key) else {
+        let record = tables.records.confirm(section, record, packet.hash, &key);
+        let Some(record) = record.filter(|record| record.on_link()) else {
             ways.any(stages, section, packets, burst, place, out);
             continue;
         };
@@ -429,13 +420,11 @@ fn next<A: AddressFamily, S: ReadSection>(
     }
 }
 
-/// Asks ahead for what leads a packet to a VM in a subnet of a tenant: where the tenant's routes start, and the record.
+/// Asks ahead for the record of a packet's destination, if that is a VM in a subnet of a tenant.
 #[inline(always)]
 pub(super) fn expect_receiver<A: AddressFamily>(stages: &Stages<'_>, packet: &mut Packet<A>, tenant: VrfId) {
-    let tables = stages.tables;
-    A::routes(tables).prefetch_root(tenant);
-    packet.hash = tables.records.hash(&packet.receiver(tenant));
-    tables.records.prefetch(packet.hash);
+    packet.hash = stages.tables.records.hash(&packet.receiver(tenant));
+    stages.tables.records.prefetch(packet.hash);
 }
 
 /// Asks ahead for the record of a packet's next customer address.

@@ -82,6 +82,7 @@ impl<G: Grace> Control<G> {
             mac,
             gateway_mac: subnet.gateway_mac,
             flow_id_zero: true,
+            on_link: true,
         }))
     }
 

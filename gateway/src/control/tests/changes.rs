@@ -24,7 +24,10 @@ fn change() -> impl Strategy<Value = Change> {
         |(kind, tenant, number, (third, last), peer, hop, metric)| {
             let tenant = tenant.to_owned();
             let address = CustomerAddr(ip(&format!("10.0.{third}.{last}")));
-            let route = CustomerRoute { prefix: net("172.16.0.0/16"), next_hop: address };
+            // Outside of subnets, around them, within one.
+            let behind =
+                ["172.16.0.0/16".to_owned(), "10.0.0.0/8".to_owned(), format!("10.0.{}.4/30", last % 2)];
+            let route = CustomerRoute { prefix: net(&behind[metric as usize]), next_hop: address };
             let own = ProviderAddr(ip(&format!("100.64.20.{}", 100 + last)));
             let far = net(&format!("100.64.{}.0/24", 30 + last));
             match kind {

@@ -126,6 +126,8 @@ pub(super) fn take(control: &Control<LocalGrace>, readers: &TableReaders, probes
                 let headers = room[Rewrite::ROOM - used..].to_vec();
                 let value = (record.vsid(), record.mac(), record.provider(), Way { headers, ..way(rewrite) });
                 records.insert((name.clone(), *address), value);
+                let leads = control.leads(*vrf, *address);
+                assert_eq!(record.on_link(), leads == Target::Subnet, "{address} of {name}: {leads:?}");
             }
             let found = match control.leads(*vrf, *address) {
                 Target::Missing => Found::Nothing,

@@ -165,7 +165,8 @@ fn build(number: usize, shift: usize, variant: &TenantVariant) -> Tenant {
     tenant.external = (!variant.isolated).then_some(ExternalIndex(0));
     if let Some(host) = variant.via {
         let next_hop = CustomerAddr(ip(&format!("10.0.0.{host}")));
-        tenant.routes = vec![CustomerRoute { prefix: net("172.16.0.0/16"), next_hop }];
+        let prefix = ["172.16.0.0/16", "10.0.0.0/8", "10.0.0.4/30"][usize::from(host) % 3];
+        tenant.routes = vec![CustomerRoute { prefix: net(prefix), next_hop }];
     }
     tenant.nat = variant.nat.as_ref().filter(|_| !variant.isolated).map(|nat| translation(number, nat));
     if variant.public {

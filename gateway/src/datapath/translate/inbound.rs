@@ -11,7 +11,7 @@ use crate::datapath::resolve::wrap;
 use crate::datapath::route::{Ways, expect_receiver};
 use crate::packet::translation::End;
 use crate::tables::ReadSection;
-use crate::tables::entries::{Direction, Endpoint, Record, Target};
+use crate::tables::entries::{Direction, Endpoint, Record};
 use crate::tables::hash::Candidate;
 use crate::telemetry::DropReason;
 
@@ -129,8 +129,8 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         self.enter(&mut packets[place], customer);
     }
 
-    /// Has a packet go on in the VRF of its customer, and asks ahead for the route and for the record of a VM in a
-    /// subnet, as nearly all customers are.
+    /// Has a packet go on in the VRF of its customer, and asks ahead for the record of a VM in a subnet, as nearly all
+    /// customers are.
     #[inline(always)]
     fn enter(&self, packet: &mut Packet, customer: Endpoint) {
         (packet.vrf, packet.destination) = (customer.vrf, customer.address);
@@ -138,7 +138,8 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         self.stages.prefetch_counters(customer.vrf);
     }
 
-    /// Routes a packet to the customer that it is for, by the record that may be the customer's.
+    /// Routes a packet to the customer that it is for, by the record that may be the customer's. Where it is not, or another
+    /// route may lead past it, the tenant's routes decide.
     #[inline(always)]
     fn arrive(
         &self,
@@ -150,9 +151,8 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
     ) {
         let (packet, tables) = (&packets[place], self.stages.tables);
         let key = packet.receiver(packet.vrf);
-        if tables.ipv4_routes.lookup(packet.vrf, packet.destination) == Target::SUBNET
-            && let Some(record) = tables.records.confirm(self.section, candidate, packet.hash, &key)
-        {
+        let record = tables.records.confirm(self.section, candidate, packet.hash, &key);
+        if let Some(record) = record.filter(|record| record.on_link()) {
             wrap(self.stages, self.section, (place, record), &mut ways.wrapped);
         } else {
             ways.deliver(self.stages, self.section, packets, burst, place, out);

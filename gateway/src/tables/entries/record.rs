@@ -11,6 +11,7 @@ use crate::tables::hash::Keyed;
 pub(super) const HEADERS: usize = gre::HEADER + ethernet::HEADER;
 
 const FLOW_ID_ZERO: u8 = 1;
+const ON_LINK: u8 = 2;
 
 /// What a record is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct RecordSpec {
     pub gateway_mac: MacAddr,
     /// Whether its FlowID is always zero.
     pub flow_id_zero: bool,
+    /// Whether its VRF's route to the address is its subnet's, see [`Record::on_link`].
+    pub on_link: bool,
 }
 
 /// A lookup record, ready for both directions: the sender check reads its addresses, encapsulation copies its
@@ -64,7 +67,7 @@ impl Record {
             vrf: spec.vrf,
             adjacency: spec.adjacency,
             headers,
-            flags: if spec.flow_id_zero { FLOW_ID_ZERO } else { 0 },
+            flags: if spec.flow_id_zero { FLOW_ID_ZERO } else { 0 } | if spec.on_link { ON_LINK } else { 0 },
             _reserved: 0,
         }
     }
@@ -118,6 +121,14 @@ impl Record {
     #[must_use]
     pub const fn flow_id_zero(&self) -> bool {
         self.flags & FLOW_ID_ZERO != 0
+    }
+
+    /// Whether its VRF's route to the address is its subnet's: who comes from another VRF and finds the record need not
+    /// look for a route. `false` where a more specific one, a customer route say, may lead past it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn on_link(&self) -> bool {
+        self.flags & ON_LINK != 0
     }
 
     /// GRE and inner Ethernet headers, FlowID zero.

@@ -92,6 +92,13 @@ impl<A: Address> RoutesWriter<A> {
         Ok(())
     }
 
+    /// What a routing table is made for; `None` if it does not exist.
+    #[must_use]
+    pub fn shape(&self, vrf: VrfId) -> Option<Shape> {
+        let record = Self::record(&self.created, &self.vrfs, vrf).ok()?;
+        Some(if record.root().array().is_some() { Shape::External } else { Shape::Tenant })
+    }
+
     /// Inserts a route, or gives it another value; returns the value it had. `address` is the prefix with zeroes behind
     /// its `length` bits.
     ///

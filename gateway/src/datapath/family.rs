@@ -141,9 +141,12 @@ impl AddressFamily for u32 {
     #[inline(always)]
     fn flow_id(header: &Ipv4, after: &[u8]) -> u8 {
         let addresses = u64::from(header.source()) << 32 | u64::from(header.destination());
-        let ports = match after.first_chunk() {
-            Some(ports) if header.begins_tcp_or_udp() => u64::from(u32::from_be_bytes(*ports)),
-            _ => unusual_ports(header, after),
+        let ports = if header.begins_tcp_or_udp()
+            && let Some(ports) = after.first_chunk()
+        {
+            u64::from(u32::from_be_bytes(*ports))
+        } else {
+            unusual_ports(header, after)
         };
         digest(addresses, u64::from(header.protocol()) << 32 | ports)
     }

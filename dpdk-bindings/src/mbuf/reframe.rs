@@ -20,7 +20,8 @@ impl Mbuf {
     /// Begins to exchange the packet's first `strip` bytes, and all after the `length` bytes that follow them, for a new
     /// front of at most `N` bytes. The packet is without them from here on, whatever becomes of the new front.
     ///
-    /// `None` where the packet is shorter, the first segment has less than `strip` bytes, or the room is smaller.
+    /// `None` where the packet is shorter, the first segment has less than `strip` bytes, or the room is smaller; a packet
+    /// of several segments may have lost its end then.
     #[inline(always)]
     #[must_use]
     pub fn reframe<const N: usize>(&mut self, strip: u16, length: u16) -> Option<Reframing<'_, N>> {

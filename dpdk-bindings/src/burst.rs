@@ -252,20 +252,19 @@ impl Drop for Drain<'_> {
 /// Packets that wait for a [`TxQueue`](crate::TxQueue), up to [`TX_BATCH`]. Those that are left
 /// when the batch is dropped return to their pools in bulk.
 ///
-/// It knows its bytes, and whether a packet has several segments, from when packets come in: a queue that sends it need
-/// not look at each of them again.
+/// It knows its bytes and segments from when packets come in: a queue that sends it need not look at each of them again.
 #[derive(Debug, Default)]
 pub struct TxBatch {
     packets: ArrayVec<Mbuf, TX_BATCH>,
     bytes: u64,
-    chained: bool,
+    segments: u32,
 }
 
 impl TxBatch {
     /// No packets.
     #[must_use]
     pub const fn new() -> Self {
-        Self { packets: ArrayVec::new_const(), bytes: 0, chained: false }
+        Self { packets: ArrayVec::new_const(), bytes: 0, segments: 0 }
     }
 
     /// How many packets wait.
@@ -289,10 +288,10 @@ impl TxBatch {
     /// Gives the packet back when the batch is full.
     #[inline]
     pub fn push(&mut self, mbuf: Mbuf) -> Result<(), Mbuf> {
-        let (bytes, chained) = (mbuf.pkt_len(), !mbuf.is_contiguous());
+        let (bytes, segments) = (mbuf.pkt_len(), mbuf.segment_count());
         self.packets.try_push(mbuf).map_err(|error| error.element())?;
         self.bytes += u64::from(bytes);
-        self.chained |= chained;
+        self.segments += u32::from(segments);
         Ok(())
     }
 
@@ -313,20 +312,20 @@ impl TxBatch {
     /// Whether some packet has several segments.
     #[inline]
     pub(crate) fn is_chained(&self) -> bool {
-        self.chained
+        self.segments as usize != self.len()
     }
 
     /// Takes all packets out, in order.
     #[inline]
     pub fn drain(&mut self) -> impl Iterator<Item = Mbuf> {
-        (self.bytes, self.chained) = (0, false);
+        (self.bytes, self.segments) = (0, 0);
         self.packets.drain(..)
     }
 
     /// Returns the packets to their pools, in bulk.
     #[inline]
     pub fn clear(&mut self) {
-        (self.bytes, self.chained) = (0, false);
+        (self.bytes, self.segments) = (0, 0);
         free_bulk(&mut self.packets);
     }
 
@@ -336,7 +335,7 @@ impl TxBatch {
         let before = self.len();
         self.packets.retain(Mbuf::linearize_for_good);
         self.bytes = self.packets.iter().map(|mbuf| u64::from(mbuf.pkt_len())).sum();
-        self.chained = false;
+        self.segments = self.len() as u32;
         before - self.len()
     }
 
@@ -354,7 +353,7 @@ impl TxBatch {
         let len = self.packets.len();
         // SAFETY: the packets are owned by this function from here on, as pointers.
         unsafe { self.packets.set_len(0) };
-        (self.bytes, self.chained) = (0, false);
+        (self.bytes, self.segments) = (0, 0);
         let packets: *mut *mut rte_mbuf = self.packets.as_mut_ptr().cast();
         let sent = send(packets, len);
         if sent < len {

@@ -173,6 +173,41 @@ proptest! {
 }
 
 #[test]
+fn a_new_front_takes_the_place_of_the_old_one() {
+    let pool = pool("reframe");
+    let packet = |parts: &[&str]| {
+        let mut mbuf = pool.mbuf_from(parts[0].as_bytes()).unwrap();
+        for part in &parts[1..] {
+            mbuf.chain(pool.mbuf_from(part.as_bytes()).unwrap()).unwrap();
+        }
+        mbuf
+    };
+    let packets: [&[&str]; 4] =
+        [&["old inner pad"], &["old inner p", "ad"], &["old in", "ner pad"], &["old ", "inner", " pad"]];
+    for (parts, (rest, segments)) in packets.into_iter().zip([("inner", 1), ("inner", 1), ("in", 2), ("", 2)])
+    {
+        let mut mbuf = packet(parts);
+        let frame = mbuf.reframe::<8>(4, 5).unwrap();
+        assert_eq!(frame.rest, rest.as_bytes(), "{parts:?}");
+        frame.room[4..].copy_from_slice(b"new ");
+        frame.finish(4);
+        let mut bytes = Vec::new();
+        mbuf.copy_to(&mut bytes);
+        assert_eq!((&bytes[..], mbuf.pkt_len()), (&b"new inner"[..], 9), "{parts:?}");
+        assert_eq!((mbuf.segment_count(), pool.in_use()), (segments, segments.into()), "{parts:?}");
+    }
+    for parts in [&["old inner"][..], &["old ", "inner"]] {
+        assert!(packet(parts).reframe::<8>(4, 6).is_none(), "longer than the packet");
+        assert!(packet(parts).reframe::<8>(10, 0).is_none(), "longer than the packet");
+        assert!(packet(parts).reframe::<8>(u16::MAX, u16::MAX).is_none(), "longer than any packet");
+        assert!(packet(parts).reframe::<{ HEADROOM as usize + 4 }>(4, 5).is_some());
+        assert!(packet(parts).reframe::<{ HEADROOM as usize + 5 }>(4, 5).is_none(), "no such room");
+    }
+    assert!(packet(&["old ", "inner"]).reframe::<8>(5, 1).is_none(), "longer than the first segment");
+    assert_eq!(pool.in_use(), 0);
+}
+
+#[test]
 fn the_fast_paths_do_what_the_checked_ones_do() {
     let pool = pool("unchecked");
     let mut mbuf = pool.mbuf_from(b"inner").unwrap();

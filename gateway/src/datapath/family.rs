@@ -129,10 +129,10 @@ impl AddressFamily for u32 {
         translation: Option<End>,
         new: impl FnOnce() -> Replacement,
     ) {
+        header.decrement_ttl();
         if header.tos != tos {
             header.set_tos(tos);
         }
-        header.decrement_ttl();
         if let Some(end) = translation {
             translate(header, after, end, new());
         }
@@ -141,14 +141,14 @@ impl AddressFamily for u32 {
     #[inline(always)]
     fn flow_id(header: &Ipv4, after: &[u8]) -> u8 {
         let addresses = u64::from(header.source()) << 32 | u64::from(header.destination());
-        let mut rest = u64::from(header.protocol()) << 32;
-        if has_ports(header.protocol()) && !header.is_fragment() {
-            rest |= match header.header_length() {
-                ipv4::HEADER => ports(after),
-                length => ports(after.get(length - ipv4::HEADER..).unwrap_or_default()),
-            };
-        }
-        digest(addresses, rest)
+        let ports = if header.begins_tcp_or_udp()
+            && let Some(ports) = after.first_chunk()
+        {
+            u64::from(u32::from_be_bytes(*ports))
+        } else {
+            unusual_ports(header, after)
+        };
+        digest(addresses, u64::from(header.protocol()) << 32 | ports)
     }
 
     #[inline(always)]
@@ -236,6 +236,15 @@ impl AddressFamily for u128 {
         _: &mut Outputs,
     ) {
     }
+}
+
+/// The ports in packets other than [the most usual](Ipv4::begins_tcp_or_udp), as far as they can be seen.
+#[cold]
+#[inline(never)]
+fn unusual_ports(header: &Ipv4, after: &[u8]) -> u64 {
+    let options = header.header_length().saturating_sub(ipv4::HEADER);
+    let whole = has_ports(header.protocol()) && !header.is_fragment();
+    after.get(options..).filter(|_| whole).map_or(0, ports)
 }
 
 /// Protocol and ports behind extension headers, as far as they can be seen.

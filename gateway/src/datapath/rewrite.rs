@@ -29,11 +29,12 @@ pub(super) fn rewrite_plain<A: AddressFamily, S: ReadSection>(
     section: &S,
     packets: &Packets<A>,
     burst: &mut Burst,
-    leaving: &Lane<Plain<'_>>,
+    lane: &Lane<Plain<'_>>,
     out: &mut Outputs,
 ) {
-    for &Plain { place, way } in leaving {
-        send(Leaving { stages, section, packets, place, way, headers: NoTunnel }, burst, out);
+    let leaving = Leaving { stages, section, packets };
+    for &Plain { place, way } in lane {
+        send(&leaving, (place, &packets[place]), way, NoTunnel, burst, out);
     }
 }
 
@@ -44,12 +45,13 @@ pub(super) fn rewrite_wrapped<A: AddressFamily, S: ReadSection>(
     section: &S,
     packets: &Packets<A>,
     burst: &mut Burst,
-    leaving: &Lane<Wrapped<'_>>,
+    lane: &Lane<Wrapped<'_>>,
     out: &mut Outputs,
 ) {
-    for &Wrapped { place, record, way } in leaving {
-        if send(Leaving { stages, section, packets, place, way, headers: record }, burst, out) {
-            let packet = &packets[place];
+    let leaving = Leaving { stages, section, packets };
+    for &Wrapped { place, record, way } in lane {
+        let packet = &packets[place];
+        if send(&leaving, (place, packet), way, record, burst, out) {
             stages.sent(packet.vrf, packet.length);
         }
     }
@@ -110,65 +112,32 @@ impl Headers for &Record {
     }
 }
 
-/// A packet on its way out.
-struct Leaving<'r, 's, A, S, H> {
+/// What packets on their way out have in common.
+struct Leaving<'r, 's, A, S> {
     stages: &'r Stages<'s>,
     section: &'r S,
     packets: &'r Packets<A>,
-    place: u8,
-    way: &'r Rewrite,
-    headers: H,
-}
-
-impl<A, S, H: Copy> Clone for Leaving<'_, '_, A, S, H> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<A, S, H: Copy> Copy for Leaving<'_, '_, A, S, H> {}
-
-impl<A: AddressFamily, S, H: Headers> Leaving<'_, '_, A, S, H> {
-    /// Hands a finished frame to its port, whose device may have something left to do.
-    #[inline(always)]
-    fn transmit(self, mut mbuf: Mbuf, out: &mut Outputs) {
-        let Self { stages, way, .. } = self;
-        if H::TUNNEL && way.reach() == Reach::LeftToDevice {
-            mbuf = left_to_device(mbuf, way);
-        }
-        out.transmit(stages.counters, way.port(), mbuf);
-    }
-
-    /// Hands a finished frame to its port, or to the control thread while its next hop is not resolved.
-    fn hand_out(self, mbuf: Mbuf, out: &mut Outputs) {
-        let Self { stages, packets, place, way, .. } = self;
-        match way.reach() {
-            Reach::Resolved | Reach::LeftToDevice => self.transmit(mbuf, out),
-            Reach::Unresolved | Reach::NoRoute => {
-                let punt = Punt::Unresolved { neighbor: way.neighbor(), ingress: packets.ingress(place) };
-                out.punt_frame(stages.counters, mbuf, punt);
-            }
-        }
-    }
 }
 
 /// Gives a packet new headers and hands it to its port; whether it went.
 #[inline(always)]
 fn send<A: AddressFamily, S: ReadSection, H: Headers>(
-    leaving: Leaving<'_, '_, A, S, H>,
+    leaving: &Leaving<'_, '_, A, S>,
+    (place, packet): (u8, &Packet<A>),
+    way: &Rewrite,
+    headers: H,
     burst: &mut Burst,
     out: &mut Outputs,
 ) -> bool {
-    let Leaving { stages, packets, place, way, .. } = leaving;
-    if packets[place].length > way.limit() {
-        return send_unusual(leaving, burst, out);
+    if packet.length > way.limit() {
+        return send_unusual(leaving, place, way, headers, burst, out);
     }
     let Some(mut mbuf) = burst.take(usize::from(place)) else { return false };
-    if !exchange(leaving, &mut mbuf) {
-        stages.counters.drop(DropReason::NoBuffer);
+    if !exchange(leaving, (place, packet), way, headers, &mut mbuf) {
+        leaving.stages.counters.drop(DropReason::NoBuffer);
         return false;
     }
-    leaving.transmit(mbuf, out);
+    transmit::<H>(leaving.stages, way, mbuf, out);
     true
 }
 
@@ -176,24 +145,28 @@ fn send<A: AddressFamily, S: ReadSection, H: Headers>(
 #[cold]
 #[inline(never)]
 fn send_unusual<A: AddressFamily, S: ReadSection, H: Headers>(
-    leaving: Leaving<'_, '_, A, S, H>,
+    leaving: &Leaving<'_, '_, A, S>,
+    place: u8,
+    way: &Rewrite,
+    headers: H,
     burst: &mut Burst,
     out: &mut Outputs,
 ) -> bool {
-    let Leaving { stages, packets, place, way, .. } = leaving;
+    let Leaving { stages, packets, .. } = *leaving;
     if way.reach() == Reach::NoRoute {
         refuse(stages, packets, burst, place, DropReason::ProviderRouteMissing, out);
         return false;
     }
-    if packets[place].length > way.mtu() {
-        return split(leaving, burst, out);
+    let packet = &packets[place];
+    if packet.length > way.mtu() {
+        return split(leaving, place, way, headers, burst, out);
     }
     let Some(mut mbuf) = burst.take(usize::from(place)) else { return false };
-    if !exchange(leaving, &mut mbuf) {
+    if !exchange(leaving, (place, packet), way, headers, &mut mbuf) {
         stages.counters.drop(DropReason::NoBuffer);
         return false;
     }
-    leaving.hand_out(mbuf, out);
+    hand_out::<A, S, H>(leaving, place, way, mbuf, out);
     true
 }
 
@@ -201,13 +174,15 @@ fn send_unusual<A: AddressFamily, S: ReadSection, H: Headers>(
 /// buffer has no room for them, or the IP header is not in its first segment.
 #[inline(always)]
 fn exchange<A: AddressFamily, S: ReadSection, H: Headers>(
-    leaving: Leaving<'_, '_, A, S, H>,
+    leaving: &Leaving<'_, '_, A, S>,
+    (place, packet): (u8, &Packet<A>),
+    way: &Rewrite,
+    headers: H,
     mbuf: &mut Mbuf,
 ) -> bool {
-    let Leaving { packets, place, way, headers, .. } = leaving;
-    let Packet { l3, length, tos, .. } = packets[place];
+    let Packet { l3, length, tos, .. } = *packet;
     let Some(frame) = mbuf.reframe(l3, length) else { return false };
-    let Some((header, payload)) = pass_on(leaving, frame.rest) else { return false };
+    let Some((header, payload)) = pass_on(leaving, (place, packet), way, frame.rest) else { return false };
     let added = headers.write::<A>(way, frame.room, (length, tos), header, payload);
     frame.finish(added);
     true
@@ -215,18 +190,45 @@ fn exchange<A: AddressFamily, S: ReadSection, H: Headers>(
 
 /// Gives the routed packet what it leaves with. Returns its IP header, and what follows it.
 #[inline(always)]
-fn pass_on<'m, A: AddressFamily, S: ReadSection, H: Headers>(
-    leaving: Leaving<'_, '_, A, S, H>,
+fn pass_on<'m, A: AddressFamily, S: ReadSection>(
+    leaving: &Leaving<'_, '_, A, S>,
+    (place, packet): (u8, &Packet<A>),
+    way: &Rewrite,
     bytes: &'m mut [u8],
 ) -> Option<(&'m mut A::Header, &'m mut [u8])> {
-    let Leaving { stages, packets, place, .. } = leaving;
-    let packet = &packets[place];
     let (header, payload) = A::Header::mut_from_prefix(bytes).ok()?;
-    A::pass_on(header, payload, packet.tos, packet.translation, || packets.replacement(place));
-    if stages.clamp_mss
-        && let Some(segment) = A::opening(header, payload)
+    A::pass_on(header, payload, packet.tos, packet.translation, || leaving.packets.replacement(place));
+    if let Some(segment) = A::opening(header, payload)
+        && leaving.stages.clamp_mss
     {
-        mss::clamp(segment, largest_segment(leaving));
+        mss::clamp(segment, largest_segment(leaving, place, way));
     }
     Some((header, payload))
+}
+
+/// Hands a finished frame to its port, whose device may have something left to do.
+#[inline(always)]
+fn transmit<H: Headers>(stages: &Stages<'_>, way: &Rewrite, mut mbuf: Mbuf, out: &mut Outputs) {
+    if H::TUNNEL && way.reach() == Reach::LeftToDevice {
+        mbuf = left_to_device(mbuf, way);
+    }
+    out.transmit(stages.counters, way.port(), mbuf);
+}
+
+/// Hands a finished frame to its port, or to the control thread while its next hop is not resolved.
+fn hand_out<A: AddressFamily, S, H: Headers>(
+    leaving: &Leaving<'_, '_, A, S>,
+    place: u8,
+    way: &Rewrite,
+    mbuf: Mbuf,
+    out: &mut Outputs,
+) {
+    let Leaving { stages, packets, .. } = *leaving;
+    match way.reach() {
+        Reach::Resolved | Reach::LeftToDevice => transmit::<H>(stages, way, mbuf, out),
+        Reach::Unresolved | Reach::NoRoute => {
+            let punt = Punt::Unresolved { neighbor: way.neighbor(), ingress: packets.ingress(place) };
+            out.punt_frame(stages.counters, mbuf, punt);
+        }
+    }
 }

@@ -140,6 +140,13 @@ impl Ipv4 {
         self.fragment.get() & 0x3fff != 0
     }
 
+    /// Whether the ports of TCP or UDP follow right behind the 20 bytes: there are no options, and it is no fragment.
+    #[inline(always)]
+    #[must_use]
+    pub const fn begins_tcp_or_udp(&self) -> bool {
+        self.version_ihl == 0x45 && matches!(self.protocol, TCP | UDP) && !self.is_fragment()
+    }
+
     /// Whether routers must not fragment it.
     #[inline(always)]
     #[must_use]
@@ -200,10 +207,12 @@ impl Ipv4 {
     #[inline(always)]
     pub fn decrement_ttl(&mut self) {
         self.ttl = self.ttl.wrapping_sub(1);
-        // HC' = ~(~HC + ~m + m'), and m' - m is -0x0100 in the word of TTL and protocol. 0xFFFF becomes 0, as a
-        // sum over the whole header would have it.
-        let sum = u32::from(self.checksum.get()) + 0x0100;
-        self.checksum = U16::new((sum + u32::from(sum >= 0xffff)) as u16);
+        // HC' = ~(~HC + ~m + m'), and m' - m is -1 in the word of TTL and protocol, its first byte read as the lowest:
+        // sums do not depend on byte order (RFC 1071 §2 (B)). 0xFFFF becomes 0, as a sum over the whole header would
+        // have it.
+        let sum = u32::from(u16::from_le_bytes(self.checksum.to_bytes())) + 1;
+        let sum = (sum + u32::from(sum >= 0xffff)) as u16;
+        self.checksum = U16::from_bytes(sum.to_le_bytes());
     }
 
     /// Changes the source (host byte order) and mends the checksum. Returns what the change does to checksums that
@@ -366,8 +375,12 @@ mod tests {
         fn what_changes_keeps_the_checksum_right(source: u32, destination: u32, ttl in 1u8.., tos: u8, protocol: u8) {
             let mut header = Ipv4::new(source.into(), destination.into(), protocol, ttl, 100);
             prop_assert_eq!(checksum::sum(header.as_bytes()), 0xffff);
+            let mut other = header;
             header.set_tos(tos);
             header.decrement_ttl();
+            other.decrement_ttl();
+            other.set_tos(tos);
+            prop_assert_eq!(header.as_bytes(), other.as_bytes());
             prop_assert_eq!(header.tos, tos);
             prop_assert_eq!(header.ttl, ttl - 1);
             let mut bytes = header.as_bytes().to_vec();

@@ -3,9 +3,8 @@
 use dpdk_bindings::{Burst, Mbuf};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::{Headers, Leaving, pass_on};
+use super::{Headers, Leaving, hand_out, pass_on};
 use crate::datapath::family::AddressFamily;
-use crate::datapath::lane::Packet;
 use crate::datapath::output::Outputs;
 use crate::datapath::refuse::refuse_size;
 use crate::packet::fragment::Fragment;
@@ -19,11 +18,14 @@ use crate::telemetry::DropReason;
 #[cold]
 #[inline(never)]
 pub(super) fn split<A: AddressFamily, S: ReadSection, H: Headers>(
-    leaving: Leaving<'_, '_, A, S, H>,
+    leaving: &Leaving<'_, '_, A, S>,
+    place: u8,
+    way: &Rewrite,
+    headers: H,
     burst: &mut Burst,
     out: &mut Outputs,
 ) -> bool {
-    let Leaving { stages, packets, place, way, headers, .. } = leaving;
+    let Leaving { stages, packets, .. } = *leaving;
     let tos = packets[place].tos;
     let l3 = usize::from(packets[place].l3);
     let bytes = burst.get(usize::from(place)).and_then(|mbuf| mbuf.data().get(l3..));
@@ -35,12 +37,12 @@ pub(super) fn split<A: AddressFamily, S: ReadSection, H: Headers>(
     let write = |room: &mut _, length, header: &_, payload: &[u8]| {
         headers.write::<A>(way, room, (length, tos), header, payload)
     };
-    let sent = bare(leaving, &mut packet)
+    let sent = bare(leaving, place, way, &mut packet)
         && A::fragments(packet.data(), way.mtu()).is_some_and(|mut fragments| {
             fragments.all(|fragment| match frame(stages.pool.alloc(), &packet, &fragment, write) {
                 Some(frame) => {
                     stages.counters.fragments.add(1);
-                    leaving.hand_out(frame, out);
+                    hand_out::<A, S, H>(leaving, place, way, frame, out);
                     true
                 }
                 None => false,
@@ -56,17 +58,15 @@ pub(super) fn split<A: AddressFamily, S: ReadSection, H: Headers>(
 }
 
 /// Takes everything off a packet that is before it, and gives it what it leaves with.
-fn bare<A: AddressFamily, S: ReadSection, H: Headers>(
-    leaving: Leaving<'_, '_, A, S, H>,
+fn bare<A: AddressFamily, S: ReadSection>(
+    leaving: &Leaving<'_, '_, A, S>,
+    place: u8,
+    way: &Rewrite,
     mbuf: &mut Mbuf,
 ) -> bool {
-    let Packet { l3, length, .. } = leaving.packets[leaving.place];
-    let Some(packet) = mbuf.reframe::<0>(l3, length) else { return false };
-    if pass_on(leaving, packet.rest).is_none() {
-        return false;
-    }
-    packet.finish(0);
-    true
+    let packet = &leaving.packets[place];
+    let Some(bare) = mbuf.reframe::<0>(packet.l3, packet.length) else { return false };
+    pass_on(leaving, (place, packet), way, bare.rest).is_some()
 }
 
 /// A fragment of a packet in a fresh buffer, complete. `None` where there is none, or it has no room.

@@ -12,17 +12,22 @@ use crate::tables::entries::{InterfaceKind, Rewrite, ScopedAddress, Target, ipv4
 /// that the packet takes and the way back to its sender.
 #[cold]
 #[inline(never)]
-pub(super) fn largest_segment<A: AddressFamily, S: ReadSection, H>(leaving: Leaving<'_, '_, A, S, H>) -> u16 {
-    let there = leaving.way.mtu();
-    let back = way_back(&leaving).map_or(u16::MAX, Rewrite::mtu);
+pub(super) fn largest_segment<A: AddressFamily, S: ReadSection>(
+    leaving: &Leaving<'_, '_, A, S>,
+    place: u8,
+    way: &Rewrite,
+) -> u16 {
+    let there = way.mtu();
+    let back = way_back(leaving, place).map_or(u16::MAX, Rewrite::mtu);
     there.min(back).saturating_sub(A::TCP_HEADERS)
 }
 
 /// The way that answers take, as far as it is known.
-fn way_back<'r, A: AddressFamily, S: ReadSection, H>(
-    leaving: &Leaving<'r, '_, A, S, H>,
+fn way_back<'r, A: AddressFamily, S: ReadSection>(
+    leaving: &Leaving<'r, '_, A, S>,
+    place: u8,
 ) -> Option<&'r Rewrite> {
-    let Leaving { stages, section, packets, place, .. } = *leaving;
+    let Leaving { stages, section, packets } = *leaving;
     let packet = &packets[place];
     match (packet.origin, packets.behind(place)) {
         (Origin::Tenant, _) => to_vm(leaving, packet.tenant, packet.source),
@@ -43,8 +48,8 @@ fn way_back<'r, A: AddressFamily, S: ReadSection, H>(
 }
 
 /// The way to a customer address of a tenant.
-fn to_vm<'r, A: AddressFamily, S: ReadSection, H>(
-    leaving: &Leaving<'r, '_, A, S, H>,
+fn to_vm<'r, A: AddressFamily, S: ReadSection>(
+    leaving: &Leaving<'r, '_, A, S>,
     vrf: VrfId,
     address: A,
 ) -> Option<&'r Rewrite> {

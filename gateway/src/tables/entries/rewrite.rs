@@ -7,7 +7,7 @@ use zerocopy::IntoBytes;
 
 use super::record::HEADERS;
 use super::{Dscp, Record};
-use crate::packet::{checksum, ethernet, gre, ipv4, ipv6};
+use crate::packet::{ethernet, gre, ipv4, ipv6};
 
 /// The longest template but over IPv6: Ethernet, 802.1Q and IPv4, rounded up to whole 16-byte stores.
 const TAIL: usize = 48;
@@ -83,7 +83,7 @@ pub struct Rewrite {
     interface: InterfaceId,
     /// The biggest inner IP packet that can be sent right away: none where the way out is not resolved.
     limit: u16,
-    /// Ones' complement sum of the outer IPv4 header with total length and TOS zero.
+    /// Ones' complement sum of the outer IPv4 header of an empty inner packet, TOS zero.
     sum: u16,
     reach: Reach,
     /// Bytes of the template that count; they end it.
@@ -114,6 +114,8 @@ impl Rewrite {
     /// How many bytes before the packet a rewrite may write to.
     pub const ROOM: usize = TEMPLATE + HEADERS;
     const OVERHEAD: u16 = (ipv4::HEADER + HEADERS) as u16;
+    /// How the outer IPv4 header of an empty inner packet begins: version and header length, TOS zero, total length.
+    const FIRST_WORD: u32 = 0x4500_0000 | Self::OVERHEAD as u32;
 
     /// What a tunnel over a family takes from the MTU: outer IP, GRE, inner Ethernet (RFC 7637 §4.4).
     #[must_use]
@@ -143,15 +145,13 @@ impl Rewrite {
         }
         let (mut sum, mut tos_fixed, mut tos_copied, mut mtu) = (0, 0, 0, spec.mtu);
         if let Some(tunnel) = &spec.tunnel {
-            // Lengths and checksum are patched in for each packet.
+            // Lengths, TOS and checksum are patched in for each packet.
             match (tunnel.source, tunnel.destination) {
                 (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                    let mut outer =
-                        ipv4::Ipv4::new(source, destination, ipv4::GRE, tunnel.ttl, 0).as_bytes().to_vec();
-                    outer[2..4].fill(0);
-                    outer[10..12].fill(0);
-                    sum = checksum::sum(&outer);
-                    put(&outer);
+                    let payload = HEADERS as u16;
+                    let outer = ipv4::Ipv4::new(source, destination, ipv4::GRE, tunnel.ttl, payload);
+                    sum = !outer.checksum();
+                    put(outer.as_bytes());
                 }
                 (IpAddr::V6(source), IpAddr::V6(destination)) => {
                     put(ipv6::Ipv6::new(source, destination, ipv4::GRE, tunnel.ttl, 0).as_bytes());
@@ -258,14 +258,12 @@ impl Rewrite {
         if usize::from(self.length) > TAIL {
             return self.over_ipv6(room, inner.length, tos, flow);
         }
-        let total = inner.length.wrapping_add(Self::OVERHEAD);
-        // Three words of 16 bits: what the first carry leaves carries at most once more.
-        let sum = u32::from(self.sum) + u32::from(total) + u32::from(tos);
-        let sum = (sum & 0xffff) + (sum >> 16);
-        let sum = (sum + (sum >> 16)) as u16;
-        room[IP + 1] = tos;
-        room[IP + 2..IP + 4].copy_from_slice(&total.to_be_bytes());
-        room[IP + 10..IP + 12].copy_from_slice(&(!sum).to_be_bytes());
+        let more = u32::from(tos) << 16 | u32::from(inner.length);
+        // The upper half becomes the sum of both, and the lower one's carry, which is that sum's own, goes into it.
+        let sum = u32::from(self.sum) + more;
+        let sum = sum.wrapping_add(sum.rotate_left(16));
+        room[IP..IP + 4].copy_from_slice(&(Self::FIRST_WORD + more).to_be_bytes());
+        room[IP + 10..IP + 12].copy_from_slice(&(!sum).to_be_bytes()[..2]);
         u16::from(self.length) + HEADERS as u16
     }
 

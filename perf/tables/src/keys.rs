@@ -75,6 +75,7 @@ impl Records {
             mac,
             gateway_mac: mac,
             flow_id_zero: false,
+            on_link: true,
         })
     }
 

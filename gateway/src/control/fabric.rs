@@ -289,20 +289,22 @@ impl<G: Grace> Fabric<G> {
         };
         self.yield_to(key, goal)?;
         self.write_route(key, target)?;
+        self.settle_records(key, Some(target))?;
         if self.current.routes.insert(key, goal).is_none() {
             self.routes[Family::of(key.prefix.addr()) as usize] += 1;
         }
-        self.settle_records(key, Some(target))
+        Ok(())
     }
 
     pub(super) fn drop_route(&mut self, key: RouteKey) -> Written {
         if !self.drains(key) {
             self.erase_route(key);
         }
+        self.settle_records(key, None)?;
         if self.current.routes.remove(&key).is_some() {
             self.routes[Family::of(key.prefix.addr()) as usize] -= 1;
         }
-        self.settle_records(key, None)
+        Ok(())
     }
 
     pub(super) fn put_adjacency(

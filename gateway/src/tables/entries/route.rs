@@ -31,8 +31,6 @@ pub enum Target {
 }
 
 impl Target {
-    /// The leaf of [`Self::Subnet`].
-    pub const SUBNET: u32 = 2 << KIND_SHIFT;
     /// The leaf of [`Self::Adjacency`] 0, which nobody gets.
     pub const ADJACENCY: u32 = 4 << KIND_SHIFT;
 
@@ -100,7 +98,6 @@ mod tests {
             assert!(leaf < 1 << 31);
             assert_eq!(Target::decode(leaf), target);
         }
-        assert_eq!(Target::Subnet.encode().map(NonZeroU32::get), Some(Target::SUBNET));
         assert_eq!(Target::decode(Target::ADJACENCY), Target::Adjacency(AdjacencyId(0)));
         assert_eq!(Target::Missing.encode(), None);
         assert_eq!(Target::decode(0), Target::Missing);

@@ -5,23 +5,28 @@ use std::slice;
 use super::raw::Segment;
 use super::{Mbuf, trim_chain};
 
-/// A packet that has lost its front, and all behind so many bytes, and is about to get a [new front](Self::finish).
+/// A packet that is about to [lose](Self::finish) its front, and all behind so many bytes, and to get a new front.
 ///
 /// Two steps and no closure: what happens between them is compiled into the loop that does it.
+#[must_use = "nothing is exchanged before it is finished"]
 pub struct Reframing<'m, const N: usize> {
     /// The `N` bytes before what is left of the packet.
     pub room: &'m mut [u8; N],
     /// As much of that as is in the first segment.
     pub rest: &'m mut [u8],
     head: Segment,
+    /// Where what is left begins in the first segment's buffer.
+    start: u16,
+    /// How many bytes are left.
+    length: u16,
 }
 
 impl Mbuf {
     /// Begins to exchange the packet's first `strip` bytes, and all after the `length` bytes that follow them, for a new
-    /// front of at most `N` bytes. The packet is without them from here on, whatever becomes of the new front.
+    /// front of at most `N` bytes.
     ///
-    /// `None` where the packet is shorter, the first segment has less than `strip` bytes, or the room is smaller; a packet
-    /// of several segments may have lost its end then.
+    /// `None` where the packet is shorter, the first segment has less than `strip` bytes, or the room is smaller. A packet
+    /// of several segments may have lost its end then, or where the exchange is not [finished](Reframing::finish).
     #[inline(always)]
     #[must_use]
     pub fn reframe<const N: usize>(&mut self, strip: u16, length: u16) -> Option<Reframing<'_, N>> {
@@ -32,17 +37,15 @@ impl Mbuf {
         if u32::from(strip) + u32::from(rest) > u32::from(head.data_len()) || start < N as u32 {
             return None;
         }
-        // The segment's buffer has so many bytes, so their number fits.
-        head.set_data_off(start as u16);
-        head.set_data_len(rest);
-        head.set_pkt_len(u32::from(length));
-        // SAFETY: the segment has `rest` bytes; before it lie at least `N` bytes of the buffer. The two do not overlap, and
-        // `self` is borrowed mutably. Pools hand their buffers out zeroed or used, so the bytes are initialized.
+        // SAFETY: behind its first `strip` bytes the segment has `rest` more; before them lie at least `N` bytes of the
+        // buffer. The two do not overlap, and `self` is borrowed mutably. Pools hand their buffers out zeroed or used, so
+        // the bytes are initialized.
         let (room, rest) = unsafe {
-            let start = head.data();
-            (&mut *start.sub(N).cast::<[u8; N]>(), slice::from_raw_parts_mut(start, usize::from(rest)))
+            let first = head.data().add(usize::from(strip));
+            (&mut *first.sub(N).cast::<[u8; N]>(), slice::from_raw_parts_mut(first, usize::from(rest)))
         };
-        Some(Reframing { room, rest, head })
+        // The segment's buffer has so many bytes, so their number fits.
+        Some(Reframing { room, rest, head, start: start as u16, length })
     }
 }
 
@@ -60,16 +63,17 @@ fn kept_of_first(head: Segment, strip: u16, length: u16) -> Option<u16> {
 }
 
 impl<const N: usize> Reframing<'_, N> {
-    /// Makes the last `added` bytes of the room the packet's new front. It has no such front if that is more than `N`.
+    /// Makes the last `added` bytes of the room the packet's new front. Nothing is exchanged if that is more than `N`.
     #[inline(always)]
     pub fn finish(self, added: u16) {
-        let head = self.head;
+        let Self { head, start, length, rest, .. } = self;
         debug_assert!(usize::from(added) <= N, "more than the room has");
         if usize::from(added) > N {
             return;
         }
-        head.set_data_off(head.data_off().wrapping_sub(added));
-        head.set_data_len(head.data_len().wrapping_add(added));
-        head.set_pkt_len(head.pkt_len() + u32::from(added));
+        head.set_data_off(start.wrapping_sub(added));
+        // The slice is as long as a number of 16 bits says.
+        head.set_data_len((rest.len() as u16).wrapping_add(added));
+        head.set_pkt_len(u32::from(length) + u32::from(added));
     }
 }

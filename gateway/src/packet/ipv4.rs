@@ -203,16 +203,19 @@ impl Ipv4 {
         self.destination.get()
     }
 
-    /// Takes one from the time to live and mends the checksum (RFC 1624, equation 3).
+    /// Takes one from the time to live, which is not 0, and mends the checksum (RFC 1624, equation 3).
     #[inline(always)]
     pub fn decrement_ttl(&mut self) {
-        self.ttl = self.ttl.wrapping_sub(1);
+        debug_assert!(self.ttl > 0, "routed after its time");
+        // Time to live, protocol, checksum: one word, read and written as such.
+        let Some((_, bytes)) = self.as_mut_bytes().split_first_chunk_mut::<8>() else { return };
+        let Some(bytes) = bytes.first_chunk_mut::<4>() else { return };
+        let word = u32::from_le_bytes(*bytes);
         // HC' = ~(~HC + ~m + m'), and m' - m is -1 in the word of TTL and protocol, its first byte read as the lowest:
         // sums do not depend on byte order (RFC 1071 §2 (B)). 0xFFFF becomes 0, as a sum over the whole header would
         // have it.
-        let sum = u32::from(u16::from_le_bytes(self.checksum.to_bytes())) + 1;
-        let sum = (sum + u32::from(sum >= 0xffff)) as u16;
-        self.checksum = U16::from_bytes(sum.to_le_bytes());
+        let carry = u32::from(word >= 0xfffe_0000) << 16;
+        *bytes = word.wrapping_add(0x1_0000 - 1 + carry).to_le_bytes();
     }
 
     /// Changes the source (host byte order) and mends the checksum. Returns what the change does to checksums that

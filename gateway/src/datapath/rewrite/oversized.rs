@@ -66,7 +66,9 @@ fn bare<A: AddressFamily, S: ReadSection>(
 ) -> bool {
     let packet = &leaving.packets[place];
     let Some(bare) = mbuf.reframe::<0>(packet.l3, packet.length) else { return false };
-    pass_on(leaving, (place, packet), way, bare.rest).is_some()
+    let passed_on = pass_on(leaving, (place, packet), way, &mut *bare.rest).is_some();
+    bare.finish(0);
+    passed_on
 }
 
 /// A fragment of a packet in a fresh buffer, complete. `None` where there is none, or it has no room.

@@ -25,10 +25,11 @@ pub(super) fn locate_senders<'s, A: AddressFamily, S: ReadSection>(
     tenants: &Lane<Arrived<'s>>,
     records: &mut Lane<Candidate<'s, Record>>,
 ) {
+    let (traffic, table) = (stages.traffic(), stages.tables.records.view());
     for &Arrived { place, .. } in tenants {
         let packet = &packets[place];
-        stages.prefetch_counters(packet.tenant);
-        append(records, stages.tables.records.candidate(section, packet.hash));
+        traffic.prefetch(packet.tenant);
+        append(records, table.candidate(section, packet.hash));
     }
 }
 
@@ -46,6 +47,7 @@ pub(super) fn check_senders<'s, A: AddressFamily, S: ReadSection>(
     lane: &mut Lane<u8>,
     out: &mut Outputs,
 ) {
+    let (traffic, table) = (stages.traffic(), stages.tables.records.view());
     let mut routes = LookUp::new(stages);
     for (&Arrived { place, subnet }, record) in senders.0.iter().zip(senders.1) {
         let provider = packets.outer_source(place);
@@ -54,14 +56,14 @@ pub(super) fn check_senders<'s, A: AddressFamily, S: ReadSection>(
             stages.counters.drop(DropReason::InnerDestinationMac);
             continue;
         }
-        let record = stages.tables.records.confirm(section, *record, packet.hash, &packet.sender());
+        let record = table.confirm(section, *record, packet.hash, &packet.sender());
         let verdict = match fault(packet, provider, subnet, record) {
             None => Verdict::Passes,
             Some(reason) => judge(stages, section, packet, provider, subnet, reason),
         };
         let punt = match verdict {
             Verdict::Passes if packet.kind == Kind::Routed => {
-                stages.received(packet.tenant, packet.length);
+                traffic.received(packet.tenant, 1, packet.length.into());
                 routes.look_up(packet);
                 append(lane, place);
                 continue;

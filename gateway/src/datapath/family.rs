@@ -19,7 +19,7 @@ use crate::tables::entries::ipv4_mapped;
 use crate::tables::fib::Address;
 use crate::tables::hash::mix;
 use crate::tables::set::TableReaders;
-use crate::tables::{ReadSection, RoutesReader};
+use crate::tables::{ReadSection, RoutesView};
 
 /// An address family, by the numbers that its addresses are.
 pub(super) trait AddressFamily: Address {
@@ -38,7 +38,7 @@ pub(super) trait AddressFamily: Address {
     fn of_number(number: u128) -> Self;
 
     /// The family's routes.
-    fn routes(tables: &TableReaders) -> &RoutesReader<Self>;
+    fn routes(tables: &TableReaders) -> RoutesView<'_, Self>;
 
     /// Whether a frame to a group may hold what the family's neighbours say to each other.
     fn is_group(mac: MacAddr) -> bool;
@@ -96,8 +96,8 @@ impl AddressFamily for u32 {
     }
 
     #[inline(always)]
-    fn routes(tables: &TableReaders) -> &RoutesReader<Self> {
-        &tables.ipv4_routes
+    fn routes(tables: &TableReaders) -> RoutesView<'_, Self> {
+        tables.ipv4_routes.view()
     }
 
     #[inline(always)]
@@ -185,8 +185,8 @@ impl AddressFamily for u128 {
     }
 
     #[inline(always)]
-    fn routes(tables: &TableReaders) -> &RoutesReader<Self> {
-        &tables.ipv6_routes
+    fn routes(tables: &TableReaders) -> RoutesView<'_, Self> {
+        tables.ipv6_routes.view()
     }
 
     /// RFC 2464 §7.

@@ -61,10 +61,11 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Packet<A = u32> {
-    /// Source of the packet that is routed: the inner one for a tenant's.
-    pub(super) source: A,
-    /// Its destination.
+    /// Destination of the packet that is routed: the inner one for a tenant's. It comes first, since in a header it
+    /// comes last: the parser writes both ends at once.
     pub(super) destination: A,
+    /// Its source.
+    pub(super) source: A,
     /// The customer address whose record leads to the destination.
     pub(super) next: A,
     /// The hash of the key that the next stage looks up.
@@ -104,16 +105,14 @@ impl<A: AddressFamily> Packet<A> {
     #[inline(always)]
     pub(super) fn came_from_outside(&mut self, vrf: VrfId, interface: InterfaceId, l3: usize) {
         (self.vrf, self.tenant) = (vrf, VrfId(0));
-        (self.origin, self.kind) = (Origin::Outside, Kind::Routed);
-        self.came_in(interface, l3);
+        self.came_in(Origin::Outside, interface, l3);
     }
 
     /// Notes which virtual subnet a packet came from, where it came in, and where its inner IP header starts.
     #[inline(always)]
     pub(super) fn came_from_tenant(&mut self, vsid: Vsid, interface: InterfaceId, l3: usize) {
         self.vsid = vsid;
-        self.origin = Origin::Tenant;
-        self.came_in(interface, l3);
+        self.came_in(Origin::Tenant, interface, l3);
     }
 
     /// Where the record of its sender is found.
@@ -129,14 +128,15 @@ impl<A: AddressFamily> Packet<A> {
     }
 
     #[inline(always)]
-    fn came_in(&mut self, interface: InterfaceId, l3: usize) {
+    fn came_in(&mut self, origin: Origin, interface: InterfaceId, l3: usize) {
         (self.interface, self.l3) = (interface, l3 as u16);
+        (self.origin, self.kind) = (origin, Kind::Routed);
         (self.around, self.translation) = (false, None);
     }
 
     pub(super) const EMPTY: Self = Self {
-        source: A::ZERO,
         destination: A::ZERO,
+        source: A::ZERO,
         next: A::ZERO,
         hash: 0,
         vsid: Vsid::VENDOR,

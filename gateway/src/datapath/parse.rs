@@ -1,12 +1,13 @@
 //! Outer headers: which lane a packet takes.
 
 mod entry;
+mod known;
 mod nvgre;
 mod shape;
 mod usual;
 
 use dpdk_bindings::{BURST, Burst, Mbuf};
-use nvgw_types::{Family, InterfaceId, PortId, VrfId};
+use nvgw_types::{Family, PortId};
 use zerocopy::FromBytes;
 
 use super::lane::{Lane, Origin, Packet, Packets, append};
@@ -22,7 +23,7 @@ use crate::tables::exchange::{Millis, Punt};
 use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 use entry::Entry;
-use shape::Link;
+pub(super) use known::Known;
 
 /// What a packet's outer headers say about its way.
 enum Way {
@@ -56,22 +57,10 @@ impl Lanes<'_> {
 pub(super) struct Notes<'p> {
     pub(super) ipv4: &'p mut Packets<u32>,
     pub(super) ipv6: &'p mut Packets<u128>,
+    /// What is remembered of the port.
+    pub(super) known: &'p mut Known,
     /// Outer fragments, and what time it is for them; `None`: they are dropped.
     pub(super) reassembly: Option<(&'p mut Reassembly, Millis)>,
-}
-
-/// What frames of an interface have in common that are of a usual shape.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one, on the stack, and it is looked at for every frame"
-)]
-enum Side {
-    /// None has been read yet.
-    Unknown,
-    /// Of an external network, which is routed in this VRF.
-    External { vrf: VrfId, outside: shape::Outside },
-    /// Of the provider network, to an address that is known to be ours.
-    Provider { over_ipv4: shape::OverIpv4, over_ipv6: shape::OverIpv6 },
 }
 
 /// Splits a burst into lanes, one pair for each family; what is for the gateway itself goes to the control thread, the
@@ -86,32 +75,32 @@ pub(super) fn parse<'s, const CHECKED: bool, S: ReadSection>(
     lanes: (&mut Lanes<'s>, &mut Lanes<'s>),
     out: &mut Outputs,
 ) {
-    let Notes { ipv4, ipv6, reassembly } = notes;
+    let Notes { ipv4, ipv6, known, reassembly } = notes;
+    let interface = known.check(stages.tables, section, port);
     let mut parser = Parser {
         stages,
         section,
         port,
-        tag: None,
-        l3: 0,
-        interface: InterfaceId(0),
-        of: None,
-        ours: 0,
-        side: Side::Unknown,
+        known,
+        interface,
         ipv4: Entry::new(stages, ipv4, lanes.0),
         ipv6: Entry::new(stages, ipv6, lanes.1),
         reassembly,
     };
     let mut bytes = 0;
-    for place in 0..burst.len().min(BURST) as u8 {
-        if let Some(next) = burst.get(usize::from(place) + AHEAD) {
-            next.prefetch_data();
-        }
-        let Some(mbuf) = burst.get(usize::from(place)) else { continue };
+    for place in 0..burst.len() {
+        let Some(mbuf) = burst.get(place) else { continue };
+        mbuf.prefetch_data();
         bytes += u64::from(mbuf.pkt_len());
-        let checked = CHECKED && mbuf.is_checked_ipv4();
-        if parser.usual(mbuf.data(), mbuf.pkt_len() as usize, checked, place).is_some() {
-            continue;
+    }
+    let arrived = burst.len() as u8;
+    let mut next = 0;
+    loop {
+        let place = parser.usual::<CHECKED>(burst, next);
+        if place == arrived {
+            break;
         }
+        next = place + 1;
         match parser.unusual(burst, place) {
             Some(Ok(Way::Lane(Family::V4, origin))) => parser.ipv4.enter(stages, section, place, origin),
             Some(Ok(Way::Lane(Family::V6, origin))) => parser.ipv6.enter(stages, section, place, origin),
@@ -121,7 +110,7 @@ pub(super) fn parse<'s, const CHECKED: bool, S: ReadSection>(
         }
     }
     if stages.fresh {
-        stages.counters.port(port).rx.add(burst.len() as u64, bytes);
+        stages.counters.port(port).rx.add(arrived.into(), bytes);
     }
 }
 
@@ -149,23 +138,14 @@ pub(super) fn read_around(packets: &mut Packets, burst: &Burst) -> Lane<u8> {
     lane
 }
 
-/// How many packets ahead the frames' first lines are asked for.
-const AHEAD: usize = 4;
-
 /// Reads headers, and remembers from one packet to the next what trains of packets have in common.
 struct Parser<'s, 'p, S> {
     stages: &'p Stages<'s>,
     section: &'s S,
     port: PortId,
-    /// The VLAN that the last frame read was tagged with, if it was, and where its IP header began.
-    tag: Option<u16>,
-    l3: usize,
-    interface: InterfaceId,
-    of: Option<&'s Interface>,
-    /// A destination known to be ours on `interface`, as a number; 0: none.
-    ours: u128,
-    /// What usual frames of `interface` look like.
-    side: Side,
+    /// The interface that the last frame came by, and what is known of it.
+    interface: Option<&'s Interface>,
+    known: &'p mut Known,
     ipv4: Entry<'s, 'p, u32>,
     ipv6: Entry<'s, 'p, u128>,
     /// Where outer fragments are put together, if they are, and when that is.
@@ -198,7 +178,7 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
             (tag, ethertype, rest) = (Some(control.vlan()), control.ethertype(), after);
         }
         let l3 = data.len() - rest.len();
-        let interface = self.interface(tag, l3)?;
+        let interface = self.interface(tag)?;
 
         let destination = frame.destination();
         if destination != interface.mac && (destination.is_multicast() || interface.check_mac) {
@@ -216,7 +196,7 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
                     Ipv6Packet { bytes: rest, l3, length: length - l3, to_group: destination.is_multicast() };
                 return self.ipv6(interface, packet, place);
             }
-            ethernet::ARP => return Ok(Way::Punt(Punt::Neighbor { interface: self.interface })),
+            ethernet::ARP => return Ok(Way::Punt(Punt::Neighbor { interface: self.known.id })),
             _ => return Err(DropReason::EthertypeUnknown),
         }
         let header = Ipv4::checked(rest, length - l3).map_err(|invalid| match invalid {
@@ -232,7 +212,7 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
                     return Err(DropReason::MulticastUnsupported);
                 }
                 let packet = &mut self.ipv4.packets[place];
-                packet.came_from_outside(vrf, self.interface, l3);
+                packet.came_from_outside(vrf, self.known.id, l3);
                 packet.source = header.source();
                 packet.destination = header.destination();
                 packet.length = header.total_length() as u16;
@@ -249,28 +229,19 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         }
     }
 
-    /// The interface of frames with this tag, if any, whose IP header begins there. Most frames of a train come by the
-    /// same.
+    /// The interface of frames with this tag, if any. Most frames of a train come by the same.
     #[inline(always)]
-    fn interface(&mut self, tag: Option<u16>, l3: usize) -> Result<&'s Interface, DropReason> {
-        if let Some(interface) = self.of
-            && tag == self.tag
+    fn interface(&mut self, tag: Option<u16>) -> Result<&'s Interface, DropReason> {
+        if let Some(interface) = self.interface
+            && tag == self.known.tag
         {
             return Ok(interface);
         }
         let interfaces = &self.stages.tables.interfaces;
-        self.interface = interfaces.resolve(self.port, tag.unwrap_or(0)).ok_or(DropReason::VlanUnknown)?;
-        let interface = interfaces.get(self.section, self.interface);
-        self.of = Some(interface);
-        (self.tag, self.l3, self.ours) = (tag, l3, 0);
-        self.side = match interface.kind {
-            InterfaceKind::External(vrf) => {
-                Side::External { vrf, outside: Link { mac: interface.mac, tag }.outside() }
-            }
-            InterfaceKind::Provider => {
-                Side::Provider { over_ipv4: shape::OverIpv4::NONE, over_ipv6: shape::OverIpv6::NONE }
-            }
-        };
+        let id = interfaces.resolve(self.port, tag.unwrap_or(0)).ok_or(DropReason::VlanUnknown)?;
+        let interface = interfaces.get(self.section, id);
+        self.known.meet(tag, id, *interface);
+        self.interface = Some(interface);
         Ok(interface)
     }
 
@@ -300,7 +271,7 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         let Ipv6Packet { bytes, l3, length, to_group } = packet;
         let header = Ipv6::checked(bytes, length).ok_or(DropReason::OuterMalformed)?;
         if is_about_neighbors(header, bytes) {
-            return Ok(Way::Punt(Punt::Neighbor { interface: self.interface }));
+            return Ok(Way::Punt(Punt::Neighbor { interface: self.known.id }));
         }
         // What came to many is for none of them alone, whatever it says, and nobody is told of it (RFC 4443 §2.4 (e.4)).
         if to_group || !ipv6::may_receive(header.destination()) {
@@ -312,12 +283,12 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
             return Err(DropReason::OuterMartianSource);
         }
         if on_link {
-            return Ok(Way::Punt(Punt::Local { interface: self.interface }));
+            return Ok(Way::Punt(Punt::Local { interface: self.known.id }));
         }
         match interface.kind {
             InterfaceKind::External(vrf) => {
                 let packet = &mut self.ipv6.packets[place];
-                packet.came_from_outside(vrf, self.interface, l3);
+                packet.came_from_outside(vrf, self.known.id, l3);
                 packet.source = header.source();
                 packet.destination = header.destination();
                 packet.length = header.total_length().min(usize::from(u16::MAX)) as u16;
@@ -335,33 +306,16 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
     /// Whether a provider address is one of ours on the interface. Most packets of a train go to the same.
     #[inline(always)]
     fn provider_address(&mut self, address: u128, is_group: impl FnOnce() -> bool) -> Result<(), DropReason> {
-        if address == self.ours {
+        if self.known.is_ours(address) {
             return Ok(());
         }
         match self.stages.tables.locals.get(self.section, &LocalAddress::key_of(address)) {
-            Some(local) if local.interface == self.interface => {
-                self.ours = address;
-                self.expect(address);
+            Some(local) if local.interface == self.known.id => {
+                self.known.expect(address);
                 Ok(())
             }
             _ if is_group() => Err(DropReason::MulticastUnsupported),
             _ => Err(DropReason::OuterDestinationUnknown),
-        }
-    }
-}
-
-impl<S> Parser<'_, '_, S> {
-    /// Notes what the usual frames look like that go to one of our provider addresses.
-    #[inline(always)]
-    fn expect(&mut self, ours: u128) {
-        let (Some(interface), Side::Provider { over_ipv4, over_ipv6 }) = (self.of, &mut self.side) else {
-            return;
-        };
-        let link = Link { mac: interface.mac, tag: self.tag };
-        if ours >> 32 == 0xffff {
-            *over_ipv4 = link.over_ipv4(ours as u32);
-        } else {
-            *over_ipv6 = link.over_ipv6(ours);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::family::AddressFamily;
 use super::handed::Handed;
 use super::lane::{Lane, Packets};
 use super::output::Outputs;
-use super::parse::{Lanes, Notes, parse, read_around};
+use super::parse::{Known, Lanes, Notes, parse, read_around};
 use super::reassemble::Reassembly;
 use super::resolve::{locate, resolve};
 use super::rewrite::{rewrite_plain, rewrite_wrapped};
@@ -20,7 +20,7 @@ use super::translate::{Translation, Translator, settings};
 use crate::tables::exchange::Millis;
 use crate::tables::set::TableReaders;
 use crate::tables::{ReadSection, prefetch_front};
-use crate::telemetry::counters::Counters;
+use crate::telemetry::counters::{Counters, VrfCounters};
 use crate::telemetry::latency::Direction;
 use crate::telemetry::{DropReason, Stage};
 
@@ -58,42 +58,57 @@ impl<'s> Stages<'s> {
         Self { tables, counters, allow_reserved_vsids, clamp_mss, pool, fresh }
     }
 
-    /// Counts a packet, its length in bytes, that was accepted from a VRF's own side, unless the worker that received
-    /// it has done so.
+    /// The counters of VRFs, for a loop to have at hand.
     #[inline(always)]
-    pub(super) fn received(&self, vrf: VrfId, length: u16) {
-        self.all_received(vrf, 1, length.into());
+    pub(super) fn traffic(&self) -> VrfTraffic<'s> {
+        VrfTraffic { vrfs: self.counters.vrfs(), fresh: self.fresh }
     }
 
-    /// As [`received`](Self::received), for several packets.
+    /// As [`VrfTraffic::received`].
     #[inline(always)]
-    pub(super) fn all_received(&self, vrf: VrfId, packets: u64, bytes: u64) {
+    pub(super) fn received(&self, vrf: VrfId, length: u16) {
+        self.traffic().received(vrf, 1, length.into());
+    }
+
+    /// As [`VrfTraffic::sent`].
+    #[inline(always)]
+    pub(super) fn sent(&self, vrf: VrfId, length: u16) {
+        self.traffic().sent(vrf, 1, length.into());
+    }
+}
+
+/// Where VRFs' packets and bytes are counted.
+#[derive(Clone, Copy)]
+pub(super) struct VrfTraffic<'s> {
+    vrfs: &'s [VrfCounters],
+    fresh: bool,
+}
+
+impl VrfTraffic<'_> {
+    /// Counts packets, and their lengths in bytes, that were accepted from a VRF's own side, unless the worker that
+    /// received them has done so.
+    #[inline(always)]
+    pub(super) fn received(self, vrf: VrfId, packets: u64, bytes: u64) {
         if self.fresh
-            && let Some(counters) = self.counters.vrf(vrf)
+            && let Some(counters) = self.vrfs.get(vrf.index())
         {
             counters.rx.add(packets, bytes);
         }
     }
 
-    /// Asks ahead for the counters of a VRF, which are written soon.
+    /// Counts packets, and their lengths in bytes, that are sent to a VRF's own side.
     #[inline(always)]
-    pub(super) fn prefetch_counters(&self, vrf: VrfId) {
-        if let Some(counters) = self.counters.vrf(vrf) {
-            prefetch_front(counters);
+    pub(super) fn sent(self, vrf: VrfId, packets: u64, bytes: u64) {
+        if let Some(counters) = self.vrfs.get(vrf.index()) {
+            counters.tx.add(packets, bytes);
         }
     }
 
-    /// Counts a packet, its length in bytes, that is sent to a VRF's own side.
+    /// Asks ahead for the counters of a VRF, which are written soon.
     #[inline(always)]
-    pub(super) fn sent(&self, vrf: VrfId, length: u16) {
-        self.all_sent(vrf, 1, length.into());
-    }
-
-    /// As [`sent`](Self::sent), for several packets.
-    #[inline(always)]
-    pub(super) fn all_sent(&self, vrf: VrfId, packets: u64, bytes: u64) {
-        if let Some(counters) = self.counters.vrf(vrf) {
-            counters.tx.add(packets, bytes);
+    pub(super) fn prefetch(self, vrf: VrfId) {
+        if let Some(counters) = self.vrfs.get(vrf.index()) {
+            prefetch_front(counters);
         }
     }
 }
@@ -112,6 +127,8 @@ pub struct Pipeline {
     reassembly: Option<Box<Reassembly>>,
     /// By port: whether its device checks the IPv4 headers that it receives.
     checked: Box<[bool]>,
+    /// By port, and one more for those that are not there.
+    known: Box<[Known]>,
 }
 
 impl Pipeline {
@@ -125,6 +142,7 @@ impl Pipeline {
     ) -> Self {
         let (ipv4, ipv6) = (Box::new(Packets::EMPTY), Box::new(Packets::EMPTY));
         let pool = translator.pool().clone();
+        let known = (0..=tables.interfaces.ports()).map(|_| Known::NOTHING).collect();
         Self {
             tables,
             counters,
@@ -135,6 +153,7 @@ impl Pipeline {
             pool,
             reassembly: None,
             checked: Box::default(),
+            known,
         }
     }
 
@@ -274,7 +293,8 @@ impl Pipeline {
         let arrived = burst.len();
         let both = (&mut lanes, &mut lanes_of_ipv6);
         let reassembly = self.reassembly.as_deref_mut().map(|reassembly| (reassembly, now));
-        let notes = Notes { ipv4: &mut *ipv4, ipv6: &mut *ipv6, reassembly };
+        let known = &mut self.known[arrival.port.index().min(self.tables.interfaces.ports())];
+        let notes = Notes { ipv4: &mut *ipv4, ipv6: &mut *ipv6, known, reassembly };
         if self.checked.get(arrival.port.index()).is_some_and(|&checked| checked) {
             parse::<true, S>(&stages, section, arrival.port, notes, burst, both, out);
         } else {
@@ -313,7 +333,7 @@ impl Pipeline {
         let mut translation = Translation { stages: &stages, section, translator, now, port };
         let mut ways = Ways::default();
         take_in(&translation, packets, burst, &routed, (&mut ways, &mut lap), out);
-        forward(&mut translation, packets, burst, ways, &mut lap, out);
+        forward(&mut translation, packets, burst, &mut ways, &mut lap, out);
         burst.clear();
     }
 }
@@ -351,7 +371,7 @@ fn pass<'s, A: AddressFamily, S: ReadSection>(
         decide(stages, section, packets, burst, &routed, &mut ways, out);
         lap.end(Stage::Route, routed.len());
     }
-    forward(translation, packets, burst, ways, lap, out);
+    forward(translation, packets, burst, &mut ways, lap, out);
 }
 
 /// Routes packets from outside, and finds the records of those to VMs.
@@ -381,7 +401,7 @@ fn forward<'s, A: AddressFamily, S: ReadSection>(
     translation: &mut Translation<'_, 's, S>,
     packets: &mut Packets<A>,
     burst: &mut Burst,
-    mut ways: Ways<'s>,
+    ways: &mut Ways<'s>,
     lap: &mut Lap<'_>,
     out: &mut Outputs,
 ) {
@@ -389,7 +409,7 @@ fn forward<'s, A: AddressFamily, S: ReadSection>(
     let mut frames = out.frames();
     let translated = ways.outbound.len() + ways.inbound.len();
     if translated > 0 {
-        A::translate(translation, packets, burst, &mut ways, out);
+        A::translate(translation, packets, burst, ways, out);
         lap.end(Stage::Translate, translated);
     }
     if !ways.overlay.is_empty() {

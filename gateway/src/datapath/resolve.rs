@@ -9,7 +9,7 @@ use super::pipeline::Stages;
 use super::refuse::refuse;
 use crate::tables::entries::{Record, Rewrite, ScopedAddress};
 use crate::tables::hash::Candidate;
-use crate::tables::{ReadSection, prefetch_front};
+use crate::tables::{ReadSection, StableView, prefetch_front};
 use crate::telemetry::DropReason;
 
 /// A packet that leaves plain, and its way out.
@@ -34,8 +34,9 @@ pub(super) fn locate<'s, A: AddressFamily, S: ReadSection>(
     overlay: &Lane<u8>,
     candidates: &mut Lane<Candidate<'s, Record>>,
 ) {
+    let table = stages.tables.records.view();
     for &place in overlay {
-        append(candidates, stages.tables.records.candidate(section, packets[place].hash));
+        append(candidates, table.candidate(section, packets[place].hash));
     }
 }
 
@@ -50,27 +51,27 @@ pub(super) fn resolve<'s, A: AddressFamily, S: ReadSection>(
     wrapped: &mut Lane<Wrapped<'s>>,
     out: &mut Outputs,
 ) {
-    let tables = stages.tables;
+    let (table, ways) = (stages.tables.records.view(), stages.tables.adjacencies.view());
     for (&place, candidate) in located.0.iter().zip(located.1) {
         let packet = &packets[place];
         let key = ScopedAddress { scope: packet.vrf.0, address: packet.next.number() };
-        let Some(record) = tables.records.confirm(section, *candidate, packet.hash, &key) else {
+        let Some(record) = table.confirm(section, *candidate, packet.hash, &key) else {
             refuse(stages, packets, burst, place, DropReason::DestinationRecordMissing, out);
             continue;
         };
-        wrap(stages, section, (place, record), wrapped);
+        wrap(section, ways, (place, record), wrapped);
     }
 }
 
 /// Has a packet leave by the record that was found for it, and asks ahead for the way to the record's host.
 #[inline(always)]
 pub(super) fn wrap<'s, S: ReadSection>(
-    stages: &Stages<'s>,
     section: &'s S,
+    ways: StableView<'s, Rewrite>,
     (place, record): (u8, &'s Record),
     wrapped: &mut Lane<Wrapped<'s>>,
 ) {
-    let way = stages.tables.adjacencies.get(section, record.adjacency().0);
+    let way = ways.get(section, record.adjacency().0);
     prefetch_front(way);
     append(wrapped, Wrapped { place, record, way });
 }

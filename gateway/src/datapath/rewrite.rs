@@ -48,11 +48,12 @@ pub(super) fn rewrite_wrapped<A: AddressFamily, S: ReadSection>(
     lane: &Lane<Wrapped<'_>>,
     out: &mut Outputs,
 ) {
+    let traffic = stages.traffic();
     let leaving = Leaving { stages, section, packets };
     for &Wrapped { place, record, way } in lane {
         let packet = &packets[place];
         if send(&leaving, (place, packet), way, record, burst, out) {
-            stages.sent(packet.vrf, packet.length);
+            traffic.sent(packet.vrf, 1, packet.length.into());
         }
     }
 }

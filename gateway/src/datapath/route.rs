@@ -14,12 +14,13 @@ use crate::tables::entries::{Record, Rewrite, ScopedAddress, Target};
 use crate::tables::exchange::Punt;
 use crate::tables::fib::Root;
 use crate::tables::hash::Candidate;
-use crate::tables::{ReadSection, RoutesReader, prefetch_front};
+use crate::tables::{HashView, ReadSection, RoutesView, prefetch_front};
 use crate::telemetry::DropReason;
 
 /// Looks packets up among the routes. What one packet had to find out, the next remembers: many lead to the same network.
+#[derive(Clone, Copy)]
 pub(super) struct LookUp<'t, A> {
-    routes: &'t RoutesReader<A>,
+    routes: RoutesView<'t, A>,
     /// A routing table, and where lookups in it start.
     vrf: VrfId,
     root: Root,
@@ -47,6 +48,12 @@ impl<'t, A: AddressFamily> LookUp<'t, A> {
         self.routes.prefetch_from(self.root(vrf), destination);
     }
 
+    /// Asks ahead for where lookups in a tenant's table start.
+    #[inline(always)]
+    pub(super) fn prefetch_root(&self, vrf: VrfId) {
+        self.routes.prefetch_root(vrf);
+    }
+
     /// Where lookups in an external network's table start.
     #[inline(always)]
     fn root(&mut self, vrf: VrfId) -> Root {
@@ -68,12 +75,12 @@ pub(super) struct Incoming<'s> {
 /// in subnets of tenants, for the records of their destinations.
 #[inline(never)]
 pub(super) fn look_up<A: AddressFamily>(stages: &Stages<'_>, packets: &mut Packets<A>, lane: &Lane<u8>) {
-    let mut networks = LookUp::new(stages);
+    let (mut networks, records) = (LookUp::new(stages), stages.tables.records.view());
     for &place in lane {
         let packet = &mut packets[place];
         packet.leaf = networks.routes.lookup_from(networks.root(packet.vrf), packet.destination);
         if let Target::Vrf(tenant) = Target::decode(packet.leaf) {
-            expect_receiver(stages, packet, tenant);
+            expect_receiver(records, packet, tenant);
         }
     }
 }
@@ -122,8 +129,9 @@ pub(super) fn decide<'s, A: AddressFamily, S: ReadSection>(
     ways: &mut Ways<'s>,
     out: &mut Outputs,
 ) {
+    let traffic = stages.traffic();
     let mut routes = (LookUp::new(stages), NextHop::new(stages, section));
-    let mut sent = Tally::new(|vrf, packets, bytes| stages.all_sent(vrf, packets, bytes));
+    let mut sent = Tally::new(|vrf, packets, bytes| traffic.sent(vrf, packets, bytes));
     for &place in lane {
         if !ways.leave(stages, section, (&mut routes, &mut sent), &mut packets[place], place) {
             ways.any(stages, section, packets, burst, place, out);
@@ -143,12 +151,12 @@ pub(super) fn decide_incoming<'s, A: AddressFamily, S: ReadSection>(
     (incoming, ways): (&mut Lane<Incoming<'s>>, &mut Ways<'s>),
     out: &mut Outputs,
 ) {
-    let tables = stages.tables;
+    let records = stages.tables.records.view();
     for &place in lane {
         let packet = &packets[place];
         match Target::decode(packet.leaf) {
             Target::Vrf(tenant) if packet.ttl > 1 => {
-                let record = tables.records.candidate(section, packet.hash);
+                let record = records.candidate(section, packet.hash);
                 append(incoming, Incoming { place, tenant, record });
             }
             Target::Public if A::TRANSLATED && packet.ttl > 1 && !packet.around => {
@@ -171,20 +179,21 @@ pub(super) fn find_receivers<'s, A: AddressFamily, S: ReadSection>(
     (incoming, ways): (&Lane<Incoming<'s>>, &mut Ways<'s>),
     out: &mut Outputs,
 ) {
-    let tables = stages.tables;
-    let mut received = Tally::new(|vrf, packets, bytes| stages.all_received(vrf, packets, bytes));
+    let (traffic, records, to_hosts) =
+        (stages.traffic(), stages.tables.records.view(), stages.tables.adjacencies.view());
+    let mut received = Tally::new(|vrf, packets, bytes| traffic.received(vrf, packets, bytes));
     for &Incoming { place, tenant, record } in incoming {
         let packet = &mut packets[place];
         let key = packet.receiver(tenant);
-        let record = tables.records.confirm(section, record, packet.hash, &key);
+        let record = records.confirm(section, record, packet.hash, &key);
         let Some(record) = record.filter(|record| record.on_link()) else {
             ways.any(stages, section, packets, burst, place, out);
             continue;
         };
         received.add(packet.vrf, packet.length);
         packet.vrf = tenant;
-        stages.prefetch_counters(tenant);
-        wrap(stages, section, (place, record), &mut ways.wrapped);
+        traffic.prefetch(tenant);
+        wrap(section, to_hosts, (place, record), &mut ways.wrapped);
     }
     received.end();
 }
@@ -422,17 +431,22 @@ fn next<A: AddressFamily, S: ReadSection>(
 
 /// Asks ahead for the record of a packet's destination, if that is a VM in a subnet of a tenant.
 #[inline(always)]
-pub(super) fn expect_receiver<A: AddressFamily>(stages: &Stages<'_>, packet: &mut Packet<A>, tenant: VrfId) {
-    packet.hash = stages.tables.records.hash(&packet.receiver(tenant));
-    stages.tables.records.prefetch(packet.hash);
+pub(super) fn expect_receiver<A: AddressFamily>(
+    records: HashView<'_, Record>,
+    packet: &mut Packet<A>,
+    tenant: VrfId,
+) {
+    packet.hash = records.hash(&packet.receiver(tenant));
+    records.prefetch(packet.hash);
 }
 
 /// Asks ahead for the record of a packet's next customer address.
 #[inline(always)]
 pub(super) fn ask_for_record<A: AddressFamily>(stages: &Stages<'_>, packet: &mut Packet<A>) {
+    let records = stages.tables.records.view();
     let key = ScopedAddress { scope: packet.vrf.0, address: packet.next.number() };
-    packet.hash = stages.tables.records.hash(&key);
-    stages.tables.records.prefetch(packet.hash);
+    packet.hash = records.hash(&key);
+    records.prefetch(packet.hash);
 }
 
 /// Whether the external network routes a packet's source to the tenant that sent it.

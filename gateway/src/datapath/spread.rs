@@ -109,7 +109,7 @@ impl Spreader {
             return flows.map(|flow| flow.map_or(self.worker, |flow| self.by_flow(&flow))).collect();
         }
         // All subnets are asked for before the first is read.
-        let subnet = |flow: &Flow| Some(self.tables.subnets.locate(section, flow.vsid?)?.0);
+        let subnet = |flow: &Flow| Some(self.tables.subnets.view().locate(section, flow.vsid?)?.0);
         let flows: Lane<_> = flows.map(|flow| flow.map(|flow| (flow, subnet(&flow)))).collect();
         let target = |(flow, subnet): &(Flow, Option<&Subnet>)| {
             self.by_session(section, port, flow, *subnet).unwrap_or_else(|| self.by_flow(flow))

@@ -1,6 +1,6 @@
 //! Ethernet II and 802.1Q (IEEE 802.3, 802.1Q).
 
-use nvgw_types::MacAddr;
+use nvgw_types::{Family, MacAddr};
 use zerocopy::byteorder::network_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -120,6 +120,26 @@ impl Ethernet {
     pub const fn ethertype(&self) -> u16 {
         self.ethertype.get()
     }
+
+    /// What IP follows, if any does.
+    #[inline(always)]
+    #[must_use]
+    pub fn family(&self) -> Option<Family> {
+        family_of(self.ethertype.to_bytes())
+    }
+}
+
+/// What IP an EtherType announces, if any, which is given as its bytes: they are compared as they are.
+#[inline(always)]
+#[must_use]
+pub fn family_of(ethertype: [u8; 2]) -> Option<Family> {
+    const IPV4_BYTES: [u8; 2] = IPV4.to_be_bytes();
+    const IPV6_BYTES: [u8; 2] = IPV6.to_be_bytes();
+    match ethertype {
+        IPV4_BYTES => Some(Family::V4),
+        IPV6_BYTES => Some(Family::V6),
+        _ => None,
+    }
 }
 
 /// An 802.1Q tag and the EtherType after it.
@@ -149,6 +169,26 @@ impl Tag {
     #[must_use]
     pub const fn ethertype(&self) -> u16 {
         self.ethertype.get()
+    }
+
+    /// What IP follows, if any does.
+    #[inline(always)]
+    #[must_use]
+    pub fn family(&self) -> Option<Family> {
+        family_of(self.ethertype.to_bytes())
+    }
+}
+
+/// What IP an EtherType announces, if any, which is given as its bytes: they are compared as they are.
+#[inline(always)]
+#[must_use]
+pub fn family(ethertype: [u8; 2]) -> Option<Family> {
+    const IPV4_BYTES: [u8; 2] = IPV4.to_be_bytes();
+    const IPV6_BYTES: [u8; 2] = IPV6.to_be_bytes();
+    match ethertype {
+        IPV4_BYTES => Some(Family::V4),
+        IPV6_BYTES => Some(Family::V6),
+        _ => None,
     }
 }
 

@@ -140,19 +140,6 @@ impl<T: FromZeros> HugeArc<T> {
     }
 }
 
-impl<T> HugeArc<T> {
-    /// An element, without looking at the length.
-    ///
-    /// # Safety
-    ///
-    /// `index` is below the length.
-    #[inline(always)]
-    pub(super) unsafe fn at(&self, index: usize) -> &T {
-        // SAFETY: the caller says that the element exists; `owner` keeps it as long as `self`.
-        unsafe { self.start.add(index).as_ref() }
-    }
-}
-
 impl<T> Clone for HugeArc<T> {
     fn clone(&self) -> Self {
         Self { start: self.start, len: self.len, owner: Arc::clone(&self.owner) }

@@ -38,7 +38,7 @@ mod tests;
 
 pub(crate) use bucket::{Bucket, POSITIONS, tag_of};
 pub use key::{Keyed, TableKey, mix};
-pub use reader::{Candidate, HashReader};
+pub use reader::{Candidate, HashReader, HashView};
 pub use writer::{HashWriter, Upserted};
 
 use super::arena::{HugeArc, OutOfMemory};

@@ -134,6 +134,13 @@ impl InterfacesWriter {
 }
 
 impl InterfacesReader {
+    /// The number of ports.
+    #[inline(always)]
+    #[must_use]
+    pub fn ports(&self) -> usize {
+        self.maps.len()
+    }
+
     /// The interface of a VLAN, 0 for untagged frames and priority tags.
     #[inline(always)]
     #[must_use]

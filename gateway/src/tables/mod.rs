@@ -34,14 +34,14 @@ pub mod vsids;
 
 pub(crate) use arena::HugeBox;
 pub use arena::OutOfMemory;
-pub use fib::{RouteError, RoutesOptions, RoutesReader, RoutesWriter, Shape, routes};
+pub use fib::{RouteError, RoutesOptions, RoutesReader, RoutesView, RoutesWriter, Shape, routes};
 pub use grace::{Grace, ReadSection};
-pub use hash::{HashReader, HashWriter, Keyed, TableKey, Upserted, hash_table};
+pub use hash::{HashReader, HashView, HashWriter, Keyed, TableKey, Upserted, hash_table};
 pub use pool::ReadersStalled;
 pub use prefetch::{prefetch, prefetch_front};
 pub(crate) use slab::NONE;
-pub use stable::{StableReader, StableWriter, stable};
-pub use vsids::{OfVsid, VsidReader, VsidWriter, vsid_table};
+pub use stable::{StableReader, StableView, StableWriter, stable};
+pub use vsids::{OfVsid, VsidReader, VsidView, VsidWriter, vsid_table};
 
 use thiserror::Error;
 

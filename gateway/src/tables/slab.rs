@@ -30,6 +30,11 @@ pub(super) struct SlabReader<T> {
     slots: HugeArc<Slot<T>>,
 }
 
+/// Where the values of a slab lie.
+pub(super) struct SlabView<'t, T> {
+    slots: &'t [Slot<T>],
+}
+
 impl<T: Send + Sync> SlabWriter<T> {
     /// A slab for `capacity` values at a time, and some more that are retired.
     pub(super) fn new(capacity: usize) -> Result<Self, OutOfMemory> {
@@ -88,6 +93,14 @@ impl<T: Send + Sync> SlabWriter<T> {
 }
 
 impl<T> SlabReader<T> {
+    /// What a burst works with.
+    #[inline(always)]
+    pub(super) fn view(&self) -> SlabView<'_, T> {
+        SlabView { slots: &self.slots }
+    }
+}
+
+impl<'t, T> SlabView<'t, T> {
     /// The value at `index`. Following the reference is the first that touches the value's memory.
     ///
     /// # Safety
@@ -97,14 +110,25 @@ impl<T> SlabReader<T> {
     /// writer unpublishes before it retires, with a grace of the
     /// section's domain.
     #[inline(always)]
-    pub(super) unsafe fn get<'s>(&'s self, index: u32, _section: &'s impl ReadSection) -> &'s T {
+    pub(super) unsafe fn get<'s>(self, index: u32, _section: &'s impl ReadSection) -> &'s T
+    where
+        't: 's,
+    {
         // SAFETY: every index of the writer is within the array.
-        let slot = unsafe { self.slots.at(index as usize) };
+        let slot = unsafe { self.slots.get_unchecked(index as usize) };
         // SAFETY: the value was written before the index was published, and its place is not written again until a
         // grace period that began after this section has elapsed, which is after `'s`.
         slot.0.with(|slot| unsafe { (*slot).assume_init_ref() })
     }
 }
+
+impl<T> Clone for SlabView<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for SlabView<'_, T> {}
 
 impl<T> Clone for SlabReader<T> {
     fn clone(&self) -> Self {

@@ -5,7 +5,7 @@ use super::TableError;
 use super::arena::{HugeArc, OutOfMemory};
 use super::grace::{Grace, ReadSection};
 use super::pool::{IndexPool, ReadersStalled};
-use super::slab::{NONE, SlabReader, SlabWriter};
+use super::slab::{NONE, SlabReader, SlabView, SlabWriter};
 use super::sync::{AtomicU32, Ordering};
 
 /// A table for `capacity` values at a time. An identifier of no value, such as 0, reads as `absent`.
@@ -133,20 +133,54 @@ pub struct StableReader<T> {
     versions: SlabReader<T>,
 }
 
+/// A table of versions as a burst works with it: where it lies, at hand in registers, whatever is written between two
+/// lookups.
+pub struct StableView<'t, T> {
+    current: &'t [AtomicU32],
+    versions: SlabView<'t, T>,
+}
+
 impl<T> StableReader<T> {
+    /// What a burst works with.
+    #[inline(always)]
+    #[must_use]
+    pub fn view(&self) -> StableView<'_, T> {
+        StableView { current: &self.current, versions: self.versions.view() }
+    }
+
+    /// As [`StableView::get`].
+    #[inline(always)]
+    #[must_use]
+    pub fn get<'s>(&'s self, section: &'s impl ReadSection, id: u32) -> &'s T {
+        self.view().get(section, id)
+    }
+}
+
+impl<'t, T> StableView<'t, T> {
     /// The current value of an identifier, which is the `absent` one if there is none.
     ///
     /// Only following the reference touches the value: a burst takes all its references first and
     /// [prefetches](super::prefetch) them.
     #[inline(always)]
     #[must_use]
-    pub fn get<'s>(&'s self, section: &'s impl ReadSection, id: u32) -> &'s T {
+    pub fn get<'s>(self, section: &'s impl ReadSection, id: u32) -> &'s T
+    where
+        't: 's,
+    {
         let version = self.current.get(id as usize).map_or(NONE, |version| version.load(Ordering::Acquire));
         // SAFETY: the version was loaded from where the writer publishes it, or is `NONE`, which has a value in this
         // slab. The writer replaces or clears it before it retires it.
         unsafe { self.versions.get(version, section) }
     }
 }
+
+impl<T> Clone for StableView<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for StableView<'_, T> {}
 
 impl<T> Clone for StableReader<T> {
     fn clone(&self) -> Self {

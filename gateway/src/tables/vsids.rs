@@ -18,7 +18,7 @@ use nvgw_types::{VrfId, Vsid};
 use super::arena::{HugeArc, OutOfMemory};
 use super::grace::{Grace, ReadSection};
 use super::hash::{Keyed, Upserted};
-use super::slab::{NONE, SlabReader, SlabWriter};
+use super::slab::{NONE, SlabReader, SlabView, SlabWriter};
 use super::sync::{AtomicU64, Ordering};
 use super::{TableError, prefetch};
 
@@ -54,19 +54,44 @@ impl Place {
 }
 
 /// A worker's view of a table.
-///
-/// [`get`](Self::get) is for those who look at the entry at once. A burst [locates](Self::locate) the entries of all its
-/// packets before it looks at any, so that memory works while the processor does.
 pub struct VsidReader<T> {
     places: HugeArc<AtomicU64>,
     entries: SlabReader<T>,
 }
 
+/// A table as a burst works with it: where it lies, at hand in registers, whatever is written between two lookups.
+///
+/// [`get`](Self::get) is for those who look at the entry at once. A burst [locates](Self::locate) the entries of all its
+/// packets before it looks at any, so that memory works while the processor does.
+pub struct VsidView<'t, T> {
+    places: &'t [AtomicU64],
+    entries: SlabView<'t, T>,
+}
+
 impl<T: Send + Sync> VsidReader<T> {
+    /// What a burst works with.
+    #[inline(always)]
+    #[must_use]
+    pub fn view(&self) -> VsidView<'_, T> {
+        VsidView { places: &self.places, entries: self.entries.view() }
+    }
+
+    /// The VSID's entry.
+    #[inline(always)]
+    #[must_use]
+    pub fn get<'s>(&'s self, section: &'s impl ReadSection, vsid: Vsid) -> Option<&'s T> {
+        self.view().get(section, vsid)
+    }
+}
+
+impl<'t, T: Send + Sync> VsidView<'t, T> {
     /// The VSID's entry, which is brought near, and its VRF. Nothing has read the entry yet.
     #[inline(always)]
     #[must_use]
-    pub fn locate<'s>(&'s self, section: &'s impl ReadSection, vsid: Vsid) -> Option<(&'s T, VrfId)> {
+    pub fn locate<'s>(self, section: &'s impl ReadSection, vsid: Vsid) -> Option<(&'s T, VrfId)>
+    where
+        't: 's,
+    {
         let place = self.place(vsid);
         let entry = self.entry(section, place)?;
         prefetch(entry);
@@ -76,19 +101,25 @@ impl<T: Send + Sync> VsidReader<T> {
     /// The VSID's entry.
     #[inline(always)]
     #[must_use]
-    pub fn get<'s>(&'s self, section: &'s impl ReadSection, vsid: Vsid) -> Option<&'s T> {
+    pub fn get<'s>(self, section: &'s impl ReadSection, vsid: Vsid) -> Option<&'s T>
+    where
+        't: 's,
+    {
         self.entry(section, self.place(vsid))
     }
 
     #[inline(always)]
-    fn place(&self, vsid: Vsid) -> Place {
+    fn place(self, vsid: Vsid) -> Place {
         // SAFETY: the masked number is below the number of places.
-        let place = unsafe { self.places.at(vsid.get() as usize & (PLACES - 1)) };
+        let place = unsafe { self.places.get_unchecked(vsid.get() as usize & (PLACES - 1)) };
         Place(place.load(Ordering::Acquire))
     }
 
     #[inline(always)]
-    fn entry<'s>(&'s self, section: &'s impl ReadSection, place: Place) -> Option<&'s T> {
+    fn entry<'s>(self, section: &'s impl ReadSection, place: Place) -> Option<&'s T>
+    where
+        't: 's,
+    {
         if place.index() == NONE {
             return None;
         }
@@ -97,6 +128,14 @@ impl<T: Send + Sync> VsidReader<T> {
         Some(unsafe { self.entries.get(place.index(), section) })
     }
 }
+
+impl<T> Clone for VsidView<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for VsidView<'_, T> {}
 
 impl<T> Clone for VsidReader<T> {
     fn clone(&self) -> Self {
@@ -300,7 +339,7 @@ mod tests {
                 let oldest = oldest.load(Ordering::Acquire);
                 let section = local.section();
                 let located: Vec<_> =
-                    (0..ALL).map(|number| (number, reader.locate(&section, vsid(number)))).collect();
+                    (0..ALL).map(|number| (number, reader.view().locate(&section, vsid(number)))).collect();
                 for (number, found) in located {
                     match found {
                         Some((named, vrf)) => {

@@ -276,6 +276,13 @@ impl Counters {
         self.vrfs.get(vrf.index())
     }
 
+    /// The counters of all VRFs, by number.
+    #[inline(always)]
+    #[must_use]
+    pub fn vrfs(&self) -> &[VrfCounters] {
+        &self.vrfs
+    }
+
     /// The counters of a stage.
     #[inline(always)]
     #[must_use]

@@ -197,16 +197,16 @@ impl<T: Keyed> Table<T::Key> for Ours<T> {
     fn lookup(&self, burst: &[T::Key; BURST]) -> u64 {
         let mut local = self.local.borrow_mut();
         let section = &local.section();
-        let reader = &self.reader;
+        let table = self.reader.view();
         let hashes = burst.map(|key| {
-            let hash = reader.hash(&key);
-            reader.prefetch(hash);
+            let hash = table.hash(&key);
+            table.prefetch(hash);
             hash
         });
-        let candidates = hashes.map(|hash| reader.candidate(section, hash));
+        let candidates = hashes.map(|hash| table.candidate(section, hash));
         let mut sum = 0;
         for i in 0..BURST {
-            if let Some(entry) = reader.confirm(section, candidates[i], hashes[i], &burst[i]) {
+            if let Some(entry) = table.confirm(section, candidates[i], hashes[i], &burst[i]) {
                 sum += (self.number)(entry);
             }
         }
@@ -237,7 +237,8 @@ impl Table<Vsid> for Array {
     fn lookup(&self, burst: &[Vsid; BURST]) -> u64 {
         let mut local = self.local.borrow_mut();
         let section = &local.section();
-        let found = burst.map(|vsid| self.reader.locate(section, vsid));
+        let table = self.reader.view();
+        let found = burst.map(|vsid| table.locate(section, vsid));
         found.iter().flatten().map(|(entry, _)| Subnets::number(entry)).sum()
     }
 }

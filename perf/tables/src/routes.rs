@@ -78,11 +78,12 @@ impl<A: Address> Ours<A> {
 impl<A: Address> Table<A> for Ours<A> {
     #[inline(always)]
     fn lookup(&self, burst: &[A; BURST]) -> u64 {
-        let root = self.reader.root(VRF);
+        let table = self.reader.view();
+        let root = table.root(VRF);
         for &address in burst {
-            self.reader.prefetch(VRF, address);
+            table.prefetch(VRF, address);
         }
-        sum(burst.iter().map(|&address| self.reader.lookup_from(root, address)))
+        sum(burst.iter().map(|&address| table.lookup_from(root, address)))
     }
 }
 
@@ -103,10 +104,10 @@ struct Cursors<A>(Ours<A>);
 impl<A: Address> Table<A> for Cursors<A> {
     #[inline(always)]
     fn lookup(&self, burst: &[A; BURST]) -> u64 {
-        let reader = &self.0.reader;
-        let root = reader.root(VRF);
-        let mut cursors = burst.map(|address| reader.begin(root, address));
-        reader.finish(&mut cursors);
+        let table = self.0.reader.view();
+        let root = table.root(VRF);
+        let mut cursors = burst.map(|address| table.begin(root, address));
+        table.finish(&mut cursors);
         sum(cursors.iter().map(|cursor| cursor.value()))
     }
 }

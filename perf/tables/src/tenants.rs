@@ -63,10 +63,11 @@ impl Ours {
 impl Table<TenantAddress> for Ours {
     #[inline(always)]
     fn lookup(&self, burst: &[TenantAddress; BURST]) -> u64 {
+        let table = self.reader.view();
         for &(tenant, address) in burst {
-            self.reader.prefetch(VrfId(tenant), address);
+            table.prefetch(VrfId(tenant), address);
         }
-        burst.iter().map(|&(tenant, address)| u64::from(self.reader.lookup(VrfId(tenant), address))).sum()
+        burst.iter().map(|&(tenant, address)| u64::from(table.lookup(VrfId(tenant), address))).sum()
     }
 }
 

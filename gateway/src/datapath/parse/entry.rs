@@ -8,9 +8,8 @@ use crate::datapath::family::AddressFamily;
 use crate::datapath::lane::{Origin, Packets, append};
 use crate::datapath::pipeline::Stages;
 use crate::datapath::route::LookUp;
-use crate::tables::ReadSection;
-use crate::tables::entries::Subnet;
-use crate::tables::set::TableReaders;
+use crate::tables::entries::{Record, Subnet};
+use crate::tables::{HashView, ReadSection};
 use crate::telemetry::DropReason;
 
 /// Where packets of one family go in.
@@ -18,13 +17,21 @@ pub(super) struct Entry<'s, 'p, A> {
     pub(super) packets: &'p mut Packets<A>,
     lanes: &'p mut Lanes<'s>,
     networks: LookUp<'s, A>,
-    tables: &'s TableReaders,
+    records: HashView<'s, Record>,
 }
 
 impl<'s, 'p, A: AddressFamily> Entry<'s, 'p, A> {
     #[inline(always)]
     pub(super) fn new(stages: &Stages<'s>, packets: &'p mut Packets<A>, lanes: &'p mut Lanes<'s>) -> Self {
-        Self { packets, lanes, networks: LookUp::new(stages), tables: stages.tables }
+        let (networks, records) = (LookUp::new(stages), stages.tables.records.view());
+        Self { packets, lanes, networks, records }
+    }
+
+    /// The same for a loop of its own, which has all of it at hand.
+    #[inline(always)]
+    pub(super) fn reborrow(&mut self) -> Entry<'s, '_, A> {
+        let Self { packets, lanes, networks, records } = self;
+        Entry { packets, lanes, networks: *networks, records: *records }
     }
 
     /// Takes in a packet that has been read, or drops and counts it where nobody knows its VSID.
@@ -37,7 +44,7 @@ impl<'s, 'p, A: AddressFamily> Entry<'s, 'p, A> {
     ) {
         match origin {
             Origin::Outside => self.admit_from_outside(place),
-            Origin::Tenant => match self.tables.subnets.locate(section, self.packets[place].vsid) {
+            Origin::Tenant => match stages.tables.subnets.view().locate(section, self.packets[place].vsid) {
                 Some(subnet) => self.admit_from_tenant(place, subnet),
                 None => {
                     let (provider, reason) = (self.packets.outer_source(place), DropReason::NoPolicyForVsid);
@@ -52,9 +59,9 @@ impl<'s, 'p, A: AddressFamily> Entry<'s, 'p, A> {
     pub(super) fn admit_from_tenant(&mut self, place: u8, (subnet, vrf): (&'s Subnet, VrfId)) {
         let packet = &mut self.packets[place];
         (packet.vrf, packet.tenant) = (vrf, vrf);
-        packet.hash = self.tables.records.hash(&packet.sender());
-        self.tables.records.prefetch(packet.hash);
-        A::routes(self.tables).prefetch_root(vrf);
+        packet.hash = self.records.hash(&packet.sender());
+        self.records.prefetch(packet.hash);
+        self.networks.prefetch_root(vrf);
         append(&mut self.lanes.tenants, Arrived { place, subnet });
     }
 

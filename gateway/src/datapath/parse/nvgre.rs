@@ -68,7 +68,7 @@ impl<S: ReadSection> Parser<'_, '_, S> {
     ) -> Result<Way, DropReason> {
         if outer.protocol() != ipv4::GRE {
             return if outer.protocol() == ipv4::ICMP {
-                Ok(Way::Punt(Punt::Local { interface: self.interface }))
+                Ok(Way::Punt(Punt::Local { interface: self.known.id }))
             } else {
                 Err(DropReason::OuterProtocolUnknown)
             };
@@ -112,7 +112,7 @@ impl<S: ReadSection> Parser<'_, '_, S> {
             ipv4::GRE => {
                 self.nvgre_unusual(Outer { bytes, l3, header: found.offset, length, source, tos }, place)
             }
-            ipv6::ICMP => Ok(Way::Punt(Punt::Local { interface: self.interface })),
+            ipv6::ICMP => Ok(Way::Punt(Punt::Local { interface: self.known.id })),
             _ => Err(DropReason::OuterProtocolUnknown),
         }
     }
@@ -159,8 +159,8 @@ impl<S: ReadSection> Parser<'_, '_, S> {
                 let packet = &mut self.ipv4.packets[place];
                 packet.source = arp.sender().into();
                 packet.length = inner.length as u16;
+                inner.note(packet, self.known.id);
                 packet.kind = Kind::Ours;
-                inner.note(packet, self.interface);
                 Ok(Way::Lane(Family::V4, Origin::Tenant))
             }
             tag if ethernet::is_tag(tag) => Err(DropReason::InnerVlan),
@@ -188,8 +188,7 @@ impl<S: ReadSection> Parser<'_, '_, S> {
         packet.length = header.total_length() as u16;
         packet.tos = tos;
         packet.ttl = header.ttl;
-        packet.kind = Kind::Routed;
-        inner.note(packet, self.interface);
+        inner.note(packet, self.known.id);
         Ok(Way::Lane(Family::V4, Origin::Tenant))
     }
 
@@ -216,8 +215,8 @@ impl<S: ReadSection> Parser<'_, '_, S> {
         packet.length = header.total_length().min(usize::from(u16::MAX)) as u16;
         packet.tos = tos;
         packet.ttl = header.hop_limit;
+        inner.note(packet, self.known.id);
         packet.kind = kind;
-        inner.note(packet, self.interface);
         Ok(Way::Lane(Family::V6, Origin::Tenant))
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Shape<const N: usize> {
 /// Frames of an external network: whose they are, and their tag.
 pub(super) type Outside = Shape<3>;
 /// NVGRE over IPv4 without options, whole, to one of our provider addresses.
-pub(super) type OverIpv4 = Shape<8>;
+pub(super) type OverIpv4 = Shape<6>;
 /// NVGRE right behind an IPv6 header, likewise.
 pub(super) type OverIpv6 = Shape<WORDS>;
 

@@ -5,19 +5,28 @@
 //! [`Parser::way`], which reads any frame and knows what is wrong with it. A frame of a usual shape is read the same by
 //! both: the first of a burst is always left to it, and tests hold bursts against the same frames one by one.
 
+use dpdk_bindings::{Burst, Mbuf};
+use nvgw_types::{Family, InterfaceId};
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
+use super::Parser;
+use super::entry::Entry;
+use super::known::Side;
 use super::nvgre::decapsulated;
-use super::{Parser, Side};
-use crate::datapath::lane::{Kind, Packet};
+use super::shape::{Outside, OverIpv4, OverIpv6};
+use crate::datapath::lane::Packet;
 use crate::packet::checksum::words_are_right;
 use crate::packet::ethernet::{self, Ethernet};
-use crate::packet::gre::{self, Gre};
+use crate::packet::gre::Gre;
 use crate::packet::ipv4;
 use crate::packet::ipv6::{self, Ipv6};
-use crate::tables::ReadSection;
-use crate::tables::entries::ipv4_mapped;
+use crate::tables::entries::{Subnet, ipv4_mapped};
+use crate::tables::{ReadSection, VsidView};
+
+/// Where IP begins in frames without and with a VLAN tag.
+const UNTAGGED: usize = ethernet::HEADER;
+const TAGGED: usize = ethernet::HEADER + ethernet::TAG;
 
 /// Version 4, five words of header.
 const PLAIN: u64 = 0x45;
@@ -26,48 +35,39 @@ const PLAIN: u64 = 0x45;
 #[derive(Clone, Copy, FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct Words {
+    /// Up to the fragment offset.
     first: U64,
-    second: U64,
-    third: U32,
-}
-
-/// What a provider packet has between its IP header and the inner one.
-#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct Tunnel {
-    gre: Gre,
-    ethernet: Ethernet,
-}
-
-#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct OverIpv4 {
-    outer: Words,
-    tunnel: Tunnel,
-}
-
-#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct OverIpv6 {
-    outer: Ipv6,
-    tunnel: Tunnel,
+    /// Up to the checksum.
+    second: U32,
+    /// The addresses.
+    ends: U64,
 }
 
 const _: () = assert!(size_of::<Words>() == ipv4::HEADER);
-const _: () = assert!(size_of::<Tunnel>() == gre::HEADER + ethernet::HEADER);
+
+/// What a provider frame has before the inner IP header: an Ethernet header of `L3` bytes, and an IP header `H` that NVGRE
+/// follows at once.
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Around<const L3: usize, H> {
+    link: [u8; L3],
+    outer: H,
+    gre: Gre,
+    ethernet: Ethernet,
+}
 
 /// An IPv4 header without options, in registers.
 #[derive(Clone, Copy)]
 struct Header {
     first: u64,
-    second: u64,
-    third: u32,
+    second: u32,
+    ends: u64,
 }
 
 impl From<Words> for Header {
     #[inline(always)]
-    fn from(Words { first, second, third }: Words) -> Self {
-        Self { first: first.get(), second: second.get(), third: third.get() }
+    fn from(Words { first, second, ends }: Words) -> Self {
+        Self { first: first.get(), second: second.get(), ends: ends.get() }
     }
 }
 
@@ -81,7 +81,7 @@ impl Header {
     /// Whether the checksum is right, unless that is known, and the sender's address one that a sender can have.
     #[inline(always)]
     fn is_right(self, checked: bool) -> bool {
-        (checked || words_are_right(self.first, self.second, self.third)) && ipv4::may_send(self.source())
+        (checked || words_are_right(self.first, self.ends, self.second)) && ipv4::may_send(self.source())
     }
 
     #[inline(always)]
@@ -101,135 +101,188 @@ impl Header {
 
     #[inline(always)]
     fn source(self) -> u32 {
-        ((self.second >> 32) as u32).swap_bytes()
+        (self.ends.swap_bytes() >> 32) as u32
     }
 
     #[inline(always)]
     fn destination(self) -> u32 {
-        self.third.swap_bytes()
+        self.ends.swap_bytes() as u32
     }
 
     #[inline(always)]
     fn note(self, packet: &mut Packet, tos: u8) {
-        packet.source = self.source();
         packet.destination = self.destination();
+        packet.source = self.source();
         packet.length = self.length();
         packet.tos = tos;
         packet.ttl = self.ttl();
-        packet.kind = Kind::Routed;
     }
 }
 
-/// What an outer header says that is for us and has a usual shape.
+/// What is around an inner packet, of a usual shape and for us.
 struct Outer<'b> {
     source: u128,
     tos: u8,
-    /// Where the inner IP packet begins, in bytes from the start of the frame.
-    l3: usize,
-    /// How long it may be.
-    length: usize,
-    /// As many of its bytes as are in the first segment, padding included.
+    /// What may follow the inner Ethernet header.
+    room: usize,
+    gre: &'b Gre,
+    ethernet: &'b Ethernet,
+    /// What follows it in the first segment.
     bytes: &'b [u8],
 }
 
-impl<'s, S: ReadSection> Parser<'s, '_, S> {
-    /// Takes in a frame of one of the usual shapes on the interface that the frame before came by. `data` is its first
-    /// segment, `length` the whole frame's length; `checked`: its first header is IPv4, and has the right checksum.
-    /// `None`, and nothing is noted, where it has another shape, or is wrong.
+impl<'b> Outer<'b> {
+    /// Reads a frame of `length` bytes that has the shape of NVGRE over IPv4.
     #[inline(always)]
-    pub(super) fn usual(&mut self, data: &[u8], length: usize, checked: bool, place: u8) -> Option<()> {
-        match &self.side {
-            Side::Provider { over_ipv4, .. } if over_ipv4.fits(data) => {
-                let bytes = data.get(self.l3..)?;
-                let (OverIpv4 { outer, tunnel }, bytes) = OverIpv4::ref_from_prefix(bytes).ok()?;
-                let outer = Header::from(*outer);
-                let total = usize::from(outer.length());
-                if !outer.is_right(checked) || self.l3 + total > length {
-                    return None;
-                }
-                let outer = Outer {
-                    source: ipv4_mapped(outer.source()),
-                    tos: outer.tos(),
-                    l3: self.l3 + size_of::<OverIpv4>(),
-                    length: total.checked_sub(size_of::<OverIpv4>())?,
-                    bytes,
-                };
-                self.nvgre_around(&outer, tunnel, place)
-            }
-            Side::Provider { over_ipv6, .. } if over_ipv6.fits(data) => {
-                let bytes = data.get(self.l3..)?;
-                let (OverIpv6 { outer, tunnel }, bytes) = OverIpv6::ref_from_prefix(bytes).ok()?;
-                let (source, total) = (outer.source(), outer.total_length());
-                if !ipv6::may_send(source) || self.l3 + total > length {
-                    return None;
-                }
-                let outer = Outer {
-                    source,
-                    tos: outer.traffic_class(),
-                    l3: self.l3 + size_of::<OverIpv6>(),
-                    length: total.checked_sub(size_of::<OverIpv6>())?,
-                    bytes,
-                };
-                self.nvgre_around(&outer, tunnel, place)
-            }
-            &Side::External { vrf, ref outside } if outside.fits(data) => {
-                let ethertype = data.get(self.l3 - size_of::<u16>()..self.l3)?;
-                let bytes = data.get(self.l3..)?;
-                let length = length - self.l3;
-                match u16::from_be_bytes([ethertype[0], ethertype[1]]) {
-                    ethernet::IPV4 => {
-                        let ip = usual_ipv4(bytes, length, checked)?;
-                        let packet = &mut self.ipv4.packets[place];
-                        packet.came_from_outside(vrf, self.interface, self.l3);
-                        ip.note(packet, ip.tos());
-                        self.ipv4.admit_from_outside(place);
-                    }
-                    ethernet::IPV6 => {
-                        let ip = usual_ipv6(bytes, length)?;
-                        let packet = &mut self.ipv6.packets[place];
-                        packet.came_from_outside(vrf, self.interface, self.l3);
-                        note_ipv6(ip, packet, ip.traffic_class());
-                        self.ipv6.admit_from_outside(place);
-                    }
-                    _ => return None,
-                }
-                Some(())
-            }
-            _ => None,
+    fn over_ipv4<const L3: usize>(data: &'b [u8], length: usize, checked: bool) -> Option<Self> {
+        let (Around { outer, gre, ethernet, .. }, bytes) = Around::<L3, Words>::ref_from_prefix(data).ok()?;
+        let outer = Header::from(*outer);
+        let total = usize::from(outer.length());
+        let usual = outer.is_right(checked) && L3 + total <= length;
+        let room = (L3 + total).checked_sub(size_of::<Around<L3, Words>>()).filter(|_| usual)?;
+        Some(Self { source: ipv4_mapped(outer.source()), tos: outer.tos(), room, gre, ethernet, bytes })
+    }
+
+    /// Reads a frame of `length` bytes that has the shape of NVGRE over IPv6.
+    #[inline(always)]
+    fn over_ipv6<const L3: usize>(data: &'b [u8], length: usize) -> Option<Self> {
+        let (Around { outer, gre, ethernet, .. }, bytes) = Around::<L3, Ipv6>::ref_from_prefix(data).ok()?;
+        let (source, total) = (outer.source(), outer.total_length());
+        let usual = ipv6::may_send(source) && L3 + total <= length;
+        let room = (L3 + total).checked_sub(size_of::<Around<L3, Ipv6>>()).filter(|_| usual)?;
+        Some(Self { source, tos: outer.traffic_class(), room, gre, ethernet, bytes })
+    }
+}
+
+impl<'s, S: ReadSection> Parser<'s, '_, S> {
+    /// Takes in frames from a place on, as long as they have one of the usual shapes on the interface that the frame before
+    /// came by. Returns the place of the first that has not, or is wrong, of which nothing is noted. `CHECKED`: devices may
+    /// have checked packets.
+    #[inline(always)]
+    pub(super) fn usual<const CHECKED: bool>(&mut self, burst: &Burst, from: u8) -> u8 {
+        match (&self.known.side, self.known.tag) {
+            (Side::Unknown, _) => from,
+            (Side::External { .. }, None) => self.usual_of_outside::<CHECKED, UNTAGGED>(burst, from),
+            (Side::External { .. }, Some(_)) => self.usual_of_outside::<CHECKED, TAGGED>(burst, from),
+            (Side::Provider { .. }, None) => self.usual_of_tenants::<CHECKED, UNTAGGED>(burst, from),
+            (Side::Provider { .. }, Some(_)) => self.usual_of_tenants::<CHECKED, TAGGED>(burst, from),
         }
     }
 
-    /// Reads what is left of NVGRE's headers, and the inner IP header.
+    /// As [`usual`](Self::usual), on a provider network.
+    #[inline(never)]
+    fn usual_of_tenants<const CHECKED: bool, const L3: usize>(&mut self, burst: &Burst, from: u8) -> u8 {
+        let Side::Provider { over_ipv4, over_ipv6 } = &self.known.side else { return from };
+        let mut tunnels = Tunnels {
+            subnets: self.stages.tables.subnets.view(),
+            section: self.section,
+            interface: self.known.id,
+            ipv4: self.ipv4.reborrow(),
+            ipv6: self.ipv6.reborrow(),
+        };
+        as_long_as(burst, from, |mbuf, place| {
+            let (data, length) = (mbuf.data(), mbuf.pkt_len() as usize);
+            if OverIpv4::fits(over_ipv4, data) {
+                let checked = CHECKED && mbuf.is_checked_ipv4();
+                let outer = Outer::over_ipv4::<L3>(data, length, checked)?;
+                tunnels.take(&outer, size_of::<Around<L3, Words>>(), place)
+            } else if OverIpv6::fits(over_ipv6, data) {
+                let outer = Outer::over_ipv6::<L3>(data, length)?;
+                tunnels.take(&outer, size_of::<Around<L3, Ipv6>>(), place)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// As [`usual`](Self::usual), on an external network.
+    #[inline(never)]
+    fn usual_of_outside<const CHECKED: bool, const L3: usize>(&mut self, burst: &Burst, from: u8) -> u8 {
+        let &Side::External { vrf, ref outside } = &self.known.side else { return from };
+        let interface = self.known.id;
+        let (mut ipv4, mut ipv6) = (self.ipv4.reborrow(), self.ipv6.reborrow());
+        as_long_as(burst, from, |mbuf, place| {
+            let data = mbuf.data();
+            if !Outside::fits(outside, data) {
+                return None;
+            }
+            let (link, bytes) = data.split_first_chunk::<L3>()?;
+            let length = mbuf.pkt_len() as usize - L3;
+            match ethernet::family_of([link[L3 - 2], link[L3 - 1]]) {
+                Some(Family::V4) => {
+                    let ip = usual_ipv4(bytes, length, CHECKED && mbuf.is_checked_ipv4())?;
+                    let packet = &mut ipv4.packets[place];
+                    packet.came_from_outside(vrf, interface, L3);
+                    ip.note(packet, ip.tos());
+                    ipv4.admit_from_outside(place);
+                }
+                Some(Family::V6) => {
+                    let ip = usual_ipv6(bytes, length)?;
+                    let packet = &mut ipv6.packets[place];
+                    packet.came_from_outside(vrf, interface, L3);
+                    note_ipv6(ip, packet, ip.traffic_class());
+                    ipv6.admit_from_outside(place);
+                }
+                None => return None,
+            }
+            Some(())
+        })
+    }
+}
+
+/// Where tenants' packets of usual shapes go.
+struct Tunnels<'s, 'p, S> {
+    subnets: VsidView<'s, Subnet>,
+    section: &'s S,
+    interface: InterfaceId,
+    ipv4: Entry<'s, 'p, u32>,
+    ipv6: Entry<'s, 'p, u128>,
+}
+
+impl<S: ReadSection> Tunnels<'_, '_, S> {
+    /// Reads an inner IP header, which begins `l3` bytes from the start of the frame.
     #[inline(always)]
-    fn nvgre_around(&mut self, outer: &Outer<'_>, tunnel: &Tunnel, place: u8) -> Option<()> {
+    fn take(&mut self, outer: &Outer<'_>, l3: usize, place: u8) -> Option<()> {
         // Configuration gives nobody a VSID that is refused.
-        let vsid = tunnel.gre.vsid();
-        let subnet = self.stages.tables.subnets.locate(self.section, vsid)?;
-        match tunnel.ethernet.ethertype() {
-            ethernet::IPV4 => {
-                let ip = usual_ipv4(outer.bytes, outer.length, false)?;
+        let vsid = outer.gre.vsid();
+        let subnet = self.subnets.locate(self.section, vsid)?;
+        match outer.ethernet.family() {
+            Some(Family::V4) => {
+                let ip = usual_ipv4(outer.bytes, outer.room, false)?;
                 let tos = decapsulated(ip.tos(), outer.tos).ok()?;
                 self.ipv4.packets.came_from(place, outer.source);
                 let packet = &mut self.ipv4.packets[place];
-                packet.came_from_tenant(vsid, self.interface, outer.l3);
-                packet.stations = tunnel.ethernet.stations();
+                packet.came_from_tenant(vsid, self.interface, l3);
+                packet.stations = outer.ethernet.stations();
                 ip.note(packet, tos);
                 self.ipv4.admit_from_tenant(place, subnet);
             }
-            ethernet::IPV6 => {
-                let ip = usual_ipv6(outer.bytes, outer.length)?;
+            Some(Family::V6) => {
+                let ip = usual_ipv6(outer.bytes, outer.room)?;
                 let tos = decapsulated(ip.traffic_class(), outer.tos).ok()?;
                 self.ipv6.packets.came_from(place, outer.source);
                 let packet = &mut self.ipv6.packets[place];
-                packet.came_from_tenant(vsid, self.interface, outer.l3);
-                packet.stations = tunnel.ethernet.stations();
+                packet.came_from_tenant(vsid, self.interface, l3);
+                packet.stations = outer.ethernet.stations();
                 note_ipv6(ip, packet, tos);
                 self.ipv6.admit_from_tenant(place, subnet);
             }
-            _ => return None,
+            None => return None,
         }
         Some(())
     }
+}
+
+/// Has packets taken, from a place on, until one is refused or none is left. Returns that place.
+#[inline(always)]
+fn as_long_as(burst: &Burst, from: u8, mut take: impl FnMut(&Mbuf, u8) -> Option<()>) -> u8 {
+    let mut place = from;
+    while let Some(mbuf) = burst.get(usize::from(place))
+        && take(mbuf, place).is_some()
+    {
+        place += 1;
+    }
+    place
 }
 
 /// A packet to be routed, in so many bytes.
@@ -265,5 +318,4 @@ fn note_ipv6(ip: &Ipv6, packet: &mut Packet<u128>, tos: u8) {
     packet.length = ip.total_length().min(usize::from(u16::MAX)) as u16;
     packet.tos = tos;
     packet.ttl = ip.hop_limit;
-    packet.kind = Kind::Routed;
 }

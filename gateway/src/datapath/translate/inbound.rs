@@ -68,7 +68,7 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
         }
         let mut candidates = Lane::new();
         for &place in &arriving {
-            append(&mut candidates, tables.records.candidate(self.section, packets[place].hash));
+            append(&mut candidates, tables.records.view().candidate(self.section, packets[place].hash));
         }
         for (&place, &candidate) in arriving.iter().zip(&candidates) {
             self.arrive(packets, burst, (place, candidate), ways, out);
@@ -118,7 +118,7 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
                 return refuse(self.stages, packets, burst, place, reason, out);
             }
         }
-        let candidate = self.stages.tables.records.candidate(self.section, packets[place].hash);
+        let candidate = self.stages.tables.records.view().candidate(self.section, packets[place].hash);
         self.arrive(packets, burst, (place, candidate), ways, out);
     }
 
@@ -134,8 +134,8 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
     #[inline(always)]
     fn enter(&self, packet: &mut Packet, customer: Endpoint) {
         (packet.vrf, packet.destination) = (customer.vrf, customer.address);
-        expect_receiver(self.stages, packet, customer.vrf);
-        self.stages.prefetch_counters(customer.vrf);
+        expect_receiver(self.stages.tables.records.view(), packet, customer.vrf);
+        self.stages.traffic().prefetch(customer.vrf);
     }
 
     /// Routes a packet to the customer that it is for, by the record that may be the customer's. Where it is not, or another
@@ -151,9 +151,9 @@ impl<'s, S: ReadSection> Translation<'_, 's, S> {
     ) {
         let (packet, tables) = (&packets[place], self.stages.tables);
         let key = packet.receiver(packet.vrf);
-        let record = tables.records.confirm(self.section, candidate, packet.hash, &key);
+        let record = tables.records.view().confirm(self.section, candidate, packet.hash, &key);
         if let Some(record) = record.filter(|record| record.on_link()) {
-            wrap(self.stages, self.section, (place, record), &mut ways.wrapped);
+            wrap(self.section, tables.adjacencies.view(), (place, record), &mut ways.wrapped);
         } else {
             ways.deliver(self.stages, self.section, packets, burst, place, out);
         }

@@ -19,6 +19,23 @@ pub struct RoutesReader<A> {
     family: std::marker::PhantomData<fn(A)>,
 }
 
+/// All routing tables as a burst works with them: where they lie, at hand in registers, whatever is written between two
+/// lookups.
+pub struct RoutesView<'r, A> {
+    vrfs: &'r [Vrf],
+    arrays: &'r [AtomicU32],
+    nodes: &'r [Node],
+    family: std::marker::PhantomData<fn(A)>,
+}
+
+impl<A> Clone for RoutesView<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for RoutesView<'_, A> {}
+
 /// A lookup under way. A burst of them advances together, so that memory answers all at once.
 #[derive(Clone, Copy)]
 pub struct Cursor<'r, A> {
@@ -36,24 +53,41 @@ impl<A: Address> RoutesReader<A> {
         Self { vrfs, arrays, nodes, family: std::marker::PhantomData }
     }
 
-    /// The value of the longest prefix of a routing table that covers an address, 0 if there is none.
+    /// What a burst works with.
+    #[inline(always)]
+    #[must_use]
+    pub fn view(&self) -> RoutesView<'_, A> {
+        let Self { vrfs, arrays, nodes, family } = self;
+        RoutesView { vrfs, arrays, nodes, family: *family }
+    }
+
+    /// As [`RoutesView::lookup`].
     #[inline(always)]
     #[must_use]
     pub fn lookup(&self, vrf: VrfId, address: A) -> u32 {
+        self.view().lookup(vrf, address)
+    }
+}
+
+impl<'r, A: Address> RoutesView<'r, A> {
+    /// The value of the longest prefix of a routing table that covers an address, 0 if there is none.
+    #[inline(always)]
+    #[must_use]
+    pub fn lookup(self, vrf: VrfId, address: A) -> u32 {
         self.lookup_from(self.root(vrf), address)
     }
 
     /// Where the lookups of a routing table start. A table that does not exist has no routes.
     #[inline(always)]
     #[must_use]
-    pub fn root(&self, vrf: VrfId) -> Root {
+    pub fn root(self, vrf: VrfId) -> Root {
         self.vrfs.get(vrf.index()).map_or(Root::NONE, Vrf::root)
     }
 
     /// As [`lookup`](Self::lookup), from a root that was loaded before, in the same burst.
     #[inline(always)]
     #[must_use]
-    pub fn lookup_from(&self, root: Root, address: A) -> u32 {
+    pub fn lookup_from(self, root: Root, address: A) -> u32 {
         let (first, mut bit) = match root.array() {
             Some(array) => self.slot(array, address),
             // Most addresses that a tenant's VMs talk to lie outside: no entry is read for them.
@@ -75,7 +109,7 @@ impl<A: Address> RoutesReader<A> {
 
     /// Brings near where the lookups of a routing table start.
     #[inline(always)]
-    pub fn prefetch_root(&self, vrf: VrfId) {
+    pub fn prefetch_root(self, vrf: VrfId) {
         if let Some(vrf) = self.vrfs.get(vrf.index()) {
             prefetch(vrf);
         }
@@ -83,20 +117,20 @@ impl<A: Address> RoutesReader<A> {
 
     /// Brings the first entry of a lookup near.
     #[inline(always)]
-    pub fn prefetch(&self, vrf: VrfId, address: A) {
+    pub fn prefetch(self, vrf: VrfId, address: A) {
         self.prefetch_from(self.root(vrf), address);
     }
 
     /// As [`prefetch`](Self::prefetch), from a root that was loaded before, in the same burst.
     #[inline(always)]
-    pub fn prefetch_from(&self, root: Root, address: A) {
+    pub fn prefetch_from(self, root: Root, address: A) {
         prefetch(self.first(root, address).0);
     }
 
     /// Begins a lookup, whose first entry is brought near.
     #[inline(always)]
     #[must_use]
-    pub fn begin(&self, root: Root, address: A) -> Cursor<'_, A> {
+    pub fn begin(self, root: Root, address: A) -> Cursor<'r, A> {
         let (next, bit) = self.first(root, address);
         prefetch(next);
         Cursor { next: Some(next), address, bit, value: root.default }
@@ -104,7 +138,7 @@ impl<A: Address> RoutesReader<A> {
 
     /// Reads the next entry of a lookup, and brings the one after near; whether there is one.
     #[inline(always)]
-    pub fn advance<'r>(&'r self, cursor: &mut Cursor<'r, A>) -> bool {
+    pub fn advance(self, cursor: &mut Cursor<'r, A>) -> bool {
         let Some(next) = cursor.next else {
             return false;
         };
@@ -133,13 +167,13 @@ impl<A: Address> RoutesReader<A> {
 
     /// Brings all lookups to their ends, side by side.
     #[inline(always)]
-    pub fn finish<'r>(&'r self, cursors: &mut [Cursor<'r, A>]) {
+    pub fn finish(self, cursors: &mut [Cursor<'r, A>]) {
         while cursors.iter_mut().fold(false, |more, cursor| self.advance(cursor) | more) {}
     }
 
     /// The first entry of a lookup, and the first bit that a node behind it stands for.
     #[inline(always)]
-    fn first(&self, root: Root, address: A) -> (&AtomicU32, u8) {
+    fn first(self, root: Root, address: A) -> (&'r AtomicU32, u8) {
         match root.array() {
             Some(array) => self.slot(array, address),
             None => self.below(root.word, root.word.node_for(address), address),
@@ -148,26 +182,26 @@ impl<A: Address> RoutesReader<A> {
 
     /// The entry of an address in an external array, and the first bit that a node behind it stands for.
     #[inline(always)]
-    fn slot(&self, array: u32, address: A) -> (&AtomicU32, u8) {
+    fn slot(self, array: u32, address: A) -> (&'r AtomicU32, u8) {
         // SAFETY: roots have numbers of arrays that exist, and the slot is within any array.
-        (unsafe { self.arrays.at(array_slot(array, address)) }, ARRAY_BITS)
+        (unsafe { self.arrays.get_unchecked(array_slot(array, address)) }, ARRAY_BITS)
     }
 
     /// The entry of an address in a root's first node, likewise.
     #[inline(always)]
-    fn below(&self, root: RootWord, node: u32, address: A) -> (&AtomicU32, u8) {
+    fn below(self, root: RootWord, node: u32, address: A) -> (&'r AtomicU32, u8) {
         (self.entry(node, address, root.bit()), root.bit() + STRIDE)
     }
 
     #[inline(always)]
-    fn entry(&self, node: u32, address: A, bit: u8) -> &AtomicU32 {
+    fn entry(self, node: u32, address: A, bit: u8) -> &'r AtomicU32 {
         &self.node(node).0[address.digit(bit)]
     }
 
     #[inline(always)]
-    fn node(&self, node: u32) -> &Node {
+    fn node(self, node: u32) -> &'r Node {
         // SAFETY: roots and entries never lead to anything but a node of this array.
-        unsafe { self.nodes.at(node as usize) }
+        unsafe { self.nodes.get_unchecked(node as usize) }
     }
 }
 

@@ -101,12 +101,13 @@ impl Reader {
             for _ in 0..BURSTS_A_REPORT {
                 std::hint::black_box(subnets.lookup(vsids.burst()) + records.lookup(senders.burst()));
                 let _section = local.section();
-                let root = table.root(VRF);
+                let view = table.view();
+                let root = view.root(VRF);
                 let burst = stream.burst();
                 for &address in burst {
-                    table.prefetch(VRF, address);
+                    view.prefetch(VRF, address);
                 }
-                std::hint::black_box(burst.map(|address| table.lookup_from(root, address)));
+                std::hint::black_box(burst.map(|address| view.lookup_from(root, address)));
                 std::hint::black_box(adjacencies.lookup(ways.burst()));
             }
             self.packets.fetch_add(BURSTS_A_REPORT * BURST as u64, Ordering::Relaxed);

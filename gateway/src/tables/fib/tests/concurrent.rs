@@ -113,11 +113,12 @@ fn change<A: Address>(
 
 fn read<A: Address>(reader: &RoutesReader<A>, vrf: VrfId, local: &mut LocalReader, spread: Spread<A>) {
     let section = local.section();
-    let root = reader.root(vrf);
+    let table = reader.view();
+    let root = table.root(vrf);
     let [address, beside] = [ADDRESS, ADDRESS ^ 0x0002_0000].map(spread.address);
-    let mut cursors = [reader.begin(root, address), reader.begin(root, beside)];
+    let mut cursors = [table.begin(root, address), table.begin(root, beside)];
     let at_once = reader.lookup(vrf, address);
-    reader.finish(&mut cursors);
+    table.finish(&mut cursors);
     drop(section);
 
     let covers = |value: u32| COVERING.iter().chain([&BASE]).any(|&(_, length)| u32::from(length) == value);

@@ -97,7 +97,8 @@ fn nodes_that_readers_may_be_on_are_not_used_again() {
     writer.create_vrf(TENANT, Shape::Tenant, &grace).expect("room");
     writer.insert(TENANT, 0x0a00_0000, 8, value(1), &grace).expect("room");
     let section = local.section();
-    let mut cursor = [reader.begin(reader.root(TENANT), 0x0a00_0001)];
+    let table = reader.view();
+    let mut cursor = [table.begin(table.root(TENANT), 0x0a00_0001)];
 
     let stalled = loop {
         let inserted = writer.insert(TENANT, 0x0a00_0001, 32, value(2), &grace);
@@ -110,7 +111,7 @@ fn nodes_that_readers_may_be_on_are_not_used_again() {
     };
     assert_eq!(stalled, Err(RouteError::Stalled(ReadersStalled)));
     assert_eq!((writer.len(), reader.lookup(TENANT, 0x0a00_0001)), (1, 1));
-    reader.finish(&mut cursor);
+    table.finish(&mut cursor);
     assert_eq!(cursor[0].value(), 1);
     drop(section);
     assert_eq!(writer.insert(TENANT, 0x0a00_0001, 32, value(2), &grace), Ok(None));

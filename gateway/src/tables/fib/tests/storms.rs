@@ -47,10 +47,11 @@ impl<A: Address> Routes<A> {
     /// Looks the first address of every prefix up, at once and step by step.
     fn read(&self, reader: &RoutesReader<A>, vrf: VrfId, local: &mut LocalReader) {
         let section = local.section();
-        let root = reader.root(vrf);
-        let mut cursors: Vec<_> = self.list.iter().map(|&(address, _)| reader.begin(root, address)).collect();
+        let table = reader.view();
+        let root = table.root(vrf);
+        let mut cursors: Vec<_> = self.list.iter().map(|&(address, _)| table.begin(root, address)).collect();
         let at_once: Vec<_> = self.list.iter().map(|&(address, _)| reader.lookup(vrf, address)).collect();
-        reader.finish(&mut cursors);
+        table.finish(&mut cursors);
         drop(section);
         for ((&(address, _), cursor), value) in self.list.iter().zip(&cursors).zip(at_once) {
             assert!(self.may_answer(address, value), "{value} for {address:?} at once");

@@ -47,11 +47,12 @@ fn readers_find_what_is_present_and_only_whole_entries() {
 
 fn read(reader: &HashReader<Checked>, local: &mut LocalReader, oldest: u64) {
     let section = local.section();
+    let table = reader.view();
     let candidates: Vec<_> =
-        (0..KEYS).map(|key| reader.candidate(&section, reader.hash(&Crowded(key)))).collect();
+        (0..KEYS).map(|key| table.candidate(&section, table.hash(&Crowded(key)))).collect();
     for (key, candidate) in (0..KEYS).zip(candidates) {
         let key = Crowded(key);
-        let confirmed = reader.confirm(&section, candidate, reader.hash(&key), &key);
+        let confirmed = table.confirm(&section, candidate, table.hash(&key), &key);
         for found in [confirmed, reader.get(&section, &key)] {
             if let Some(entry) = found {
                 assert_eq!(entry.key, key);

@@ -33,10 +33,11 @@ fn staged<'s>(
     section: &'s impl ReadSection,
     key: &Crowded,
 ) -> Option<&'s Checked> {
-    let hash = reader.hash(key);
-    reader.prefetch(hash);
-    let candidate = reader.candidate(section, hash);
-    reader.confirm(section, candidate, hash, key)
+    let table = reader.view();
+    let hash = table.hash(key);
+    table.prefetch(hash);
+    let candidate = table.candidate(section, hash);
+    table.confirm(section, candidate, hash, key)
 }
 
 /// Applies an operation to both; a full table must say so and stay as it is.
@@ -103,7 +104,8 @@ fn what_a_section_has_seen_stays_whole_until_it_ends() {
     table.upsert(Checked::new(7, 1), &grace).expect("room");
     let section = local.section();
     let seen = reader.get(&section, &Crowded(7)).expect("present");
-    let candidate = reader.candidate(&section, reader.hash(&Crowded(7)));
+    let view = reader.view();
+    let candidate = view.candidate(&section, view.hash(&Crowded(7)));
 
     // Replaced until there is no other free place, the one in use must not be taken.
     let mut version = 2;
@@ -116,8 +118,8 @@ fn what_a_section_has_seen_stays_whole_until_it_ends() {
     assert_eq!(stalled, TableError::Stalled(ReadersStalled));
     assert!(version > slack(CAPACITY) as u64);
     assert_eq!(*seen, Checked::new(7, 1));
-    let hash = reader.hash(&Crowded(7));
-    let confirmed = reader.confirm(&section, candidate, hash, &Crowded(7));
+    let hash = view.hash(&Crowded(7));
+    let confirmed = view.confirm(&section, candidate, hash, &Crowded(7));
     assert_eq!(confirmed, Some(&Checked::new(7, 1)));
     let last = Checked::new(7, version - 1);
     assert_eq!(reader.get(&section, &Crowded(7)), Some(&last));

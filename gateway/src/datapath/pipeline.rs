@@ -261,6 +261,12 @@ impl Pipeline {
         }
     }
 
+    /// Forgets what earlier bursts taught of the ports: the next frame of each is read as one of which nothing is known. The
+    /// outcome is the same; tests see to that.
+    pub fn forget_ports(&mut self) {
+        self.known.fill_with(|| Known::NOTHING);
+    }
+
     /// Does what is due, and a part of what the control thread asked for. Whether there is more to do.
     pub fn tend<S: ReadSection>(&mut self, section: &S, now: Millis, out: &mut Outputs) -> bool {
         if let Some(reassembly) = &mut self.reassembly

@@ -173,12 +173,14 @@ fn families(fate: &Fate, frame: &Frame) -> Option<[Option<bool>; 3]> {
     Some([flow.provider.map(|address| address.is_ipv6()), Some(flow.source.is_ipv6()), outer])
 }
 
-/// Each frame as a burst of its own.
+/// Each frame as a burst of its own, and the first of its port: read by the parser that reads any frame, while those of
+/// bursts are mostly read by the one for usual ones.
 fn alone(worker: &mut Worker, frames: &[Frame]) -> Vec<(Outcome, Vec<u64>)> {
     let before = |worker: &Worker| Counted::now(&worker.counters).dropped;
     let one = |frame: &Frame| {
         let dropped = before(worker);
         let mut outcome = Vec::new();
+        worker.pipeline.forget_ports();
         worker.run(PortId(frame.port as u16), std::slice::from_ref(&frame.bytes), |output, bytes| {
             outcome.push((output, bytes.to_vec()));
         });

@@ -33,8 +33,9 @@ pub fn lookups_answer<A: Address>(
             &grace,
             move |mut local| {
                 let section = local.section();
-                let mut cursors = [reader.begin(reader.root(VRF), address)];
-                reader.finish(&mut cursors);
+                let table = reader.view();
+                let mut cursors = [table.begin(table.root(VRF), address)];
+                table.finish(&mut cursors);
                 drop(section);
                 let length = cursors[0].value().checked_sub(1);
                 assert!(expected.iter().any(|&one| length == Some(one.into())), "{length:?}");

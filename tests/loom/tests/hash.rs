@@ -70,8 +70,8 @@ fn upsert(writer: &mut HashWriter<Entry>, key: u32, version: u32, grace: &LocalG
 
 /// The version of a key, by the stages that a worker takes.
 fn version(reader: &HashReader<Entry>, section: &impl ReadSection, key: u32) -> Option<u32> {
-    let candidate = reader.candidate(section, 0);
-    let entry = reader.confirm(section, candidate, 0, &Crowded(key))?;
+    let candidate = reader.view().candidate(section, 0);
+    let entry = reader.view().confirm(section, candidate, 0, &Crowded(key))?;
     let seen = *entry;
     assert_eq!(seen, Entry::new(key, seen.version), "the entry of the key, and whole");
     loom::thread::yield_now();

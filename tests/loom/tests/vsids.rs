@@ -51,7 +51,7 @@ fn updates_are_seen_in_order(removed: bool) {
                 let mut last = Some(0);
                 for _ in 0..2 {
                     let section = local.section();
-                    let found = reader.locate(&section, Entry::new(0).vsid);
+                    let found = reader.view().locate(&section, Entry::new(0).vsid);
                     let version = found.map(|(entry, vrf)| {
                         let seen = *entry;
                         assert_eq!(vrf, seen.vrf(), "of one version");

@@ -3,7 +3,8 @@
 //!
 //! Here is only said what such a frame looks like. Whatever looks different, be it rare or wrong, is left to
 //! [`Parser::way`], which reads any frame and knows what is wrong with it. A frame of a usual shape is read the same by
-//! both: the first of a burst is always left to it, and tests hold bursts against the same frames one by one.
+//! both: the first of a port is always left to it, and tests hold bursts against the same frames one by one, each read as
+//! a first one.
 
 use dpdk_bindings::{Burst, Mbuf};
 use nvgw_types::{Family, InterfaceId};

@@ -50,8 +50,8 @@ class Plots(unittest.TestCase):
                                                  {**reports.row("encapsulate"), "failed": "no packet"}))
         titles = re.findall("<h2>(.*?)</h2>", page)
         self.assertEqual(titles, ["Goals", "The ladder", "Frame sizes and address families", "Cycles per packet by stage",
-                                  "Scaling", "Latency", "Instructions per packet", "On real cards", "Against the other build",
-                                  "All figures", "Not measured"])
+                                  "Scaling", "Latency", "Instructions and cache misses per packet", "On real cards",
+                                  "Against the other build", "All figures", "Not measured"])
         for drawing in re.findall("<svg.*?</svg>", page, re.S):
             ElementTree.fromstring(drawing)
         self.assertIsNone(re.search(r"(src|href)=|url\(", page))
@@ -66,6 +66,20 @@ class Plots(unittest.TestCase):
         colours = re.findall(r'<i class="(c\d)"></i>(\w+)', legend)
         self.assertEqual([name for _, name in colours], names)
         self.assertEqual(len({colour for colour, _ in colours}), len(names))
+
+    def test_stages_are_in_the_order_of_the_way(self):
+        out, back = reports.row(), reports.row("encapsulate")
+        out["programs"]["nvgw"]["stages"] = dict.fromkeys(("receive", "parse", "decapsulate", "route", "transmit"), 10.0)
+        back["programs"]["nvgw"]["stages"] = dict.fromkeys(("receive", "parse", "route", "resolve", "transmit"), 10.0)
+        page = html_report.page(reports.document(out, back))
+        self.assertRegex(page, "legend.*receive.*parse.*decapsulate.*route.*resolve.*transmit.*</p><svg")
+
+    def test_a_load_that_was_not_carried_is_marked(self):
+        document = reports.document()
+        document["latency"][1]["lost"] = 0.02
+        marked = re.findall('<tr><td>decapsulate</td><td>(.{2,3})</td><td>1.00</td><td>1.00</td>'
+                            '<td><span class="bad">2.00%</span></td><td>0.50</td>', html_report.page(document))
+        self.assertEqual(marked, ["50%"])
 
     def test_a_bar_is_as_long_as_its_value(self):
         drawing = ElementTree.fromstring(svg.bars("t", [("a", [("c1", "x", 50), ("c2", "y", 100)])], "Mpps"))

@@ -34,7 +34,7 @@ h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .
 p { margin: .3rem 0 .8rem; } .soft, .legend { color: var(--soft); }
 .legend span { margin-right: 1.2rem; white-space: nowrap; }
 .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
-svg { width: 100%; height: auto; display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
+svg { width: 100%; min-width: 44rem; height: auto; display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
 svg .label, svg .value { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
 svg .tick { fill: var(--soft); } svg .inside { fill: var(--inside); } svg .grid { stroke: var(--rule); }
 svg .line { fill: none; stroke-width: 2; }
@@ -171,7 +171,8 @@ def _latency(loads):
         if series:
             body += f"<p>{escape(direction)}</p>" + svg.lines(f"Latency, {direction}", series, "% load", "µs")
     return _section("Latency", "Time in the box by load, from the poll that returned a packet to the end of the call "
-                    "that sent it.", body + _loads(told))
+                    f"that sent it. A load of which more than {paced.CARRIED:.1%} was lost, in red, is none that was "
+                    "carried.", body + _loads(told))
 
 
 def _loads(loads):
@@ -199,9 +200,9 @@ def _instructions(counts):
         body += (f"<details><summary>{escape(count['row'])}, by function</summary>"
                  + _cells(["function", *COSTS.values(), "of the instructions"], rows) + "</details>")
     return _section("Instructions and cache misses per packet",
-                    f"Counted by callgrind, which simulates the first two data caches of a core, {simulated}: the same on "
-                    "every day and however busy the machine is. It knows nothing of lines asked for ahead, so misses are "
-                    "lines that the work touches beyond a cache, and not stalls.", body)
+                    f"Counted by callgrind, which simulates the first two data caches of a core, {simulated}, the latter as "
+                    "its last level (LL): the same on every day, however busy the machine is. It ignores prefetches, so "
+                    "misses are lines that the work touches beyond a cache, and not stalls.", body)
 
 
 def _costs(costs):

@@ -37,8 +37,8 @@ def rows(options):
 def measured(options, tools, directory):
     """What each row takes, as the report has it."""
     simulated = caches.of_this_machine()
-    print(f"per packet, by callgrind; data lines missing caches of {simulated['D1'].text} (D1), and "
-          f"{simulated['L2'].text} (L2), prefetches unseen", flush=True)
+    print(f"per packet, by callgrind; its D1 is {simulated['D1'].text}, its last level (LL) stands for L2, "
+          f"{simulated['L2'].text}; prefetches are ignored, so a miss is a line beyond a cache and not a stall", flush=True)
     result = []
     for row in options.counted_rows:
         result.append(_counted(row, simulated, options, tools, directory))

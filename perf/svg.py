@@ -34,8 +34,8 @@ def legend(names):
 
 
 def _frame(height, title, body):
-    return (f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'
-            f"<title>{escape(title)}</title>{body}</svg>")
+    return (f'<div class="scroll"><svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'
+            f"<title>{escape(title)}</title>{body}</svg></div>")
 
 
 def _grid(marks, scale, top, bottom, unit):

@@ -3,6 +3,7 @@ import unittest
 from xml.etree import ElementTree
 
 import html_report
+import ladder
 import schema
 import svg
 import text
@@ -85,6 +86,19 @@ class Plots(unittest.TestCase):
         drawing = ElementTree.fromstring(svg.bars("t", [("a", [("c1", "x", 50), ("c2", "y", 100)])], "Mpps"))
         widths = [float(bar.get("width")) for bar in drawing.iter("rect")]
         self.assertAlmostEqual(widths[1] / widths[0], 2, places=2)
+
+
+    def test_the_longest_label_has_room(self):
+        (longest, *_) = sorted((html_report.label(reports.row(row.direction, row.rung.name, size=row.shape.size,
+                                                              families=row.shape.families, draw=row.draw,
+                                                              workers=row.workers, queues=row.queues))
+                                for row in ladder.full(2) if row.direction in ladder.ROUTED), key=len, reverse=True)
+        for drawn in (svg.bars, svg.stacks):
+            drawing = ElementTree.fromstring(drawn("t", [("a", [("c1", "x", 50)]), (longest, [("c1", "x", 50)])], "Mpps"))
+            ends = [float(label.get("x")) for label in drawing.iter("text") if label.get("class") == "label"]
+            bars = {float(bar.get("x")) for bar in drawing.iter("rect")}
+            self.assertGreater(ends[0], 6.6 * len(longest))
+            self.assertEqual({end + 10 for end in ends}, bars)
 
 
 class Text(unittest.TestCase):

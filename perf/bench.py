@@ -65,7 +65,7 @@ class Report:
     wrong: list = field(default_factory=list)
 
     def document(self, options, about, baseline):
-        return {"version": 2, "machine": about,
+        return {"version": 3, "machine": about,
                 "options": {name: getattr(options, name) for name in ("rounds", "seconds", "warm_up", "seed")},
                 "rows": self.rows, "goals": goals.judged(self.rows, options.climbed), "changes": figures.changes(self.rows, baseline),
                 "latency": self.latency, "instructions": self.instructions, "cards": self.cards}
@@ -90,7 +90,7 @@ def command_line():
     rows.add_argument("--workers", choices=["1", "2", "2:1"], action="append", help="2:1 is two workers, one queue")
     how = parser.add_argument_group("how")
     rows.add_argument("--latency", action="store_true", help="only the time in the box at 10, 50 and 90 %% of the most")
-    rows.add_argument("--instructions", action="store_true", help="only instructions per packet, by callgrind")
+    rows.add_argument("--instructions", action="store_true", help="only instructions and cache misses per packet, by callgrind")
     rows.add_argument("--pci", metavar="PROVIDER,EXTERNAL",
                       help="real network cards before which you have a generator, in place of captures in memory")
     rows.add_argument("--captures", type=pathlib.Path, default=pathlib.Path("bench-captures"), metavar="FOLDER",
@@ -134,6 +134,9 @@ def checked(parser, options):
         if len(options.pci) != 2:
             parser.error("--pci takes two cards: the provider network's, and the external one's")
     options.card_rows = cards.rows(options) if options.pci else []
+    options.counted_rows = instructions.rows(options) if options.instructions else []
+    if options.instructions and not options.counted_rows:
+        parser.error("instructions are counted of decapsulate and encapsulate, with one worker")
     only = options.latency or options.instructions or options.pci
     # Of the profiles, all but the quick one tell of latency.
     options.climbed = not (only or options.smoke or options.references_only or ladder.named(options))

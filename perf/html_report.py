@@ -2,6 +2,8 @@
 
 from html import escape
 
+import caches
+import paced
 import svg
 import text
 
@@ -18,6 +20,7 @@ REFERENCES = ("testpmd-io", "testpmd-csum", "least", "ovs")
 # None so pale that a figure in it cannot be read.
 STAGE_COLOURS = ("c1", "c2", "c3", "c4", "c7", "c8", "c9", "c5")
 QUANTILES = ("p50", "p99", "p99.9")
+COSTS = {"instructions": "instructions", "d1_misses": "D1 misses", "l2_misses": "L2 misses"}
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6675; --rule: #dfe4ea; --paper: #fff; --good: #19733c;
   --bad: #b3261e; --c1: #1f6feb; --c2: #7a4fd0; --c3: #1a9e8f; --c4: #d9822b; --c5: #8a94a3; --c6: #c3cad3;
@@ -31,12 +34,14 @@ h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .
 p { margin: .3rem 0 .8rem; } .soft, .legend { color: var(--soft); }
 .legend span { margin-right: 1.2rem; white-space: nowrap; }
 .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
-svg { width: 100%; height: auto; display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
+svg { width: 100%; min-width: 44rem; height: auto; display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
+svg .label, svg .value { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
 svg .tick { fill: var(--soft); } svg .inside { fill: var(--inside); } svg .grid { stroke: var(--rule); }
 svg .line { fill: none; stroke-width: 2; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--rule); text-align: right; white-space: nowrap; }
 th { color: var(--soft); font-weight: 500; } th:first-child, td:first-child { text-align: left; }
+details { margin: .6rem 0; } summary { cursor: pointer; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 """ + "".join(f"i.c{n} {{ background: var(--c{n}); }} rect.c{n}, circle.c{n} {{ fill: var(--c{n}); }} "
               f"polyline.c{n} {{ stroke: var(--c{n}); }}\n" for n in range(1, 10))
@@ -46,8 +51,8 @@ def page(report):
     """The whole document."""
     rows = [row for row in report["rows"] if "failed" not in row]
     sections = [_goals(report["goals"]), _rates(rows), _shapes(rows), _stages(rows), _scaling(rows),
-                _latency(report["latency"]), _instructions(report["instructions"]), _cards(report["cards"]), _changes(report["changes"]),
-                _table(rows), _failed(report["rows"])]
+                _latency(report["latency"]), _instructions(report["instructions"]), _cards(report["cards"]),
+                _changes(report["changes"]), _table(rows), _failed(report["rows"])]
     about, how = report["machine"], report["options"]
     versions = [about["nvgw"], f"DPDK {about['dpdk']}" if about["dpdk"] else None, about["cpu"],
                 f"Linux {about['kernel']}", "2 MB hugepages" if about["hugepages"] else "ordinary pages"]
@@ -112,12 +117,24 @@ def _stages(rows):
     staged = [(row, stages) for row, stages in staged if stages]
     if not staged:
         return None
-    names = list(dict.fromkeys(name for _, stages in staged for name in stages))
+    names = _merged(stages for _, stages in staged)
     colour = {name: STAGE_COLOURS[number % len(STAGE_COLOURS)] for number, name in enumerate(names)}
     bars = [(label(row), [(colour[name], name, cycles) for name, cycles in stages.items()]) for row, stages in staged]
     return _section("Cycles per packet by stage", "TSC cycles per packet that passes the stage; not every packet "
                     "passes every stage.", svg.legend([(colour[name], name) for name in names])
                     + svg.stacks("Cycles per packet by stage", bars, "cycles"))
+
+
+def _merged(several):
+    """All names of lists that have some each, in the order of the lists."""
+    merged = []
+    for names in several:
+        place = 0
+        for name in names:
+            if name not in merged:
+                merged.insert(place, name)
+            place = merged.index(name) + 1
+    return merged
 
 
 def _scaling(rows):
@@ -154,17 +171,42 @@ def _latency(loads):
         if series:
             body += f"<p>{escape(direction)}</p>" + svg.lines(f"Latency, {direction}", series, "% load", "µs")
     return _section("Latency", "Time in the box by load, from the poll that returned a packet to the end of the call "
-                    "that sent it.", body)
+                    f"that sent it. A load of which more than {paced.CARRIED:.1%} was lost, in red, is none that was "
+                    "carried.", body + _loads(told))
+
+
+def _loads(loads):
+    """What was offered, and what of it was lost: a latency says little of a load that was not carried."""
+    rows = []
+    for load in loads:
+        lost = f"{load['lost']:.2%}"
+        if load["lost"] > paced.CARRIED:
+            lost = f'<span class="bad">{lost}</span>'
+        for values in load["latency"].values():
+            rows.append([escape(load["direction"]), f"{load['load']:.0%}", f"{load['offered'] / 1e6:.2f}",
+                         f"{load['forwarded'] / 1e6:.2f}", lost,
+                         *(f"{values[name] * 1e6:.2f}" if name in values else "" for name in QUANTILES)])
+    return _cells(["direction", "load", "Mpps offered", "forwarded", "lost", *(f"{name}, µs" for name in QUANTILES)], rows)
 
 
 def _instructions(counts):
-    rows = []
+    if not counts:
+        return None
+    simulated = " and ".join(f"{name} ({caches.Cache(**cache).text})" for name, cache in counts[0]["caches"].items())
+    body = _cells(["row", *COSTS.values()], [[escape(count["row"]), *_costs(count["total"])] for count in counts])
     for count in counts:
-        rows.append([escape(count["row"]), f"<b>{count['total']:.0f}</b>", ""])
-        rows += [["&emsp;" + escape(name), f"{value:.1f}", f"{value / count['total']:.0%}"]
-                 for name, value in count["functions"].items()]
-    return _section("Instructions per packet", "Counted by callgrind: the same on every machine and day.",
-                    _cells(["function", "instructions", "share"], rows) if rows else None)
+        rows = [[escape(name), *_costs(costs), f"{costs['instructions'] / count['total']['instructions']:.0%}"]
+                for name, costs in count["functions"].items()]
+        body += (f"<details><summary>{escape(count['row'])}, by function</summary>"
+                 + _cells(["function", *COSTS.values(), "of the instructions"], rows) + "</details>")
+    return _section("Instructions and cache misses per packet",
+                    f"Counted by callgrind, which simulates the first two data caches of a core, {simulated}, the latter as "
+                    "its last level (LL): the same on every day, however busy the machine is. It ignores prefetches, so "
+                    "misses are lines that the work touches beyond a cache, and not stalls.", body)
+
+
+def _costs(costs):
+    return [f"{costs['instructions']:.1f}", f"{costs['d1_misses']:.2f}", f"{costs['l2_misses']:.2f}"]
 
 
 def _cards(cards):
@@ -195,7 +237,7 @@ def _table(rows):
             ratios = [f"{result['ratios'][other]:.3f}" if other in result["ratios"] else "" for other in REFERENCES]
             lines.append([escape(label(row)), escape(NAMES[name]), f"{result['pps'] / 1e6:.2f}",
                           f"{result['cycles']:.1f}", *ratios, f"{result['core_share']:.0%}"])
-    head = ["row", "program", "Mpps", "cycles/packet", *(f"× {NAMES[name]}" for name in REFERENCES), "core"]
+    head = ["row", "program", "Mpps", "cycles/packet", *(f"× {text.SHORT[name]}" for name in REFERENCES), "core"]
     return _section("All figures", None, _cells(head, lines) if lines else None)
 
 

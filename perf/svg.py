@@ -3,7 +3,9 @@
 import math
 from html import escape
 
-WIDTH, LABELS, VALUES = 960, 290, 110
+WIDTH, VALUES = 960, 110
+# Of a letter of a label, in a wide font.
+LETTER = 6.8
 BAR, GAP, GROUP_GAP = 14, 2, 14
 AXIS = 26
 
@@ -34,14 +36,19 @@ def legend(names):
 
 
 def _frame(height, title, body):
-    return (f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'
-            f"<title>{escape(title)}</title>{body}</svg>")
+    return (f'<div class="scroll"><svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'
+            f"<title>{escape(title)}</title>{body}</svg></div>")
 
 
-def _grid(marks, scale, top, bottom, unit):
+def _left(groups):
+    """Where bars begin: right of the longest label."""
+    return 20 + math.ceil(LETTER * max(len(label) for label, _ in groups))
+
+
+def _grid(marks, left, scale, top, bottom, unit):
     parts = []
     for mark in marks:
-        x = LABELS + mark * scale
+        x = left + mark * scale
         parts.append(f'<line class="grid" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}"/>'
                      f'<text class="tick" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{number(mark)}</text>')
     parts.append(f'<text class="tick" x="{WIDTH}" y="{bottom + 16}" text-anchor="end">{escape(unit)}</text>')
@@ -51,29 +58,31 @@ def _grid(marks, scale, top, bottom, unit):
 def bars(title, groups, unit):
     """Groups of bars: (label, [(colour class, name, value)])."""
     marks = ticks(max(value for _, its in groups for _, _, value in its))
-    scale = (WIDTH - LABELS - VALUES) / marks[-1]
+    left = _left(groups)
+    scale = (WIDTH - left - VALUES) / marks[-1]
     y, parts = 4, []
     for label, its in groups:
         middle = y + len(its) * (BAR + GAP) / 2
-        parts.append(f'<text class="label" x="{LABELS - 10}" y="{middle + 3:.1f}" text-anchor="end">{escape(label)}</text>')
+        parts.append(f'<text class="label" x="{left - 10}" y="{middle + 3:.1f}" text-anchor="end">{escape(label)}</text>')
         for colour, name, value in its:
-            parts.append(f'<rect class="{colour}" x="{LABELS}" y="{y}" width="{value * scale:.1f}" height="{BAR}" rx="2">'
+            parts.append(f'<rect class="{colour}" x="{left}" y="{y}" width="{value * scale:.1f}" height="{BAR}" rx="2">'
                          f"<title>{escape(name)}: {number(value)} {escape(unit)}</title></rect>"
-                         f'<text class="value" x="{LABELS + value * scale + 5:.1f}" y="{y + BAR - 3}">{number(value)}</text>')
+                         f'<text class="value" x="{left + value * scale + 5:.1f}" y="{y + BAR - 3}">{number(value)}</text>')
             y += BAR + GAP
         y += GROUP_GAP
     bottom = y - GROUP_GAP + 4
-    return _frame(bottom + AXIS, title, _grid(marks, scale, 0, bottom, unit) + "".join(parts))
+    return _frame(bottom + AXIS, title, _grid(marks, left, scale, 0, bottom, unit) + "".join(parts))
 
 
 def stacks(title, rows, unit):
     """A bar of parts for each row: (label, [(colour class, name, value)])."""
     marks = ticks(max(sum(value for _, _, value in its) for _, its in rows))
-    scale = (WIDTH - LABELS - VALUES) / marks[-1]
+    left = _left(rows)
+    scale = (WIDTH - left - VALUES) / marks[-1]
     height, y, parts = 22, 4, []
     for label, its in rows:
-        parts.append(f'<text class="label" x="{LABELS - 10}" y="{y + 15}" text-anchor="end">{escape(label)}</text>')
-        x = LABELS
+        parts.append(f'<text class="label" x="{left - 10}" y="{y + 15}" text-anchor="end">{escape(label)}</text>')
+        x = left
         for colour, name, value in its:
             width = value * scale
             parts.append(f'<rect class="{colour}" x="{x:.1f}" y="{y}" width="{max(width - 1, 0):.1f}" height="{height}">'
@@ -85,7 +94,7 @@ def stacks(title, rows, unit):
         parts.append(f'<text class="value" x="{x + 5:.1f}" y="{y + 15}">'
                      f"{number(sum(value for _, _, value in its))}</text>")
         y += height + 8
-    return _frame(y + AXIS, title, _grid(marks, scale, 0, y, unit) + "".join(parts))
+    return _frame(y + AXIS, title, _grid(marks, left, scale, 0, y, unit) + "".join(parts))
 
 
 def lines(title, series, x_unit, y_unit):

@@ -1,5 +1,6 @@
 """Rows of a report, as a run makes them."""
 
+import caches
 import figures
 import ladder
 
@@ -24,7 +25,7 @@ def row(direction="decapsulate", rung="256", *, io=(50e6, 50e6, 50e6), nvgw=(20e
 
 def document(*rows):
     """A whole report with some of everything."""
-    return {"version": 2,
+    return {"version": 3,
             "machine": {"cpu": "a processor", "kernel": "6.1", "cpus": 2, "cores": [0, 1], "hugepages": True,
                         "dpdk": None, "nvgw": "nvgw 1"},
             "options": {"rounds": 3, "seconds": 4.0, "warm_up": 1.0, "seed": 1},
@@ -34,6 +35,8 @@ def document(*rows):
             "latency": [{"direction": "decapsulate", "load": load, "offered": 1e6, "forwarded": 1e6, "lost": 0.0,
                          "latency": {"from-tenants": {"p50": 1e-6 * load, "p99": 2e-6, "p99.9": 3e-6}}}
                         for load in (0.1, 0.5, 0.9)],
-            "instructions": [{"row": "a", "total": 200.0, "functions": {"parse<u8>": 60.0}}],
+            "instructions": [{"row": "a", "caches": {name: vars(cache) for name, cache in caches.USUAL.items()},
+                              "total": {"instructions": 200.0, "d1_misses": 11.25, "l2_misses": 2.5},
+                              "functions": {"parse<u8>": {"instructions": 60.0, "d1_misses": 3.0, "l2_misses": 1.0}}}],
             "cards": [{"row": "a", "received": 2e6, "missed": 0.0, "forwarded": 1e6, "drops": {"ttl": 1e6},
                        "stages": {"parse": 40.0}}]}

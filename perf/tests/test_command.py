@@ -42,11 +42,19 @@ class CommandLine(unittest.TestCase):
         self.assertTrue(self._checked().latency)
         self.assertEqual([row.direction for row in self._checked("--pci", "a,b").card_rows], list(ladder.ROUTED))
 
+    def test_instructions_are_counted_of_what_is_routed_by_one_worker(self):
+        counted = self._checked("--instructions").counted_rows
+        self.assertEqual(len(counted), 10)
+        self.assertEqual([row.rung.name for row in counted[-2:]], ["65536", "65536"])
+        named = self._checked("--instructions", "--rung", "million", "--direction", "encapsulate", "--direction", "flood")
+        self.assertEqual([row.id for row in named.counted_rows], ["encapsulate/million/64B/4in4/uniform/1w"])
+
     def test_what_makes_no_sense_is_refused(self):
         self.assertIn("three cores", self._refused("--workers", "2", cores=(0, 1)))
         self.assertIn("two different cores", self._refused(cores=(0,)))
         self.assertIn("no such row", self._refused("--direction", "flood", "--families", "6in6"))
         self.assertIn("one round", self._refused("--against", "nvgw", "--rounds", "1"))
+        self.assertIn("with one worker", self._refused("--instructions", "--direction", "flood"))
         self.assertIn("two cards", self._refused("--pci", "3b:00.0"))
 
 

@@ -3,6 +3,7 @@ import unittest
 from xml.etree import ElementTree
 
 import html_report
+import ladder
 import schema
 import svg
 import text
@@ -50,8 +51,8 @@ class Plots(unittest.TestCase):
                                                  {**reports.row("encapsulate"), "failed": "no packet"}))
         titles = re.findall("<h2>(.*?)</h2>", page)
         self.assertEqual(titles, ["Goals", "The ladder", "Frame sizes and address families", "Cycles per packet by stage",
-                                  "Scaling", "Latency", "Instructions per packet", "On real cards", "Against the other build",
-                                  "All figures", "Not measured"])
+                                  "Scaling", "Latency", "Instructions and cache misses per packet", "On real cards",
+                                  "Against the other build", "All figures", "Not measured"])
         for drawing in re.findall("<svg.*?</svg>", page, re.S):
             ElementTree.fromstring(drawing)
         self.assertIsNone(re.search(r"(src|href)=|url\(", page))
@@ -67,10 +68,37 @@ class Plots(unittest.TestCase):
         self.assertEqual([name for _, name in colours], names)
         self.assertEqual(len({colour for colour, _ in colours}), len(names))
 
+    def test_stages_are_in_the_order_of_the_way(self):
+        out, back = reports.row(), reports.row("encapsulate")
+        out["programs"]["nvgw"]["stages"] = dict.fromkeys(("receive", "parse", "decapsulate", "route", "transmit"), 10.0)
+        back["programs"]["nvgw"]["stages"] = dict.fromkeys(("receive", "parse", "route", "resolve", "transmit"), 10.0)
+        page = html_report.page(reports.document(out, back))
+        self.assertRegex(page, "legend.*receive.*parse.*decapsulate.*route.*resolve.*transmit.*</p>")
+
+    def test_a_load_that_was_not_carried_is_marked(self):
+        document = reports.document()
+        document["latency"][1]["lost"] = 0.02
+        marked = re.findall('<tr><td>decapsulate</td><td>(.{2,3})</td><td>1.00</td><td>1.00</td>'
+                            '<td><span class="bad">2.00%</span></td><td>0.50</td>', html_report.page(document))
+        self.assertEqual(marked, ["50%"])
+
     def test_a_bar_is_as_long_as_its_value(self):
         drawing = ElementTree.fromstring(svg.bars("t", [("a", [("c1", "x", 50), ("c2", "y", 100)])], "Mpps"))
         widths = [float(bar.get("width")) for bar in drawing.iter("rect")]
         self.assertAlmostEqual(widths[1] / widths[0], 2, places=2)
+
+
+    def test_the_longest_label_has_room(self):
+        (longest, *_) = sorted((html_report.label(reports.row(row.direction, row.rung.name, size=row.shape.size,
+                                                              families=row.shape.families, draw=row.draw,
+                                                              workers=row.workers, queues=row.queues))
+                                for row in ladder.full(2) if row.direction in ladder.ROUTED), key=len, reverse=True)
+        for drawn in (svg.bars, svg.stacks):
+            drawing = ElementTree.fromstring(drawn("t", [("a", [("c1", "x", 50)]), (longest, [("c1", "x", 50)])], "Mpps"))
+            ends = [float(label.get("x")) for label in drawing.iter("text") if label.get("class") == "label"]
+            bars = {float(bar.get("x")) for bar in drawing.iter("rect")}
+            self.assertGreater(ends[0], 6.6 * len(longest))
+            self.assertEqual({end + 10 for end in ends}, bars)
 
 
 class Text(unittest.TestCase):

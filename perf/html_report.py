@@ -201,8 +201,9 @@ def _instructions(counts):
                  + _cells(["function", *COSTS.values(), "of the instructions"], rows) + "</details>")
     return _section("Instructions and cache misses per packet",
                     f"Counted by callgrind, which simulates the first two data caches of a core, {simulated}, the latter as "
-                    "its last level (LL): the same on every day, however busy the machine is. It ignores prefetches, so "
-                    "misses are lines that the work touches beyond a cache, and not stalls.", body)
+                    "its last level (LL): instructions are the same on every day, however busy the machine is, and misses "
+                    "nearly so. It ignores prefetches, so misses are lines that the work touches beyond a cache, and not "
+                    "stalls.", body)
 
 
 def _costs(costs):

@@ -1,5 +1,5 @@
-"""Instructions and cache misses per packet, by callgrind on a replay: the same on every machine with the same caches,
-however busy.
+"""Instructions and cache misses per packet, by callgrind on a replay: however busy the machine is, the same where caches
+are, but for a hundredth of the misses, which addresses decide.
 
 Of the small rungs every flow's frame comes as often as makes the first encounters of a table's lines no matter; of the
 others it comes once, for there these encounters are what costs. Only what the worker does with a burst is counted

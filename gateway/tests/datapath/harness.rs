@@ -51,7 +51,7 @@ pub(crate) struct Gateway {
 
 /// All that a worker owns, but for ports.
 pub(crate) struct Worker {
-    pipeline: Pipeline,
+    pub(crate) pipeline: Pipeline,
     pub(crate) readers: QsbrReaders,
     pub(crate) counters: Arc<Counters>,
     pub(crate) pool: Mempool,

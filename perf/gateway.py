@@ -166,10 +166,12 @@ class Player:
     def _play(self):
         record = (captures.RECORD_HEADER_BYTES + self._frame_bytes) * self.FRAMES
         with contextlib.suppress(BrokenPipeError), open(self._capture, "rb") as source, \
-                open(self.path, "wb", buffering=0) as pipe:
+                open(self.path, "wb") as pipe:
             pipe.write(source.read(captures.HEADER_BYTES))
             while frames := source.read(record):
                 pipe.write(frames)
+                # Not by unbuffered writes: one that waits for a slow reader may end having written a part.
+                pipe.flush()
                 time.sleep(self.PAUSE)
 
 

@@ -2,7 +2,7 @@
 //! once for each; outer headers are of either family whatever is inside.
 
 use dpdk_bindings::Burst;
-use nvgw_types::MacAddr;
+use nvgw_types::{MacAddr, VrfId};
 use zerocopy::byteorder::network_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -15,7 +15,7 @@ use crate::packet::ipv4::{self, Ipv4};
 use crate::packet::ipv6::{self, Ipv6};
 use crate::packet::mss;
 use crate::packet::translation::{End, Replacement, translate};
-use crate::tables::entries::ipv4_mapped;
+use crate::tables::entries::{Record, ipv4_mapped};
 use crate::tables::fib::Address;
 use crate::tables::hash::mix;
 use crate::tables::set::TableReaders;
@@ -36,6 +36,9 @@ pub(super) trait AddressFamily: Address {
 
     /// The address that a table entry of this family has.
     fn of_number(number: u128) -> Self;
+
+    /// Whether a record is the one of the address in a VRF.
+    fn has(self, vrf: VrfId, record: &Record) -> bool;
 
     /// The family's routes.
     fn routes(tables: &TableReaders) -> RoutesView<'_, Self>;
@@ -93,6 +96,11 @@ impl AddressFamily for u32 {
     #[inline(always)]
     fn of_number(number: u128) -> Self {
         number as Self
+    }
+
+    #[inline(always)]
+    fn has(self, vrf: VrfId, record: &Record) -> bool {
+        record.is_of_ipv4(vrf, self)
     }
 
     #[inline(always)]
@@ -182,6 +190,11 @@ impl AddressFamily for u128 {
     #[inline(always)]
     fn of_number(number: u128) -> Self {
         number
+    }
+
+    #[inline(always)]
+    fn has(self, vrf: VrfId, record: &Record) -> bool {
+        record.is_of_ipv6(vrf, self)
     }
 
     #[inline(always)]

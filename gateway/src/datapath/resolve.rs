@@ -55,7 +55,8 @@ pub(super) fn resolve<'s, A: AddressFamily, S: ReadSection>(
     for (&place, candidate) in located.0.iter().zip(located.1) {
         let packet = &packets[place];
         let key = ScopedAddress { scope: packet.vrf.0, address: packet.next.number() };
-        let Some(record) = table.confirm(section, *candidate, packet.hash, &key) else {
+        let is_its = |record: &Record| packet.next.has(packet.vrf, record);
+        let Some(record) = table.confirm_by(section, *candidate, packet.hash, &key, is_its) else {
             refuse(stages, packets, burst, place, DropReason::DestinationRecordMissing, out);
             continue;
         };

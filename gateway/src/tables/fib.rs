@@ -42,7 +42,7 @@ mod writer;
 mod tests;
 
 pub use address::Address;
-pub use reader::{Cursor, RoutesReader, RoutesView};
+pub use reader::{Begun, Cursor, RoutesReader, RoutesView};
 pub use root::Root;
 pub use writer::RoutesWriter;
 

@@ -7,8 +7,12 @@ mod modelled;
 mod plain;
 
 #[cfg(loom)]
-pub(crate) use modelled::{AtomicU32, AtomicU64, Mutex, Ordering, UnsafeCell, fence, spin_loop, yield_now};
+pub(crate) use modelled::{
+    AtomicU32, AtomicU64, Mutex, Ordering, UnsafeCell, fence, load_pair, spin_loop, yield_now,
+};
 #[cfg(loom)]
 pub use modelled::{forget, seal};
 #[cfg(not(loom))]
-pub(crate) use plain::{AtomicU32, AtomicU64, Mutex, Ordering, UnsafeCell, fence, spin_loop, yield_now};
+pub(crate) use plain::{
+    AtomicU32, AtomicU64, Mutex, Ordering, UnsafeCell, fence, load_pair, spin_loop, yield_now,
+};

@@ -39,17 +39,17 @@ impl Place {
     const EMPTY: Self = Self::new(NONE, VrfId(0));
 
     const fn new(index: u32, vrf: VrfId) -> Self {
-        Self((vrf.0 as u64) << 32 | index as u64)
+        Self((index as u64) << 32 | vrf.0 as u64)
     }
 
     #[inline(always)]
     const fn index(self) -> u32 {
-        self.0 as u32
+        (self.0 >> 32) as u32
     }
 
     #[inline(always)]
     const fn vrf(self) -> VrfId {
-        VrfId((self.0 >> 32) as u32)
+        VrfId(self.0 as u32)
     }
 }
 

@@ -106,7 +106,7 @@ impl<A: Address> Table<A> for Cursors<A> {
     fn lookup(&self, burst: &[A; BURST]) -> u64 {
         let table = self.0.reader.view();
         let root = table.root(VRF);
-        let mut cursors = burst.map(|address| table.begin(root, address));
+        let mut cursors = burst.map(|address| table.cursor(root, address));
         table.finish(&mut cursors);
         sum(cursors.iter().map(|cursor| cursor.value()))
     }

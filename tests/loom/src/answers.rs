@@ -34,7 +34,7 @@ pub fn lookups_answer<A: Address>(
             move |mut local| {
                 let section = local.section();
                 let table = reader.view();
-                let mut cursors = [table.begin(table.root(VRF), address)];
+                let mut cursors = [table.cursor(table.root(VRF), address)];
                 table.finish(&mut cursors);
                 drop(section);
                 let length = cursors[0].value().checked_sub(1);

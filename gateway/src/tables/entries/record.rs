@@ -10,8 +10,10 @@ use crate::tables::hash::Keyed;
 /// Length of the headers that a record adds: GRE and inner Ethernet.
 pub(super) const HEADERS: usize = gre::HEADER + ethernet::HEADER;
 
-const FLOW_ID_ZERO: u8 = 1;
-const ON_LINK: u8 = 2;
+const ON_LINK: u8 = 1;
+/// What a record's VRF has besides where its customer address is of IPv4: VRFs are numbered by fewer bits, as a route's
+/// target has room for.
+const IPV4: u32 = 1 << 31;
 
 /// What a record is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +45,13 @@ pub struct RecordSpec {
 pub struct Record {
     address: u128,
     provider: u128,
-    vrf: VrfId,
+    /// The number of its VRF, and [`IPV4`] if that is what the address is: an IPv4 address is compared by a word then.
+    scope: u32,
     adjacency: AdjacencyId,
     headers: [u8; HEADERS],
     flags: u8,
-    _reserved: u8,
+    /// The bits of a FlowID that are sent.
+    flow_mask: u8,
 }
 
 const _: () = assert!(size_of::<Record>() == 64);
@@ -56,7 +60,9 @@ impl Record {
     /// Builds a record.
     #[must_use]
     pub fn new(spec: &RecordSpec) -> Self {
-        let ethertype = if spec.address >> 32 == 0xffff { ethernet::IPV4 } else { ethernet::IPV6 };
+        let is_ipv4 = spec.address >> 32 == 0xffff;
+        let ethertype = if is_ipv4 { ethernet::IPV4 } else { ethernet::IPV6 };
+        assert!(spec.vrf.0 < IPV4, "VRFs have fewer bits");
         let mut headers = [0; HEADERS];
         let (gre, ethernet) = headers.split_at_mut(gre::HEADER);
         gre.copy_from_slice(gre::Gre::new(spec.vsid, FlowId(0)).as_bytes());
@@ -64,11 +70,11 @@ impl Record {
         Self {
             address: spec.address,
             provider: spec.provider,
-            vrf: spec.vrf,
+            scope: spec.vrf.0 | if is_ipv4 { IPV4 } else { 0 },
             adjacency: spec.adjacency,
             headers,
-            flags: if spec.flow_id_zero { FLOW_ID_ZERO } else { 0 } | if spec.on_link { ON_LINK } else { 0 },
-            _reserved: 0,
+            flags: if spec.on_link { ON_LINK } else { 0 },
+            flow_mask: if spec.flow_id_zero { 0 } else { 0xff },
         }
     }
 
@@ -120,7 +126,28 @@ impl Record {
     #[inline(always)]
     #[must_use]
     pub const fn flow_id_zero(&self) -> bool {
-        self.flags & FLOW_ID_ZERO != 0
+        self.flow_mask == 0
+    }
+
+    /// The FlowID of its packets, of a flow with this hash.
+    #[inline(always)]
+    #[must_use]
+    pub const fn flow_id(&self, hash: u8) -> u8 {
+        hash & self.flow_mask
+    }
+
+    /// Whether it is the one of an IPv4 address (host byte order) in a VRF.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_of_ipv4(&self, vrf: VrfId, address: u32) -> bool {
+        self.address as u32 == address && self.scope == vrf.0 | IPV4
+    }
+
+    /// Whether it is the one of an IPv6 address in a VRF.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_of_ipv6(&self, vrf: VrfId, address: u128) -> bool {
+        self.address == address && self.scope == vrf.0
     }
 
     /// Whether its VRF's route to the address is its subnet's: who comes from another VRF and finds the record need not
@@ -143,6 +170,6 @@ impl Keyed for Record {
 
     #[inline(always)]
     fn key(&self) -> ScopedAddress {
-        ScopedAddress { scope: self.vrf.0, address: self.address }
+        ScopedAddress { scope: self.scope & !IPV4, address: self.address }
     }
 }

@@ -14,6 +14,9 @@ const TAIL: usize = 48;
 const _: () = assert!(ethernet::HEADER + ethernet::TAG + ipv4::HEADER <= TAIL);
 /// What a template over IPv6 has more, likewise.
 const HEAD: usize = 16;
+/// The end of a template that the headers of a plain way out are in.
+const PLAIN: usize = 32;
+const _: () = assert!(ethernet::HEADER + ethernet::TAG <= PLAIN && PLAIN <= TAIL);
 const TEMPLATE: usize = HEAD + TAIL;
 const _: () = assert!(ethernet::HEADER + ethernet::TAG + ipv6::HEADER <= TEMPLATE);
 /// Every template over IPv6 begins in the head, which tells it from the others.
@@ -239,7 +242,7 @@ impl Rewrite {
     #[inline(always)]
     #[must_use]
     pub fn plain(&self, room: &mut [u8; Self::ROOM]) -> u16 {
-        room[HEAD + HEADERS..].copy_from_slice(&self.tail);
+        room[Self::ROOM - PLAIN..].copy_from_slice(&self.tail[TAIL - PLAIN..]);
         u16::from(self.length)
     }
 
@@ -253,7 +256,7 @@ impl Rewrite {
         room[HEAD..TEMPLATE].copy_from_slice(&self.tail);
         room[TEMPLATE..].copy_from_slice(record.headers());
         let tos = self.tos_fixed | inner.tos & self.tos_copied;
-        let flow = if record.flow_id_zero() { 0 } else { inner.flow };
+        let flow = record.flow_id(inner.flow);
         room[TEMPLATE + gre::HEADER - 1] = flow;
         if usize::from(self.length) > TAIL {
             return self.over_ipv6(room, inner.length, tos, flow);

@@ -36,6 +36,16 @@ impl<A> Clone for RoutesView<'_, A> {
 
 impl<A> Copy for RoutesView<'_, A> {}
 
+/// A lookup whose first entry is on its way from memory.
+#[derive(Clone, Copy)]
+pub struct Begun<'r> {
+    first: &'r AtomicU32,
+    /// The answer where the entries have none.
+    default: u32,
+    /// The first bit that the node behind the entry, if there is one, stands for.
+    bit: u8,
+}
+
 /// A lookup under way. A burst of them advances together, so that memory answers all at once.
 #[derive(Clone, Copy)]
 pub struct Cursor<'r, A> {
@@ -88,12 +98,28 @@ impl<'r, A: Address> RoutesView<'r, A> {
     #[inline(always)]
     #[must_use]
     pub fn lookup_from(self, root: Root, address: A) -> u32 {
-        let (first, mut bit) = match root.array() {
+        let (first, bit) = match root.array() {
             Some(array) => self.slot(array, address),
             // Most addresses that a tenant's VMs talk to lie outside: no entry is read for them.
             None if !root.word.covers(address) => return root.default,
             None => self.below(root.word, root.word.node(), address),
         };
+        self.end(Begun { first, bit, default: root.default }, address)
+    }
+
+    /// Begins a lookup from a root that was loaded before, in the same burst: its first entry is brought near.
+    #[inline(always)]
+    #[must_use]
+    pub fn begin(self, root: Root, address: A) -> Begun<'r> {
+        let (first, bit) = self.first(root, address);
+        prefetch(first);
+        Begun { first, bit, default: root.default }
+    }
+
+    /// The answer of a lookup of this address that was begun before, in the same burst.
+    #[inline(always)]
+    #[must_use]
+    pub fn end(self, Begun { first, mut bit, default }: Begun<'r>, address: A) -> u32 {
         let mut entry = Entry(first.load(Ordering::Acquire));
         // The last bits' nodes lead no further.
         while let Some(node) = entry.node() {
@@ -104,7 +130,7 @@ impl<'r, A: Address> RoutesView<'r, A> {
             entry = Entry(self.entry(node, address, bit).load(Ordering::Acquire));
             bit = bit.wrapping_add(STRIDE);
         }
-        if entry.0 == 0 { root.default } else { entry.0 }
+        if entry.0 == 0 { default } else { entry.0 }
     }
 
     /// Brings near where the lookups of a routing table start.
@@ -127,13 +153,12 @@ impl<'r, A: Address> RoutesView<'r, A> {
         prefetch(self.first(root, address).0);
     }
 
-    /// Begins a lookup, whose first entry is brought near.
+    /// Begins a lookup that is one of several.
     #[inline(always)]
     #[must_use]
-    pub fn begin(self, root: Root, address: A) -> Cursor<'r, A> {
-        let (next, bit) = self.first(root, address);
-        prefetch(next);
-        Cursor { next: Some(next), address, bit, value: root.default }
+    pub fn cursor(self, root: Root, address: A) -> Cursor<'r, A> {
+        let Begun { first, default, bit } = self.begin(root, address);
+        Cursor { next: Some(first), address, bit, value: default }
     }
 
     /// Reads the next entry of a lookup, and brings the one after near; whether there is one.

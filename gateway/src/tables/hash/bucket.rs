@@ -1,9 +1,9 @@
-use std::arch::x86_64::{_mm_cmpeq_epi16, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi16};
+use std::arch::x86_64::{_mm_cmpeq_epi16, _mm_movemask_epi8, _mm_set1_epi16};
 
 use zerocopy::FromZeros;
 
 use crate::tables::slab::NONE;
-use crate::tables::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::tables::sync::{AtomicU32, AtomicU64, Ordering, load_pair};
 
 /// Entries that one bucket holds.
 pub(crate) const POSITIONS: usize = 8;
@@ -35,11 +35,9 @@ impl Bucket {
     /// The positions with `tag`.
     #[inline(always)]
     pub(crate) fn matching(&self, tag: u16) -> Positions {
-        let [low, high] = &self.tags;
-        let (low, high) = (low.load(Ordering::Relaxed), high.load(Ordering::Relaxed));
+        let tags = load_pair(&self.tags);
         // SAFETY: SSE2 is part of every x86-64.
         let mask = unsafe {
-            let tags = _mm_set_epi64x(high.cast_signed(), low.cast_signed());
             let equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(tag.cast_signed()));
             _mm_movemask_epi8(equal)
         };

@@ -43,6 +43,11 @@ impl<T> Clone for Candidate<'_, T> {
 
 impl<T> Copy for Candidate<'_, T> {}
 
+impl<T> Candidate<'_, T> {
+    /// What a key has of which nothing is known yet.
+    pub const NONE: Self = Self(None);
+}
+
 impl<T: Keyed> HashReader<T> {
     pub(super) fn new(buckets: HugeArc<Bucket>, entries: SlabReader<T>, seed: u64) -> Self {
         Self { buckets, entries, seed }
@@ -97,7 +102,7 @@ impl<'t, T: Keyed> HashView<'t, T> {
     #[inline(always)]
     #[must_use]
     pub fn confirm<'s>(
-        self,
+        &self,
         section: &'s impl ReadSection,
         candidate: Candidate<'s, T>,
         hash: u64,
@@ -106,8 +111,25 @@ impl<'t, T: Keyed> HashView<'t, T> {
     where
         't: 's,
     {
+        self.confirm_by(section, candidate, hash, key, |entry| entry.key() == *key)
+    }
+
+    /// As [`confirm`](Self::confirm), where the caller has a faster way to say whether a key is the entry's.
+    #[inline(always)]
+    #[must_use]
+    pub fn confirm_by<'s>(
+        &self,
+        section: &'s impl ReadSection,
+        candidate: Candidate<'s, T>,
+        hash: u64,
+        key: &T::Key,
+        is_its: impl FnOnce(&T) -> bool,
+    ) -> Option<&'s T>
+    where
+        't: 's,
+    {
         match candidate.0 {
-            Some(entry) if entry.key() == *key => Some(entry),
+            Some(entry) if is_its(entry) => Some(entry),
             _ => self.search(section, hash, key),
         }
     }
@@ -123,10 +145,11 @@ impl<'t, T: Keyed> HashView<'t, T> {
         self.confirm(section, self.candidate(section, hash), hash, key)
     }
 
-    /// The whole search, for the keys that are not found by the first tag that matches.
+    /// The whole search, for the keys that are not found by the first tag that matches. The view is taken by reference, or
+    /// every lookup would put a copy of it together before it knows whether it needs one.
     #[cold]
     #[inline(never)]
-    fn search<'s>(self, section: &'s impl ReadSection, hash: u64, key: &T::Key) -> Option<&'s T>
+    fn search<'s>(&self, section: &'s impl ReadSection, hash: u64, key: &T::Key) -> Option<&'s T>
     where
         't: 's,
     {

@@ -4,6 +4,7 @@
 //! do: each holds the number of one of loom's, which it gets when it is first touched. To loom that is the moment at
 //! which it comes to be, so it has to come before threads begin: [`seal`] sees to it.
 
+use std::arch::x86_64::__m128i;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -95,6 +96,11 @@ impl Default for AtomicU64 {
     fn default() -> Self {
         Self::new(0)
     }
+}
+
+/// Two words, each as [`Ordering::Relaxed`] loads it.
+pub(crate) fn load_pair([low, high]: &[AtomicU64; 2]) -> __m128i {
+    zerocopy::transmute!([low.load(Ordering::Relaxed), high.load(Ordering::Relaxed)])
 }
 
 /// A cell whose every access loom checks against those of other threads.

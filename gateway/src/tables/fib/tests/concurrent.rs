@@ -116,7 +116,7 @@ fn read<A: Address>(reader: &RoutesReader<A>, vrf: VrfId, local: &mut LocalReade
     let table = reader.view();
     let root = table.root(vrf);
     let [address, beside] = [ADDRESS, ADDRESS ^ 0x0002_0000].map(spread.address);
-    let mut cursors = [table.begin(root, address), table.begin(root, beside)];
+    let mut cursors = [table.cursor(root, address), table.cursor(root, beside)];
     let at_once = reader.lookup(vrf, address);
     table.finish(&mut cursors);
     drop(section);

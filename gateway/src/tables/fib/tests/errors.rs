@@ -98,7 +98,7 @@ fn nodes_that_readers_may_be_on_are_not_used_again() {
     writer.insert(TENANT, 0x0a00_0000, 8, value(1), &grace).expect("room");
     let section = local.section();
     let table = reader.view();
-    let mut cursor = [table.begin(table.root(TENANT), 0x0a00_0001)];
+    let mut cursor = [table.cursor(table.root(TENANT), 0x0a00_0001)];
 
     let stalled = loop {
         let inserted = writer.insert(TENANT, 0x0a00_0001, 32, value(2), &grace);

@@ -34,7 +34,7 @@ fn two_tables<A: Address>(routes_promised: usize, grace: &LocalGrace) -> (Routes
 /// The answer by cursors, in a burst of one.
 fn staged<A: Address>(reader: &RoutesReader<A>, vrf: VrfId, address: A) -> u32 {
     let table = reader.view();
-    let mut cursors = [table.begin(table.root(vrf), address)];
+    let mut cursors = [table.cursor(table.root(vrf), address)];
     table.finish(&mut cursors);
     cursors[0].value()
 }

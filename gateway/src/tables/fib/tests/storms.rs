@@ -49,7 +49,7 @@ impl<A: Address> Routes<A> {
         let section = local.section();
         let table = reader.view();
         let root = table.root(vrf);
-        let mut cursors: Vec<_> = self.list.iter().map(|&(address, _)| table.begin(root, address)).collect();
+        let mut cursors: Vec<_> = self.list.iter().map(|&(address, _)| table.cursor(root, address)).collect();
         let at_once: Vec<_> = self.list.iter().map(|&(address, _)| reader.lookup(vrf, address)).collect();
         table.finish(&mut cursors);
         drop(section);

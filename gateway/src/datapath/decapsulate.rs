@@ -3,16 +3,15 @@
 use dpdk_bindings::Burst;
 
 use super::family::AddressFamily;
-use super::lane::{Kind, Lane, Packet, Packets, append};
+use super::lane::{Kind, Lane, Packet, Packets};
 use super::output::Outputs;
 use super::parse::Arrived;
 use super::pipeline::Stages;
-use super::route::LookUp;
+use super::route::{LookUp, Routed};
 use crate::packet::ethernet;
 use crate::tables::ReadSection;
 use crate::tables::entries::{Record, ScopedAddress, SenderMode, Subnet, Target, to_ip};
 use crate::tables::exchange::Punt;
-use crate::tables::hash::Candidate;
 use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 
@@ -22,14 +21,13 @@ pub(super) fn locate_senders<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     packets: &Packets<A>,
-    tenants: &Lane<Arrived<'s>>,
-    records: &mut Lane<Candidate<'s, Record>>,
+    tenants: &mut Lane<Arrived<'s>>,
 ) {
     let (traffic, table) = (stages.traffic(), stages.tables.records.view());
-    for &Arrived { place, .. } in tenants {
-        let packet = &packets[place];
+    for Arrived { place, sender, .. } in tenants {
+        let packet = &packets[*place];
         traffic.prefetch(packet.tenant);
-        append(records, table.candidate(section, packet.hash));
+        *sender = table.candidate(section, packet.hash);
     }
 }
 
@@ -42,38 +40,58 @@ pub(super) fn check_senders<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     packets: &mut Packets<A>,
-    senders: (&Lane<Arrived<'s>>, &Lane<Candidate<'s, Record>>),
+    tenants: &Lane<Arrived<'s>>,
     burst: &mut Burst,
-    lane: &mut Lane<u8>,
+    routed: &mut Routed<'s>,
     out: &mut Outputs,
 ) {
     let (traffic, table) = (stages.traffic(), stages.tables.records.view());
     let mut routes = LookUp::new(stages);
-    for (&Arrived { place, subnet }, record) in senders.0.iter().zip(senders.1) {
-        let provider = packets.outer_source(place);
-        let packet = &mut packets[place];
+    for &Arrived { place, subnet, sender } in tenants {
+        let (packet, provider) = packets.with_outer_source(place);
         if !packet.stations.are_to(&subnet.gateway_mac) && !may_be_for_us(packet) {
             stages.counters.drop(DropReason::InnerDestinationMac);
             continue;
         }
-        let record = table.confirm(section, *record, packet.hash, &packet.sender());
-        let verdict = match fault(packet, provider, subnet, record) {
-            None => Verdict::Passes,
-            Some(reason) => judge(stages, section, packet, provider, subnet, reason),
-        };
-        let punt = match verdict {
-            Verdict::Passes if packet.kind == Kind::Routed => {
-                traffic.received(packet.tenant, 1, packet.length.into());
-                routes.look_up(packet);
-                append(lane, place);
-                continue;
-            }
-            Verdict::Passes => Punt::Overlay { vsid: packet.vsid, vrf: packet.vrf },
-            Verdict::Punted(punt) => punt,
-            Verdict::Dropped => continue,
-        };
-        out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
+        let key = packet.sender();
+        let is_its = |record: &Record| packet.source.has(packet.vrf, record);
+        let record = table.confirm_by(section, sender, packet.hash, &key, is_its);
+        let fault = fault(packet, provider, subnet, record);
+        if (fault.is_some() || packet.kind != Kind::Routed)
+            && !passes_after_all(stages, section, (packet, provider, subnet), fault, burst, place, out)
+        {
+            continue;
+        }
+        traffic.received(packet.tenant, 1, packet.length.into());
+        routes.look_up(packet, place, routed);
     }
+}
+
+/// Whether a packet is to be routed that has a fault, or is no packet to be routed. Otherwise it is dropped and counted, or
+/// the control thread sees it.
+#[cold]
+#[inline(never)]
+fn passes_after_all<A: AddressFamily, S: ReadSection>(
+    stages: &Stages<'_>,
+    section: &S,
+    (packet, provider, subnet): (&Packet<A>, &u128, &Subnet),
+    fault: Option<DropReason>,
+    burst: &mut Burst,
+    place: u8,
+    out: &mut Outputs,
+) -> bool {
+    let verdict = match fault {
+        None => Verdict::Passes,
+        Some(reason) => judge(stages, section, packet, *provider, subnet, reason),
+    };
+    let punt = match verdict {
+        Verdict::Passes if packet.kind == Kind::Routed => return true,
+        Verdict::Passes => Punt::Overlay { vsid: packet.vsid, vrf: packet.vrf },
+        Verdict::Punted(punt) => punt,
+        Verdict::Dropped => return false,
+    };
+    out.punt(stages.counters, burst, place, packet.l3 - ethernet::HEADER as u16, punt);
+    false
 }
 
 /// Whether a frame that is not to the gateway's own Ethernet address may be for it all the same: what neighbours say to
@@ -87,12 +105,12 @@ fn may_be_for_us<A: AddressFamily>(packet: &Packet<A>) -> bool {
 #[inline(always)]
 fn fault<A: AddressFamily>(
     packet: &Packet<A>,
-    provider: u128,
+    provider: &u128,
     subnet: &Subnet,
     record: Option<&Record>,
 ) -> Option<DropReason> {
     let Some(record) = record else { return Some(DropReason::SourceRecordMissing) };
-    if record.provider() != provider {
+    if record.provider() != *provider {
         return Some(DropReason::SourceCaPaMismatch);
     }
     // A frame of a VM in the very subnet it names was bridged to us: its Ethernet source is the VM's own.
@@ -113,8 +131,6 @@ enum Verdict {
 }
 
 /// What becomes of a packet that has a fault.
-#[cold]
-#[inline(never)]
 fn judge<A: AddressFamily, S: ReadSection>(
     stages: &Stages<'_>,
     section: &S,
@@ -165,7 +181,7 @@ fn reconsider<A: AddressFamily, S: ReadSection>(
     {
         let address = tables.vias.get(section, via.0).address;
         let router = tables.records.get(section, &ScopedAddress { scope: packet.vrf.0, address });
-        return fault(packet, provider, subnet, router)
+        return fault(packet, &provider, subnet, router)
             .map(|reason| blame(stages, section, provider, reason));
     }
     Some(blame(stages, section, provider, reason))

@@ -183,6 +183,13 @@ impl<A: AddressFamily> Packets<A> {
         self.outer_sources[usize::from(place) % BURST]
     }
 
+    /// A packet, and the source of its outer header.
+    #[inline(always)]
+    pub(super) fn with_outer_source(&mut self, place: u8) -> (&mut Packet<A>, &u128) {
+        let at = usize::from(place) % BURST;
+        (&mut self.packets[at], &self.outer_sources[at])
+    }
+
     /// Notes the source of a packet's outer header.
     #[inline(always)]
     pub(super) fn came_from(&mut self, place: u8, provider: u128) {

@@ -18,8 +18,9 @@ use crate::packet::ethernet::{self, Ethernet};
 use crate::packet::ipv4::{self, Ipv4};
 use crate::packet::ipv6::{self, Ipv6};
 use crate::tables::ReadSection;
-use crate::tables::entries::{Interface, InterfaceKind, Subnet, ipv4_mapped};
+use crate::tables::entries::{Interface, InterfaceKind, Record, Subnet, ipv4_mapped};
 use crate::tables::exchange::{Millis, Punt};
+use crate::tables::hash::Candidate;
 use crate::tables::set::LocalAddress;
 use crate::telemetry::DropReason;
 use entry::Entry;
@@ -40,10 +41,12 @@ pub(super) struct Lanes<'s> {
     pub(super) outside: Lane<u8>,
 }
 
-/// A tenant's packet, and the entry of its VSID on its way from memory.
+/// A tenant's packet, the entry of its VSID on its way from memory, and what may be the record of its sender, once
+/// somebody has looked.
 pub(super) struct Arrived<'s> {
     pub(super) place: u8,
     pub(super) subnet: &'s Subnet,
+    pub(super) sender: Candidate<'s, Record>,
 }
 
 impl Lanes<'_> {

@@ -15,7 +15,7 @@ use super::parse::{Known, Lanes, Notes, parse, read_around};
 use super::reassemble::Reassembly;
 use super::resolve::{locate, resolve};
 use super::rewrite::{rewrite_plain, rewrite_wrapped};
-use super::route::{Ways, decide, decide_incoming, find_receivers, look_up};
+use super::route::{Routed, Ways, decide, find_receivers, leave, locate_receivers, look_up, stay};
 use super::translate::{Translation, Translator, settings};
 use crate::tables::exchange::Millis;
 use crate::tables::set::TableReaders;
@@ -61,7 +61,8 @@ impl<'s> Stages<'s> {
     /// The counters of VRFs, for a loop to have at hand.
     #[inline(always)]
     pub(super) fn traffic(&self) -> VrfTraffic<'s> {
-        VrfTraffic { vrfs: self.counters.vrfs(), fresh: self.fresh }
+        let vrfs = self.counters.vrfs();
+        VrfTraffic { vrfs, receiving: if self.fresh { vrfs } else { &[] } }
     }
 
     /// As [`VrfTraffic::received`].
@@ -81,7 +82,8 @@ impl<'s> Stages<'s> {
 #[derive(Clone, Copy)]
 pub(super) struct VrfTraffic<'s> {
     vrfs: &'s [VrfCounters],
-    fresh: bool,
+    /// The same, unless the worker that received the packets has counted them: then there are none.
+    receiving: &'s [VrfCounters],
 }
 
 impl VrfTraffic<'_> {
@@ -89,9 +91,7 @@ impl VrfTraffic<'_> {
     /// received them has done so.
     #[inline(always)]
     pub(super) fn received(self, vrf: VrfId, packets: u64, bytes: u64) {
-        if self.fresh
-            && let Some(counters) = self.vrfs.get(vrf.index())
-        {
+        if let Some(counters) = self.receiving.get(vrf.index()) {
             counters.rx.add(packets, bytes);
         }
     }
@@ -370,12 +370,13 @@ fn pass<'s, A: AddressFamily, S: ReadSection>(
         take_in(translation, packets, burst, outside, (&mut ways, lap), out);
     }
     if !tenants.is_empty() {
-        let (mut records, mut routed) = (Lane::new(), Lane::new());
-        locate_senders(stages, section, packets, tenants, &mut records);
-        check_senders(stages, section, packets, (tenants, &records), burst, &mut routed, out);
+        let mut routed = Routed::default();
+        locate_senders(stages, section, packets, tenants);
+        check_senders(stages, section, packets, tenants, burst, &mut routed, out);
         lap.end(Stage::Decapsulate, tenants.len());
-        decide(stages, section, packets, burst, &routed, &mut ways, out);
-        lap.end(Stage::Route, routed.len());
+        leave(stages, section, packets, burst, (&routed.leaving, &mut ways), out);
+        stay(stages, section, packets, burst, (&routed.staying, &mut ways), out);
+        lap.end(Stage::Route, routed.leaving.len() + routed.staying.len());
     }
     forward(translation, packets, burst, &mut ways, lap, out);
 }
@@ -391,9 +392,10 @@ fn take_in<'s, A: AddressFamily, S: ReadSection>(
     out: &mut Outputs,
 ) {
     let (stages, section) = (translation.stages, translation.section);
-    let mut incoming = Lane::new();
-    look_up(stages, packets, outside);
-    decide_incoming(stages, section, packets, burst, outside, (&mut incoming, ways), out);
+    let (mut incoming, mut others) = (Lane::new(), Lane::new());
+    look_up(stages, packets, outside, (&mut incoming, &mut others));
+    locate_receivers(stages, section, packets, &mut incoming);
+    decide(stages, section, packets, burst, (&others, ways), out);
     lap.end(Stage::Route, outside.len());
     if !incoming.is_empty() {
         find_receivers(stages, section, packets, burst, (&incoming, ways), out);

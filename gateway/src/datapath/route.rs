@@ -12,7 +12,7 @@ use super::resolve::{Plain, Wrapped, wrap};
 use crate::packet::ethernet;
 use crate::tables::entries::{Record, Rewrite, ScopedAddress, Target};
 use crate::tables::exchange::Punt;
-use crate::tables::fib::Root;
+use crate::tables::fib::{Begun, Root};
 use crate::tables::hash::Candidate;
 use crate::tables::{HashView, ReadSection, RoutesView, prefetch_front};
 use crate::telemetry::DropReason;
@@ -33,25 +33,19 @@ impl<'t, A: AddressFamily> LookUp<'t, A> {
         Self { routes, vrf: VrfId(0), root: routes.root(VrfId(0)) }
     }
 
-    /// Looks a packet up in its own VRF, and asks ahead for the table that the route leads to.
+    /// Looks a tenant's packet up in its own VRF. Where the route leads to an external network, the lookup there is begun.
     #[inline(always)]
-    pub(super) fn look_up(&mut self, packet: &mut Packet<A>) {
+    pub(super) fn look_up(&mut self, packet: &mut Packet<A>, place: u8, routed: &mut Routed<'t>) {
         packet.leaf = self.routes.lookup(packet.vrf, packet.destination);
-        if let Target::Vrf(vrf) | Target::Translate(vrf) = Target::decode(packet.leaf) {
-            self.routes.prefetch_from(self.root(vrf), packet.destination);
+        let target = Target::decode(packet.leaf);
+        match target {
+            Target::Vrf(external) | Target::Translate(external) if packet.ttl > 1 => {
+                let route = self.routes.begin(self.root(external), packet.destination);
+                let translated = A::TRANSLATED && target == Target::Translate(external);
+                append(&mut routed.leaving, Exiting { place, translated, external, route });
+            }
+            _ => append(&mut routed.staying, place),
         }
-    }
-
-    /// Asks ahead for an external network's route to an address.
-    #[inline(always)]
-    pub(super) fn prefetch(&mut self, vrf: VrfId, destination: A) {
-        self.routes.prefetch_from(self.root(vrf), destination);
-    }
-
-    /// Asks ahead for where lookups in a tenant's table start.
-    #[inline(always)]
-    pub(super) fn prefetch_root(&self, vrf: VrfId) {
-        self.routes.prefetch_root(vrf);
     }
 
     /// Where lookups in an external network's table start.
@@ -64,24 +58,47 @@ impl<'t, A: AddressFamily> LookUp<'t, A> {
     }
 }
 
-/// A packet from outside to a tenant, and the record that may be its destination's.
+/// A packet from outside to a tenant, and what may be its destination's record, once somebody has looked.
 pub(super) struct Incoming<'s> {
     place: u8,
     tenant: VrfId,
     record: Candidate<'s, Record>,
 }
 
-/// Looks packets from outside up in their networks' tables, and asks ahead for what comes next: as nearly all are for VMs
-/// in subnets of tenants, for the records of their destinations.
+/// Looks packets from outside up in their networks' tables, and asks ahead for what comes next: as nearly all are for VMs in subnets of
+/// tenants, for where the records of their destinations are.
 #[inline(never)]
-pub(super) fn look_up<A: AddressFamily>(stages: &Stages<'_>, packets: &mut Packets<A>, lane: &Lane<u8>) {
+pub(super) fn look_up<'s, A: AddressFamily>(
+    stages: &Stages<'s>,
+    packets: &mut Packets<A>,
+    lane: &Lane<u8>,
+    (incoming, others): (&mut Lane<Incoming<'s>>, &mut Lane<u8>),
+) {
     let (mut networks, records) = (LookUp::new(stages), stages.tables.records.view());
     for &place in lane {
         let packet = &mut packets[place];
         packet.leaf = networks.routes.lookup_from(networks.root(packet.vrf), packet.destination);
-        if let Target::Vrf(tenant) = Target::decode(packet.leaf) {
-            expect_receiver(records, packet, tenant);
+        match Target::decode(packet.leaf) {
+            Target::Vrf(tenant) if packet.ttl > 1 => {
+                expect_receiver(records, packet, tenant);
+                append(incoming, Incoming { place, tenant, record: Candidate::NONE });
+            }
+            _ => append(others, place),
         }
+    }
+}
+
+/// Asks ahead for the records themselves.
+#[inline(never)]
+pub(super) fn locate_receivers<'s, A: AddressFamily, S: ReadSection>(
+    stages: &Stages<'s>,
+    section: &'s S,
+    packets: &Packets<A>,
+    incoming: &mut Lane<Incoming<'s>>,
+) {
+    let records = stages.tables.records.view();
+    for Incoming { place, record, .. } in incoming {
+        *record = records.candidate(section, packets[*place].hash);
     }
 }
 
@@ -118,47 +135,91 @@ pub(super) enum Exit<'s> {
     Around,
 }
 
-/// Follows the routes of tenants' packets into other VRFs to their end and sorts the packets by the way they leave.
+/// Tenants' packets whose VRFs' routes are known.
+#[derive(Default)]
+pub(super) struct Routed<'s> {
+    /// Those that go on to an external network.
+    pub(super) leaving: Lane<Exiting<'s>>,
+    /// All others.
+    pub(super) staying: Lane<u8>,
+}
+
+/// A packet that its VRF's route leads to an external network, where its route is being looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Exiting<'s> {
+    place: u8,
+    /// Whether it is to be translated.
+    translated: bool,
+    external: VrfId,
+    route: Begun<'s>,
+}
+
+/// Sends tenants' packets out by the external networks' next hops, as nearly all go. What has another way there takes it.
+#[inline(never)]
+pub(super) fn leave<'s, A: AddressFamily, S: ReadSection>(
+    stages: &Stages<'s>,
+    section: &'s S,
+    packets: &mut Packets<A>,
+    burst: &mut Burst,
+    (lane, ways): (&Lane<Exiting<'s>>, &mut Ways<'s>),
+    out: &mut Outputs,
+) {
+    let (traffic, routes) = (stages.traffic(), A::routes(stages.tables));
+    let mut next_hop = NextHop::new(stages, section);
+    let mut sent = Tally::new(|vrf, packets, bytes| traffic.sent(vrf, packets, bytes));
+    for &Exiting { place, translated, external, route } in lane {
+        let packet = &mut packets[place];
+        let leaf = routes.end(route, packet.destination);
+        let Some(way) = next_hop.of(stages, section, leaf) else {
+            ways.any(stages, section, packets, burst, place, out);
+            continue;
+        };
+        packet.vrf = external;
+        if translated {
+            append(&mut ways.outbound, Leaving { place, external, exit: Exit::Plain(way) });
+        } else {
+            sent.add(external, packet.length);
+            append(&mut ways.plain, Plain { place, way });
+        }
+    }
+    sent.end();
+}
+
+/// Sends tenants' packets their way that do not simply leave, most of them to VMs of the same routing domain.
+#[inline(never)]
+pub(super) fn stay<'s, A: AddressFamily, S: ReadSection>(
+    stages: &Stages<'s>,
+    section: &'s S,
+    packets: &mut Packets<A>,
+    burst: &mut Burst,
+    (lane, ways): (&Lane<u8>, &mut Ways<'s>),
+    out: &mut Outputs,
+) {
+    for &place in lane {
+        let packet = &mut packets[place];
+        if Target::decode(packet.leaf) == Target::Subnet && packet.ttl > 1 {
+            packet.next = packet.destination;
+            ask_for_record(stages, packet);
+            append(&mut ways.overlay, place);
+        } else {
+            ways.any(stages, section, packets, burst, place, out);
+        }
+    }
+}
+
+/// Sorts packets from outside by the way they leave that are not simply for VMs.
 #[inline(never)]
 pub(super) fn decide<'s, A: AddressFamily, S: ReadSection>(
     stages: &Stages<'s>,
     section: &'s S,
     packets: &mut Packets<A>,
     burst: &mut Burst,
-    lane: &Lane<u8>,
-    ways: &mut Ways<'s>,
+    (lane, ways): (&Lane<u8>, &mut Ways<'s>),
     out: &mut Outputs,
 ) {
-    let traffic = stages.traffic();
-    let mut routes = (LookUp::new(stages), NextHop::new(stages, section));
-    let mut sent = Tally::new(|vrf, packets, bytes| traffic.sent(vrf, packets, bytes));
-    for &place in lane {
-        if !ways.leave(stages, section, (&mut routes, &mut sent), &mut packets[place], place) {
-            ways.any(stages, section, packets, burst, place, out);
-        }
-    }
-    sent.end();
-}
-
-/// As [`decide`], for packets from outside; those to tenants are left to [`find_receivers`].
-#[inline(never)]
-pub(super) fn decide_incoming<'s, A: AddressFamily, S: ReadSection>(
-    stages: &Stages<'s>,
-    section: &'s S,
-    packets: &mut Packets<A>,
-    burst: &mut Burst,
-    lane: &Lane<u8>,
-    (incoming, ways): (&mut Lane<Incoming<'s>>, &mut Ways<'s>),
-    out: &mut Outputs,
-) {
-    let records = stages.tables.records.view();
     for &place in lane {
         let packet = &packets[place];
         match Target::decode(packet.leaf) {
-            Target::Vrf(tenant) if packet.ttl > 1 => {
-                let record = records.candidate(section, packet.hash);
-                append(incoming, Incoming { place, tenant, record });
-            }
             Target::Public if A::TRANSLATED && packet.ttl > 1 && !packet.around => {
                 stages.received(packet.vrf, packet.length);
                 append(&mut ways.inbound, place);
@@ -185,7 +246,8 @@ pub(super) fn find_receivers<'s, A: AddressFamily, S: ReadSection>(
     for &Incoming { place, tenant, record } in incoming {
         let packet = &mut packets[place];
         let key = packet.receiver(tenant);
-        let record = records.confirm(section, record, packet.hash, &key);
+        let is_its = |record: &Record| packet.destination.has(tenant, record);
+        let record = records.confirm_by(section, record, packet.hash, &key, is_its);
         let Some(record) = record.filter(|record| record.on_link()) else {
             ways.any(stages, section, packets, burst, place, out);
             continue;
@@ -254,45 +316,6 @@ impl<C: Fn(VrfId, u64, u64)> Tally<C> {
 }
 
 impl<'s> Ways<'s> {
-    /// Sends a tenant's packet one of the ways that nearly all of them go: out of its VRF by the external network's next
-    /// hop, translated or not, or to a VM of the same routing domain. Whether it was one of these; [`any`](Self::any)
-    /// would decide the same.
-    #[inline(always)]
-    fn leave<A: AddressFamily, S: ReadSection>(
-        &mut self,
-        stages: &Stages<'s>,
-        section: &'s S,
-        ((routes, next_hop), sent): (&mut (LookUp<'_, A>, NextHop<'s>), &mut Tally<impl Fn(VrfId, u64, u64)>),
-        packet: &mut Packet<A>,
-        place: u8,
-    ) -> bool {
-        if packet.ttl <= 1 {
-            return false;
-        }
-        let target = Target::decode(packet.leaf);
-        match target {
-            Target::Vrf(external) | Target::Translate(external) => {
-                let leaf = routes.routes.lookup_from(routes.root(external), packet.destination);
-                let Some(way) = next_hop.of(stages, section, leaf) else { return false };
-                packet.vrf = external;
-                if A::TRANSLATED && target == Target::Translate(external) {
-                    append(&mut self.outbound, Leaving { place, external, exit: Exit::Plain(way) });
-                } else {
-                    sent.add(external, packet.length);
-                    append(&mut self.plain, Plain { place, way });
-                }
-                true
-            }
-            Target::Subnet => {
-                packet.next = packet.destination;
-                ask_for_record(stages, packet);
-                append(&mut self.overlay, place);
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// Sends a packet its way, whatever that is, or refuses it.
     #[inline(never)]
     fn any<A: AddressFamily, S: ReadSection>(

@@ -133,11 +133,11 @@ impl Ethernet {
 #[inline(always)]
 #[must_use]
 pub fn family_of(ethertype: [u8; 2]) -> Option<Family> {
-    const IPV4_BYTES: [u8; 2] = IPV4.to_be_bytes();
-    const IPV6_BYTES: [u8; 2] = IPV6.to_be_bytes();
-    match ethertype {
-        IPV4_BYTES => Some(Family::V4),
-        IPV6_BYTES => Some(Family::V6),
+    const IPV4_AS_SENT: u16 = IPV4.to_be();
+    const IPV6_AS_SENT: u16 = IPV6.to_be();
+    match u16::from_ne_bytes(ethertype) {
+        IPV4_AS_SENT => Some(Family::V4),
+        IPV6_AS_SENT => Some(Family::V6),
         _ => None,
     }
 }
@@ -183,11 +183,11 @@ impl Tag {
 #[inline(always)]
 #[must_use]
 pub fn family(ethertype: [u8; 2]) -> Option<Family> {
-    const IPV4_BYTES: [u8; 2] = IPV4.to_be_bytes();
-    const IPV6_BYTES: [u8; 2] = IPV6.to_be_bytes();
-    match ethertype {
-        IPV4_BYTES => Some(Family::V4),
-        IPV6_BYTES => Some(Family::V6),
+    const IPV4_AS_SENT: u16 = IPV4.to_be();
+    const IPV6_AS_SENT: u16 = IPV6.to_be();
+    match u16::from_ne_bytes(ethertype) {
+        IPV4_AS_SENT => Some(Family::V4),
+        IPV6_AS_SENT => Some(Family::V6),
         _ => None,
     }
 }

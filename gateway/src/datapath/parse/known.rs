@@ -21,7 +21,6 @@ pub(in crate::datapath) struct Known {
 }
 
 /// What frames of an interface have in common that are of a usual shape.
-#[expect(clippy::large_enum_variant, reason = "there is one for each port, and no other place for it")]
 #[derive(Clone, Copy)]
 pub(super) enum Side {
     /// None has been read yet.
@@ -47,8 +46,11 @@ impl Known {
         let known = self.interface.as_ref()?;
         let interface = tables.interfaces.get(section, self.id);
         let is_ours = |&ours: &u128| {
-            let local = tables.locals.get(section, &LocalAddress::key_of(ours));
-            ours == 0 || local.is_some_and(|local| local.interface == self.id)
+            ours == 0
+                || tables
+                    .locals
+                    .get(section, &LocalAddress::key_of(ours))
+                    .is_some_and(|local| local.interface == self.id)
         };
         let holds = tables.interfaces.resolve(port, self.tag.unwrap_or(0)) == Some(self.id)
             && interface == known

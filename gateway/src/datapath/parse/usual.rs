@@ -7,7 +7,7 @@
 //! a first one.
 
 use dpdk_bindings::{Burst, Mbuf};
-use nvgw_types::{Family, InterfaceId};
+use nvgw_types::{Family, InterfaceId, Vsid};
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
@@ -15,8 +15,9 @@ use super::Parser;
 use super::entry::Entry;
 use super::known::Side;
 use super::nvgre::decapsulated;
-use super::shape::{Outside, OverIpv4, OverIpv6};
+use super::shape::{OverIpv4, OverIpv6};
 use crate::datapath::lane::Packet;
+use crate::datapath::pipeline::Stages;
 use crate::packet::checksum::words_are_right;
 use crate::packet::ethernet::{self, Ethernet};
 use crate::packet::gre::Gre;
@@ -124,34 +125,45 @@ impl Header {
 struct Outer<'b> {
     source: u128,
     tos: u8,
-    /// What may follow the inner Ethernet header.
-    room: usize,
-    gre: &'b Gre,
+    /// Length of the outer packet, as its header has it.
+    length: usize,
+    /// Where the inner IP header begins, in bytes from the start of the outer one.
+    inner: usize,
+    vsid: Vsid,
     ethernet: &'b Ethernet,
     /// What follows it in the first segment.
     bytes: &'b [u8],
 }
 
 impl<'b> Outer<'b> {
-    /// Reads a frame of `length` bytes that has the shape of NVGRE over IPv4.
+    /// Reads a frame of `length` bytes if it has the shape of NVGRE over IPv4.
     #[inline(always)]
-    fn over_ipv4<const L3: usize>(data: &'b [u8], length: usize, checked: bool) -> Option<Self> {
+    fn over_ipv4<const L3: usize>(
+        shape: &OverIpv4,
+        data: &'b [u8],
+        length: usize,
+        checked: bool,
+    ) -> Option<Self> {
         let (Around { outer, gre, ethernet, .. }, bytes) = Around::<L3, Words>::ref_from_prefix(data).ok()?;
-        let outer = Header::from(*outer);
-        let total = usize::from(outer.length());
-        let usual = outer.is_right(checked) && L3 + total <= length;
-        let room = (L3 + total).checked_sub(size_of::<Around<L3, Words>>()).filter(|_| usual)?;
-        Some(Self { source: ipv4_mapped(outer.source()), tos: outer.tos(), room, gre, ethernet, bytes })
+        let (outer, vsid) = (Header::from(*outer), gre.vsid());
+        let (source, total) = (ipv4_mapped(outer.source()), usize::from(outer.length()));
+        if !shape.fits(data) || !outer.is_right(checked) || L3 + total > length {
+            return None;
+        }
+        let inner = size_of::<Around<L3, Words>>() - L3;
+        Some(Self { source, tos: outer.tos(), length: total, inner, vsid, ethernet, bytes })
     }
 
-    /// Reads a frame of `length` bytes that has the shape of NVGRE over IPv6.
+    /// Reads a frame of `length` bytes if it has the shape of NVGRE over IPv6.
     #[inline(always)]
-    fn over_ipv6<const L3: usize>(data: &'b [u8], length: usize) -> Option<Self> {
+    fn over_ipv6<const L3: usize>(shape: &OverIpv6, data: &'b [u8], length: usize) -> Option<Self> {
         let (Around { outer, gre, ethernet, .. }, bytes) = Around::<L3, Ipv6>::ref_from_prefix(data).ok()?;
-        let (source, total) = (outer.source(), outer.total_length());
-        let usual = ipv6::may_send(source) && L3 + total <= length;
-        let room = (L3 + total).checked_sub(size_of::<Around<L3, Ipv6>>()).filter(|_| usual)?;
-        Some(Self { source, tos: outer.traffic_class(), room, gre, ethernet, bytes })
+        let (source, total, vsid) = (outer.source(), outer.total_length(), gre.vsid());
+        if !shape.fits(data) || !ipv6::may_send(source) || L3 + total > length {
+            return None;
+        }
+        let inner = size_of::<Around<L3, Ipv6>>() - L3;
+        Some(Self { source, tos: outer.traffic_class(), length: total, inner, vsid, ethernet, bytes })
     }
 }
 
@@ -170,29 +182,56 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         }
     }
 
-    /// As [`usual`](Self::usual), on a provider network.
-    #[inline(never)]
+    /// As [`usual`](Self::usual), on a provider network: over IPv4 and over IPv6 in turns, for there are trains of each.
+    #[inline(always)]
     fn usual_of_tenants<const CHECKED: bool, const L3: usize>(&mut self, burst: &Burst, from: u8) -> u8 {
-        let Side::Provider { over_ipv4, over_ipv6 } = &self.known.side else { return from };
-        let mut tunnels = Tunnels {
-            subnets: self.stages.tables.subnets.view(),
-            section: self.section,
-            interface: self.known.id,
-            ipv4: self.ipv4.reborrow(),
-            ipv6: self.ipv6.reborrow(),
-        };
-        as_long_as(burst, from, |mbuf, place| {
-            let (data, length) = (mbuf.data(), mbuf.pkt_len() as usize);
-            if OverIpv4::fits(over_ipv4, data) {
-                let checked = CHECKED && mbuf.is_checked_ipv4();
-                let outer = Outer::over_ipv4::<L3>(data, length, checked)?;
-                tunnels.take(&outer, size_of::<Around<L3, Words>>(), place)
-            } else if OverIpv6::fits(over_ipv6, data) {
-                let outer = Outer::over_ipv6::<L3>(data, length)?;
-                tunnels.take(&outer, size_of::<Around<L3, Ipv6>>(), place)
-            } else {
-                None
+        let mut place = from;
+        loop {
+            place = self.usual_over_ipv4::<CHECKED, L3>(burst, place);
+            if usize::from(place) == burst.len() {
+                return place;
             }
+            let next = self.usual_over_ipv6::<L3>(burst, place);
+            if next == place {
+                return place;
+            }
+            place = next;
+        }
+    }
+
+    /// As [`usual`](Self::usual), of NVGRE over IPv4.
+    #[inline(never)]
+    fn usual_over_ipv4<const CHECKED: bool, const L3: usize>(&mut self, burst: &Burst, from: u8) -> u8 {
+        let Side::Provider { over_ipv4, .. } = &self.known.side else { return from };
+        let mut tunnels =
+            Tunnels::new(self.stages, self.section, self.known.id, (&mut self.ipv4, &mut self.ipv6));
+        let l3 = size_of::<Around<L3, Words>>();
+        as_long_as(burst, from, |mbuf, place| {
+            let data = mbuf.data();
+            // One look at the length is enough for all that is read of most frames.
+            if data.len() < l3 + ipv4::HEADER {
+                return None;
+            }
+            let checked = CHECKED && mbuf.is_checked_ipv4();
+            let outer = Outer::over_ipv4::<L3>(over_ipv4, data, mbuf.pkt_len() as usize, checked)?;
+            tunnels.take(&outer, l3, place)
+        })
+    }
+
+    /// As [`usual`](Self::usual), of NVGRE over IPv6.
+    #[inline(never)]
+    fn usual_over_ipv6<const L3: usize>(&mut self, burst: &Burst, from: u8) -> u8 {
+        let Side::Provider { over_ipv6, .. } = &self.known.side else { return from };
+        let mut tunnels =
+            Tunnels::new(self.stages, self.section, self.known.id, (&mut self.ipv4, &mut self.ipv6));
+        let l3 = size_of::<Around<L3, Ipv6>>();
+        as_long_as(burst, from, |mbuf, place| {
+            let data = mbuf.data();
+            if data.len() < l3 + ipv4::HEADER {
+                return None;
+            }
+            let outer = Outer::over_ipv6::<L3>(over_ipv6, data, mbuf.pkt_len() as usize)?;
+            tunnels.take(&outer, l3, place)
         })
     }
 
@@ -202,27 +241,29 @@ impl<'s, S: ReadSection> Parser<'s, '_, S> {
         let &Side::External { vrf, ref outside } = &self.known.side else { return from };
         let interface = self.known.id;
         let (mut ipv4, mut ipv6) = (self.ipv4.reborrow(), self.ipv6.reborrow());
+        let roots = (ipv4.root(vrf), ipv6.root(vrf));
         as_long_as(burst, from, |mbuf, place| {
             let data = mbuf.data();
-            if !Outside::fits(outside, data) {
+            // One look at the length is enough for all that is read of an IPv4 packet.
+            if data.len() < L3 + ipv4::HEADER || !outside.fits_header_of::<L3>(data) {
                 return None;
             }
             let (link, bytes) = data.split_first_chunk::<L3>()?;
-            let length = mbuf.pkt_len() as usize - L3;
+            let length = mbuf.pkt_len() as usize;
             match ethernet::family_of([link[L3 - 2], link[L3 - 1]]) {
                 Some(Family::V4) => {
-                    let ip = usual_ipv4(bytes, length, CHECKED && mbuf.is_checked_ipv4())?;
+                    let ip = usual_ipv4(bytes, L3, length, CHECKED && mbuf.is_checked_ipv4())?;
                     let packet = &mut ipv4.packets[place];
                     packet.came_from_outside(vrf, interface, L3);
                     ip.note(packet, ip.tos());
-                    ipv4.admit_from_outside(place);
+                    ipv4.admit_from_outside(place, roots.0);
                 }
                 Some(Family::V6) => {
-                    let ip = usual_ipv6(bytes, length)?;
+                    let ip = usual_ipv6(bytes, L3, length)?;
                     let packet = &mut ipv6.packets[place];
                     packet.came_from_outside(vrf, interface, L3);
                     note_ipv6(ip, packet, ip.traffic_class());
-                    ipv6.admit_from_outside(place);
+                    ipv6.admit_from_outside(place, roots.1);
                 }
                 None => return None,
             }
@@ -240,16 +281,27 @@ struct Tunnels<'s, 'p, S> {
     ipv6: Entry<'s, 'p, u128>,
 }
 
-impl<S: ReadSection> Tunnels<'_, '_, S> {
+impl<'s, 'p, S: ReadSection> Tunnels<'s, 'p, S> {
+    #[inline(always)]
+    fn new(
+        stages: &Stages<'s>,
+        section: &'s S,
+        interface: InterfaceId,
+        (ipv4, ipv6): (&'p mut Entry<'s, '_, u32>, &'p mut Entry<'s, '_, u128>),
+    ) -> Self {
+        let subnets = stages.tables.subnets.view();
+        Self { subnets, section, interface, ipv4: ipv4.reborrow(), ipv6: ipv6.reborrow() }
+    }
+
     /// Reads an inner IP header, which begins `l3` bytes from the start of the frame.
     #[inline(always)]
     fn take(&mut self, outer: &Outer<'_>, l3: usize, place: u8) -> Option<()> {
         // Configuration gives nobody a VSID that is refused.
-        let vsid = outer.gre.vsid();
+        let vsid = outer.vsid;
         let subnet = self.subnets.locate(self.section, vsid)?;
         match outer.ethernet.family() {
             Some(Family::V4) => {
-                let ip = usual_ipv4(outer.bytes, outer.room, false)?;
+                let ip = usual_ipv4(outer.bytes, outer.inner, outer.length, false)?;
                 let tos = decapsulated(ip.tos(), outer.tos).ok()?;
                 self.ipv4.packets.came_from(place, outer.source);
                 let packet = &mut self.ipv4.packets[place];
@@ -259,7 +311,7 @@ impl<S: ReadSection> Tunnels<'_, '_, S> {
                 self.ipv4.admit_from_tenant(place, subnet);
             }
             Some(Family::V6) => {
-                let ip = usual_ipv6(outer.bytes, outer.room)?;
+                let ip = usual_ipv6(outer.bytes, outer.inner, outer.length)?;
                 let tos = decapsulated(ip.traffic_class(), outer.tos).ok()?;
                 self.ipv6.packets.came_from(place, outer.source);
                 let packet = &mut self.ipv6.packets[place];
@@ -286,24 +338,25 @@ fn as_long_as(burst: &Burst, from: u8, mut take: impl FnMut(&Mbuf, u8) -> Option
     place
 }
 
-/// A packet to be routed, in so many bytes.
+/// A packet to be routed, which `bytes` begin. It begins `at` bytes from the start of something of `length` bytes, by whose
+/// end it ends.
 #[inline(always)]
-fn usual_ipv4(bytes: &[u8], length: usize, checked: bool) -> Option<Header> {
+fn usual_ipv4(bytes: &[u8], at: usize, length: usize, checked: bool) -> Option<Header> {
     let ip = Header::from(*Words::ref_from_prefix(bytes).ok()?.0);
     let total = usize::from(ip.length());
     let usual = ip.is_plain()
         && ip.is_right(checked)
         && !ipv4::is_multicast_or_reserved(ip.destination())
         && total >= ipv4::HEADER
-        && total <= length;
+        && at + total <= length;
     usual.then_some(ip)
 }
 
-/// A packet to be routed, in so many bytes. ICMP is left to those who know whether it is about neighbours, extension
-/// headers to those who walk them.
+/// As [`usual_ipv4`]. ICMP is left to those who know whether it is about neighbours, extension headers to those who walk
+/// them.
 #[inline(always)]
-fn usual_ipv6(bytes: &[u8], length: usize) -> Option<&Ipv6> {
-    let ip = Ipv6::checked(bytes, length)?;
+fn usual_ipv6(bytes: &[u8], at: usize, length: usize) -> Option<&Ipv6> {
+    let ip = Ipv6::checked(bytes, length.checked_sub(at)?)?;
     let (source, destination) = (ip.source(), ip.destination());
     let usual = ip.next_header() != ipv6::ICMP
         && ipv6::may_send(source)

@@ -8,11 +8,11 @@ mod plain;
 
 #[cfg(loom)]
 pub(crate) use modelled::{
-    AtomicU32, AtomicU64, Mutex, Ordering, UnsafeCell, fence, load_pair, spin_loop, yield_now,
+    AtomicU32, AtomicU64, Mutex, Ordering, UnsafeCell, fence, load_four, load_pair, spin_loop, yield_now,
 };
 #[cfg(loom)]
 pub use modelled::{forget, seal};
 #[cfg(not(loom))]
 pub(crate) use plain::{
-    AtomicU32, AtomicU64, Mutex, Ordering, UnsafeCell, fence, load_pair, spin_loop, yield_now,
+    AtomicU32, AtomicU64, Mutex, Ordering, UnsafeCell, fence, load_four, load_pair, spin_loop, yield_now,
 };

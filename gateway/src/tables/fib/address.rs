@@ -32,7 +32,7 @@ pub trait Address: Copy + Ord + Debug + Default + Send + Sync + 'static {
     #[must_use]
     fn with_digit(self, bit: u8, digit: usize) -> Self;
 
-    /// The address as words, the first bits first.
+    /// The address as words, the last bits first, as a vector has them.
     fn words(self) -> [u32; WORDS];
 
     /// The address that such words make.
@@ -40,7 +40,7 @@ pub trait Address: Copy + Ord + Debug + Default + Send + Sync + 'static {
 }
 
 macro_rules! address {
-    ($number:ty, skips: $skips:literal) => {
+    ($number:ty, skips: $skips:literal, digit: $digit:path) => {
         impl Address for $number {
             const BITS: u8 = <$number>::BITS as u8;
             const SKIPS: bool = $skips;
@@ -52,9 +52,7 @@ macro_rules! address {
 
             #[inline(always)]
             fn digit(self, bit: u8) -> usize {
-                // Masked shift: a bit beyond the address is a wrong answer, not a panic in a worker.
-                let shift = (<Self as Address>::BITS - STRIDE).wrapping_sub(bit);
-                (self.wrapping_shr(u32::from(shift)) & 0xf) as usize
+                $digit(self, bit)
             }
 
             fn masked(self, length: u8) -> Self {
@@ -74,11 +72,11 @@ macro_rules! address {
             #[inline(always)]
             fn words(self) -> [u32; WORDS] {
                 let number = self as u128;
-                [96, 64, 32, 0].map(|shift| (number >> shift) as u32)
+                [0, 32, 64, 96].map(|shift| (number >> shift) as u32)
             }
 
             #[inline(always)]
-            fn of_words([a, b, c, d]: [u32; WORDS]) -> Self {
+            fn of_words([d, c, b, a]: [u32; WORDS]) -> Self {
                 let high = u64::from(a) << 32 | u64::from(b);
                 let low = u64::from(c) << 32 | u64::from(d);
                 (u128::from(high) << 64 | u128::from(low)) as Self
@@ -87,8 +85,23 @@ macro_rules! address {
     };
 }
 
-address!(u32, skips: false);
-address!(u128, skips: true);
+address!(u32, skips: false, digit: of_word);
+address!(u128, skips: true, digit: of_two);
+
+/// Shifts are masked: a bit beyond the address is a wrong answer, not a panic in a worker.
+#[inline(always)]
+const fn of_word(address: u32, bit: u8) -> usize {
+    let shift = 28u8.wrapping_sub(bit);
+    (address.wrapping_shr(shift as u32) & 0xf) as usize
+}
+
+/// As [`of_word`], from the half that has the bits: four never lie in both, and to shift both takes longer.
+#[inline(always)]
+const fn of_two(address: u128, bit: u8) -> usize {
+    let half = if bit & 64 == 0 { (address >> 64) as u64 } else { address as u64 };
+    let shift = 60u8.wrapping_sub(bit);
+    (half.wrapping_shr(shift as u32) & 0xf) as usize
+}
 
 #[cfg(test)]
 mod tests {
@@ -102,6 +115,10 @@ mod tests {
         assert_eq!((v4.common_bits(v4), v4.common_bits(0x1235_0000), v4.common_bits(!v4)), (32, 15, 0));
         let v6 = 0x2001_0db8_0000_0000_0000_0000_0000_000f_u128;
         assert_eq!((v6.digit(0), v6.digit(124), v6.top()), (2, 15, 0x2001_0db8));
+        let counting = 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210_u128;
+        let digits: Vec<_> = (0..128).step_by(4).map(|bit| counting.digit(bit)).collect();
+        assert_eq!(digits, (0..16).chain((0..16).rev()).collect::<Vec<_>>());
+        assert_eq!(u128::of_words(counting.words()), counting);
         assert_eq!((v6.masked(0), v6.masked(32)), (0, 0x2001_0db8 << 96));
         assert_eq!(v6.common_bits(v6), 128);
     }

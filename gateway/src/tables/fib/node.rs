@@ -1,14 +1,15 @@
 //! Entries and nodes: what readers walk, and what the writer alone knows about it.
 
+use std::arch::x86_64::{_mm_testz_si128, _mm_xor_si128};
 use std::cell::Cell;
 
 use zerocopy::FromZeros;
 
-use super::address::{Address, STRIDE};
+use super::address::{Address, STRIDE, WORDS};
 use crate::tables::arena::{HugeArc, HugeBox, OutOfMemory};
 use crate::tables::grace::Grace;
 use crate::tables::pool::{IndexPool, ReadersStalled, slack};
-use crate::tables::sync::{AtomicU32, Ordering};
+use crate::tables::sync::{AtomicU32, Ordering, load_four};
 
 /// Entries of a node.
 pub(super) const FANOUT: usize = 1 << STRIDE;
@@ -30,7 +31,7 @@ const _: () = assert!(size_of::<Node>() == 64);
 /// that has them, the bit behind the last of them, what is said for addresses without them, and the node for those with
 /// them. But for what is said without, it never changes.
 mod skip {
-    use super::super::address::WORDS;
+    use super::WORDS;
 
     pub(super) const END: usize = WORDS;
     pub(super) const OTHER: usize = WORDS + 1;
@@ -44,14 +45,31 @@ impl Node {
     pub(super) fn pass<A: Address>(&self, address: A) -> (Entry, u8) {
         // What the entry that led here was stored after.
         let word = |at: usize| self.0[at].load(Ordering::Relaxed);
-        let common = A::of_words([word(0), word(1), word(2), word(3)]);
         let end = word(skip::END) as u8;
-        if address.common_bits(common) >= end {
+        if starts_as(self.0.first_chunk().expect("a node has more"), address, end) {
             (Entry(word(skip::NODE)), end)
         } else {
             (Entry(self.0[skip::OTHER].load(Ordering::Acquire)), end)
         }
     }
+}
+
+/// Whether an address has the first `length` bits, a multiple of four below 128, of the one whose words are given.
+#[inline(always)]
+fn starts_as<A: Address>(words: &[AtomicU32; WORDS], address: A, length: u8) -> bool {
+    const MASKS: [u128; 32] = {
+        let mut masks = [0; 32];
+        let mut digits = 1;
+        while digits < masks.len() {
+            masks[digits] = u128::MAX << (128 - digits * STRIDE as usize);
+            digits += 1;
+        }
+        masks
+    };
+    let mask = zerocopy::transmute!(MASKS[usize::from(length / STRIDE) % MASKS.len()]);
+    let address = zerocopy::transmute!(address.words());
+    // SAFETY: SSE4.1 is part of x86-64-v2, which all of this is compiled for.
+    unsafe { _mm_testz_si128(_mm_xor_si128(load_four(words), address), mask) == 1 }
 }
 
 /// A run of bits that lookups skip, as the writer knows it.
@@ -243,6 +261,7 @@ impl Nodes {
 
     /// A run of bits to be skipped, from the nodes that are reserved.
     pub(super) fn create_skip<A: Address>(&mut self, skip: Skip<A>) -> u32 {
+        debug_assert!(skip.end < A::BITS, "a node comes behind");
         let node = self.pool.take().expect("nodes are reserved before a change begins");
         let words = &self.nodes[node as usize].0;
         let set = |at: usize, value: u32| words[at].store(value, Ordering::Relaxed);

@@ -103,6 +103,11 @@ pub(crate) fn load_pair([low, high]: &[AtomicU64; 2]) -> __m128i {
     zerocopy::transmute!([low.load(Ordering::Relaxed), high.load(Ordering::Relaxed)])
 }
 
+/// Four words, likewise.
+pub(crate) fn load_four(words: &[AtomicU32; 4]) -> __m128i {
+    zerocopy::transmute!(words.each_ref().map(|word| word.load(Ordering::Relaxed)))
+}
+
 /// A cell whose every access loom checks against those of other threads.
 #[derive(FromZeros)]
 #[repr(C)]

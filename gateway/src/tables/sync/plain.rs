@@ -7,18 +7,30 @@ pub(crate) use std::thread::yield_now;
 
 use zerocopy::FromZeros;
 
-/// Two words, each as [`Ordering::Relaxed`] loads it, at once: the language has no such load, and takes five instructions
-/// to put the words together.
+/// Two words, each as [`Ordering::Relaxed`] loads it.
 #[inline(always)]
 pub(crate) fn load_pair(words: &[AtomicU64; 2]) -> __m128i {
-    let pair;
+    load_vector(words)
+}
+
+/// Four words, each as [`Ordering::Relaxed`] loads it.
+#[inline(always)]
+pub(crate) fn load_four(words: &[AtomicU32; 4]) -> __m128i {
+    load_vector(words)
+}
+
+/// Loads words at once: the language has no such load, and takes five instructions and more to put them together.
+#[inline(always)]
+fn load_vector<T>(words: &T) -> __m128i {
+    const { assert!(size_of::<T>() == size_of::<__m128i>()) }
+    let vector;
     // SAFETY: the instruction is part of SSE2, which every x86-64 has, and reads what the reference leads to, in pieces of
     // at least a word where it is aligned to one.
     unsafe {
-        asm!("movdqu {pair}, [{words}]", pair = out(xmm_reg) pair, words = in(reg) words,
+        asm!("movdqu {vector}, [{words}]", vector = out(xmm_reg) vector, words = in(reg) words,
              options(pure, readonly, nostack, preserves_flags));
     }
-    pair
+    vector
 }
 
 /// `std`'s cell, in the shape that a model checker wants: each access is one closure.

@@ -65,8 +65,8 @@ pub(super) struct Incoming<'s> {
     record: Candidate<'s, Record>,
 }
 
-/// Looks packets from outside up in their networks' tables, and asks ahead for what comes next: as nearly all are for VMs in subnets of
-/// tenants, for where the records of their destinations are.
+/// Looks packets from outside up in their networks' tables, and asks ahead for what comes next: as nearly all are for VMs
+/// in subnets of tenants, for where the records of their destinations are.
 #[inline(never)]
 pub(super) fn look_up<'s, A: AddressFamily>(
     stages: &Stages<'s>,
